@@ -1,0 +1,111 @@
+"""The task: which speech, which noise, which network, how long."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from hpsearch.space import Configuration
+from hpsearch.task import Method, Objective, Progress, Result
+
+if TYPE_CHECKING:
+    from audio_task.clips import Corpus
+    from binarynet.training import Data
+
+
+@dataclass(frozen=True)
+class AudioTask:
+    """Spoken digits, ten classes.
+
+    Attributes:
+        corpus: "fsdd", the Free Spoken Digit Dataset's recordings under HPSEARCH_DATA, or "synthetic",
+            speech that a formant synthesiser makes.
+        voices: of the synthetic speech; they are split between training, validation and test.
+        takes: recordings of each digit by each synthetic voice.
+        snr_db: white noise is added to each clip at this ratio of the clip's power to the noise's, in
+            decibels; "clean" adds none.
+        draws: noisy versions of each training clip; each epoch sees one of them at random.
+        evaluation_draws: noisy versions of each validation and test clip, always the same.
+        width: units in each of the three hidden layers.
+        epochs: passes over the training clips.
+        batch_size: clips a step.
+        activation_gradient: surrogate gradient of the sign activation, "clip" or "bireal".
+        precision: "fp32", or "bf16" for the operands of matrix products.
+    """
+
+    corpus: Literal["fsdd", "synthetic"] = "fsdd"
+    voices: int = 40
+    takes: int = 3
+    snr_db: float | Literal["clean"] = "clean"
+    draws: int = 8
+    evaluation_draws: int = 4
+    width: int = 64
+    epochs: int = 20
+    batch_size: int = 128
+    activation_gradient: Literal["clip", "bireal"] = "bireal"
+    precision: Literal["fp32", "bf16"] = "fp32"
+
+    objective: ClassVar[Objective] = Objective("validation accuracy", "", "maximise", chance=0.1)
+    methods: ClassVar[str] = "binarynet.methods"
+    # Ten networks of width 64 keep a core's matrix kernels busy and their state in its cache.
+    pack: ClassVar[int] = 10
+
+    def __post_init__(self) -> None:
+        for name in ("voices", "takes", "draws", "evaluation_draws", "width", "epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.corpus == "synthetic" and self.voices < 5:
+            raise ValueError(f"synthetic speech needs at least 5 voices for its three parts, got {self.voices}")
+
+    def prepare(self, progress: Progress) -> Mapping[str, str | int | float]:
+        """Find or make the speech and compute its features, unless they are in the cache."""
+        from audio_task.features import cached_features
+
+        features = cached_features(self._corpus, *self._noise, progress)
+        return {"features": features.description, "corpus_sha256": features.corpus}
+
+    def train(
+        self, method: Method, configurations: Sequence[Configuration], seeds: Sequence[int], device: str
+    ) -> list[Result]:
+        """One stacked run of all configurations."""
+        from audio_task.network import Perceptron
+        from binarynet.training import Budget, train
+
+        data = self._data(device)
+        inputs = data.validation.inputs.shape[-1]
+        return train(
+            lambda k: Perceptron(k, inputs, self.width, self.activation_gradient),
+            method,
+            configurations,
+            seeds,
+            data,
+            Budget(self.epochs, self.batch_size),
+            self.precision,
+            device,
+        )
+
+    @property
+    def _noise(self) -> tuple[float | None, int, int]:
+        """Signal-to-noise ratio and draws; clean speech has one draw, for they would all be the same."""
+        if self.snr_db == "clean":
+            return None, 1, 1
+        return float(self.snr_db), self.draws, self.evaluation_draws
+
+    @property
+    def _corpus(self) -> Corpus:
+        from audio_task.fsdd import Fsdd, find_recordings
+        from audio_task.synthetic import SyntheticSpeech
+
+        return Fsdd(find_recordings()) if self.corpus == "fsdd" else SyntheticSpeech(self.voices, self.takes)
+
+    @lru_cache(maxsize=2)  # noqa: B019 a worker trains many packs of one task
+    def _data(self, device: str) -> Data:
+        from audio_task.features import cached_features, on_device
+
+        return on_device(cached_features(self._corpus, *self._noise, _silent), device, self.precision)
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    pass

@@ -1,0 +1,75 @@
+"""Does a task's objective tell configurations apart? Spread between configurations over spread between seeds.
+
+    python benchmarks/separation.py [setting=value ...]
+
+For each method, 30 random configurations of its space with one seed each, and 5 of them with 8 seeds
+each: the standard deviation of the validation objective between configurations, that between seeds
+(pooled within configurations), and their ratio. A search on a task whose ratio is near 1 chases noise.
+Only validation data is looked at.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor
+
+for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[variable] = "1"
+
+import numpy as np
+
+from hpsearch.searchers import History
+from hpsearch.searchers.random import SEARCHER
+from hpsearch.spec import MethodSpec, Named, load_method, load_task
+
+CONFIGURATIONS, REPEATED, SEEDS = 30, 5, 8
+
+
+def train(settings: dict[str, object], label: str, configurations: list, seeds: list[int]) -> list[float]:
+    """Validation objectives of one pack."""
+    task = load_task(Named.model_validate({"name": "audio_task", **settings}))
+    method = load_method(task, label, MethodSpec())
+    return [task.objective.spent(r.objective) for r in task.train(method, configurations, seeds, "cpu")]
+
+
+def main() -> None:
+    """Print one line a method."""
+    settings: dict[str, object] = {}
+    for argument in sys.argv[1:]:
+        name, _, text = argument.partition("=")
+        settings[name] = int(text) if text.lstrip("-").isdigit() else _number_or_text(text)
+    task = load_task(Named.model_validate({"name": "audio_task", **settings}))
+    print(settings, task.prepare(lambda *_: None), flush=True)
+    with ProcessPoolExecutor(os.cpu_count()) as processes:
+        for label in ("latent", "filter"):
+            space = load_method(task, label, MethodSpec()).space
+            drawn = SEARCHER.propose(space, [History()] * CONFIGURATIONS, list(range(CONFIGURATIONS)))
+            jobs = [(c, 1000 + i) for i, c in enumerate(drawn)]
+            jobs += [(c, 2000 + s) for c in drawn[:REPEATED] for s in range(SEEDS)]
+            packs = [jobs[start : start + task.pack] for start in range(0, len(jobs), task.pack)]
+            futures = [
+                processes.submit(train, settings, label, [c for c, _ in pack], [s for _, s in pack]) for pack in packs
+            ]
+            values = np.concatenate([future.result() for future in futures])
+            between, repeated = values[:CONFIGURATIONS], values[CONFIGURATIONS:].reshape(REPEATED, SEEDS)
+            configuration_sd = between.std(ddof=1)
+            seed_sd = np.sqrt(repeated.var(axis=1, ddof=1).mean())
+            print(
+                f"{label}: sd between {CONFIGURATIONS} configurations {configuration_sd:.4f}, "
+                f"between {SEEDS} seeds (pooled over {REPEATED}) {seed_sd:.4f}, "
+                f"ratio {configuration_sd / seed_sd:.1f}; objective from {between.min():.3f} "
+                f"over {np.median(between):.3f} to {between.max():.3f}",
+                flush=True,
+            )
+
+
+def _number_or_text(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Binary neural networks: quantizers, packed layers, packed training, and a file for each method."""

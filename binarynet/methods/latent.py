@@ -1,0 +1,85 @@
+"""Latent weights trained by SGD: Quist, Li and van Gemert (2023), eq. 1-5 and Table 1. Six hyperparameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from binarynet.quantizers import sign
+from hpsearch.space import Choice, Float, Space
+from hpsearch.task import Hyperparameters, State
+
+
+@dataclass(frozen=True)
+class Latent:
+    """The binary weight is the sign of a real one that SGD moves.
+
+    m_i = (1 - momentum) m_{i-1} + momentum g_i                                    eq. 2
+    w_i = w_{i-1} - learning_rate_i (m_i + weight_decay w_{i-1})                   eq. 3
+    b_i = sign(w_i)                                                                eq. 4
+
+    `momentum` is the paper's gamma: the weight of the new gradient, 0.1 for what torch calls 0.9. The
+    decay lies outside the momentum, which torch.optim.SGD has inside. w starts normal with standard
+    deviation `init` and the same signs as `filter` from the same seed; where w is exactly 0, b stays.
+
+    scaling: the network uses s b with s the mean of |w| over each output channel, a constant for the
+        gradient, which it therefore multiplies (Rastegari et al. 2016; Bi-Real net). Where s is 0 (all
+        weights of the channel start at 0) the factor is 1.
+    clipping: the gradient is 0 where |w| > 1 (Bi-Real net, and the paper's "clipping region"); w itself is
+        never clamped, unlike BinaryNet's and larq's.
+
+    The learning rate decays along a cosine, as in the paper.
+    """
+
+    # The paper's own settings are learning rate 0.1, weight decay 1e-4, momentum 0.1; it searches unsaid
+    # ranges. Ours: two decades to either side of the first two, one of the third (which 1 bounds). `init`
+    # spans one decade to either side of 0.1, near He's standard deviation at fan-ins of 64 to 256: above
+    # 1 clipping would stop every weight at the start.
+    space: Space = Space(
+        (
+            Float("learning_rate", 1e-3, 1e1, log=True),
+            Float("init", 1e-2, 1.0, log=True),
+            Float("momentum", 1e-2, 1.0, log=True),
+            Float("weight_decay", 1e-6, 1e-2, log=True),
+            Choice("scaling", (False, True)),
+            Choice("clipping", (False, True)),
+        )
+    )
+    schedules: Mapping[str, str] = field(default_factory=lambda: {"learning_rate": "cosine"})
+
+    def start(self, noise: Tensor, h: Hyperparameters) -> State:
+        """Latent weights init * noise; their signs, which `init` = 0 leaves random."""
+        return {
+            "binary": sign(noise),
+            "momentum": torch.zeros_like(noise),
+            "latent": h["init"] * noise,
+        }
+
+    def weights(self, state: State, h: Hyperparameters, training: bool) -> Tensor:  # noqa: ARG002
+        """b, or s b."""
+        return state["binary"] * _factor(state["latent"], h)
+
+    def gradient(self, state: State, gradient: Tensor, h: Hyperparameters) -> Tensor:
+        """The factor of the scaling, and 0 in the clipping region."""
+        latent = state["latent"]
+        masked = (h["clipping"] > 0) & (latent.abs() > 1)
+        return (gradient * _factor(latent, h)).masked_fill_(masked, 0.0)
+
+    def update(self, state: State, gradient: Tensor, h: Hyperparameters) -> None:
+        """Eq. 2-4."""
+        momentum, latent, binary = state["momentum"], state["latent"], state["binary"]
+        momentum.mul_(1 - h["momentum"]).add_(h["momentum"] * gradient)  # eq. 2
+        latent.sub_(h["learning_rate"] * (momentum + h["weight_decay"] * latent))  # eq. 3
+        binary.copy_(torch.where(latent == 0, binary, sign(latent)))  # eq. 4
+
+
+def _factor(latent: Tensor, h: Hyperparameters) -> Tensor:
+    """Scale of each output channel, shape [k, out, 1, ...]; 1 where scaling is off."""
+    mean = latent.abs().mean(dim=tuple(range(2, latent.dim())), keepdim=True)
+    return torch.where((h["scaling"] > 0) & (mean > 0), mean, torch.ones_like(mean))
+
+
+METHOD = Latent()

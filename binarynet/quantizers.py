@@ -1,0 +1,58 @@
+"""The sign of an activation, with the two surrogate gradients in use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+GRADIENTS = ("clip", "bireal")
+
+
+def sign(x: Tensor) -> Tensor:
+    """-1 or +1, never 0: the sign bit of x, so that +0 gives +1 and -0 gives -1."""
+    return torch.copysign(torch.ones((), dtype=x.dtype, device=x.device), x)
+
+
+class _ClipSign(torch.autograd.Function):
+    """f(x) = sign(x); df/dx := 1 where |x| < 1, else 0 (Hubara et al. 2016, eq. 4)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return sign(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return torch.ops.aten.hardtanh_backward(gradients[0], x, -1.0, 1.0)  # type: ignore[no-any-return]
+
+
+class _BiRealSign(torch.autograd.Function):
+    """f(x) = sign(x); df/dx := 2 - 2|x| where |x| < 1, else 0 (Liu et al. 2018, eq. 6)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return sign(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return gradients[0] * x.abs().mul_(-2.0).add_(2.0).clamp_(min=0.0)
+
+
+def sign_activation(x: Tensor, gradient: str) -> Tensor:
+    """Sign of an activation of any shape.
+
+    Args:
+        x: real activations.
+        gradient: "clip", the derivative of hardtanh (BinaryNet), or "bireal", that of the piecewise
+            quadratic that is closer to the sign (Bi-Real net).
+    """
+    if gradient == "clip":
+        return _ClipSign.apply(x)  # type: ignore[no-any-return, no-untyped-call]
+    if gradient == "bireal":
+        return _BiRealSign.apply(x)  # type: ignore[no-any-return, no-untyped-call]
+    raise ValueError(f"gradient is one of {GRADIENTS}, got {gradient!r}")

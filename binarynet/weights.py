@@ -1,0 +1,110 @@
+"""The binary weights of a packed network and the method that moves them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Generator, Tensor, nn
+
+from binarynet.layers import BinaryLinear, draw
+from binarynet.schedules import factors
+from hpsearch.space import Configuration
+from hpsearch.task import Hyperparameters, Method, State
+
+VECTOR = 16
+"""Each layer's slice of a trial is padded to a multiple of this many numbers, the longest vector of a
+processor in single precision, so that no number's rounding depends on where in a vector it lies."""
+
+
+class BinaryWeights:
+    """State of a method for all binary layers of a pack.
+
+    Each tensor of the state is one flat (k, n) over all layers, so that `update` is one elementwise pass;
+    `weights` and `gradient` see the layers' own shapes through views of it.
+    """
+
+    def __init__(self, layers: Sequence[BinaryLinear], method: Method, h: Hyperparameters, noise: Tensor) -> None:
+        """Start the method from `noise`, standard normal numbers of shape (k, padded_size(layers))."""
+        self.layers, self.method = list(layers), method
+        self.state = method.start(noise, _shaped(h, 2))
+        self.gradients = torch.zeros_like(noise)
+        offsets = _offsets(layers)
+        self._states: list[State] = [
+            {name: _view(flat, at, layer.weight) for name, flat in self.state.items()}
+            for at, layer in zip(offsets, layers, strict=False)
+        ]
+        self._gradients = [_view(self.gradients, at, layer.weight) for at, layer in zip(offsets, layers, strict=False)]
+
+    @torch.no_grad()
+    def show(self, h: Hyperparameters, training: bool) -> None:
+        """Give every layer the weights that the network is to use now."""
+        for layer, state in zip(self.layers, self._states, strict=True):
+            layer.weight.copy_(self.method.weights(state, _shaped(h, layer.weight.dim()), training))
+
+    @torch.no_grad()
+    def step(self, h: Hyperparameters) -> None:
+        """One update from the gradients that lie in the layers."""
+        for layer, state, gradient in zip(self.layers, self._states, self._gradients, strict=True):
+            assert layer.weight.grad is not None
+            gradient.copy_(self.method.gradient(state, layer.weight.grad, _shaped(h, layer.weight.dim())))
+        self.method.update(self.state, self.gradients, _shaped(h, 2))
+
+
+class Schedule:
+    """Each hyperparameter of each trial at each step: its value times its schedule's factor."""
+
+    def __init__(
+        self,
+        method: Method,
+        configurations: Sequence[Configuration],
+        steps: int,
+        dtype: torch.dtype,
+        device: str,
+    ) -> None:
+        # In double precision until the last moment: a factor means the same in any precision.
+        self._values = {
+            name: torch.outer(
+                torch.tensor(factors(method.schedules.get(name, "constant"), steps), dtype=torch.float64),
+                torch.tensor([float(c[name]) for c in configurations], dtype=torch.float64),
+            ).to(device, dtype)
+            for name in method.space.names
+            if not isinstance(configurations[0][name], str)
+        }
+        progress = torch.arange(steps, dtype=torch.float64) / steps
+        self._values["progress"] = progress[:, None].expand(steps, len(configurations)).to(device, dtype)
+
+    def at(self, step: int) -> Hyperparameters:
+        """Hyperparameters of one step, each of shape (k,)."""
+        return {name: values[step] for name, values in self._values.items()}
+
+
+def binary_layers(network: nn.Module) -> list[BinaryLinear]:
+    """The layers whose weights a method sets, in order."""
+    return [module for module in network.modules() if isinstance(module, BinaryLinear)]
+
+
+def start_noise(layers: Sequence[BinaryLinear], generators: Sequence[Generator]) -> Tensor:
+    """One standard normal number a weight in double precision, (k, n), the padding filled with 1."""
+    offsets, k = _offsets(layers), len(generators)
+    noise = torch.ones(k, offsets[-1] if offsets else 0, dtype=torch.float64)
+    for at, layer in zip(offsets, layers, strict=False):
+        _view(noise, at, layer.weight).copy_(draw(layer.weight.shape[1:], generators))
+    return noise
+
+
+def _offsets(layers: Iterable[BinaryLinear]) -> list[int]:
+    """Where each layer's slice begins; the last entry is the padded size of all."""
+    offsets = [0]
+    for layer in layers:
+        size = layer.weight[0].numel()
+        offsets.append(offsets[-1] + -(-size // VECTOR) * VECTOR)
+    return offsets
+
+
+def _view(flat: Tensor, at: int, like: Tensor) -> Tensor:
+    return flat[:, at : at + like[0].numel()].view(like.shape)
+
+
+def _shaped(h: Hyperparameters, rank: int) -> Hyperparameters:
+    return {name: value.view(-1, *[1] * (rank - 1)) for name, value in h.items()}

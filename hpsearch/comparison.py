@@ -1,0 +1,279 @@
+"""The loop: propose, submit, collect, record, until every study has its trials.
+
+Everything that decides what comes next is in the database, and every searcher is a pure function of it.
+So a comparison that was stopped in any way, at any moment, goes on with the same call, and ends in the
+same trials table.
+"""
+
+from __future__ import annotations
+
+import json
+import traceback
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from hpsearch.database import Database, DatabaseError, Measured, StudyRow, TrialRow
+from hpsearch.executors import Executor
+from hpsearch.pack import Trained, train_pack
+from hpsearch.provenance import provenance
+from hpsearch.searchers import History, Searcher
+from hpsearch.spec import Spec, load_method, load_searcher, load_task
+from hpsearch.task import Objective, Progress, Result, Task, TaskError, derived_seed
+
+ATTEMPTS = 2
+"""How often a pack is trained before its trials are tried one at a time."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What the loop tells after each transaction: these trials of this method have their results."""
+
+    method: str
+    results: Sequence[Result]
+
+
+@dataclass
+class _Pack:
+    """The studies of one method that travel together, and how many of their present trials are open."""
+
+    studies: list[StudyRow]
+    trial: int
+    open: int = 0
+
+    @property
+    def method(self) -> str:
+        return self.studies[0].method
+
+
+@dataclass
+class _Job:
+    """Trials of one pack, all with the same number, to be trained together."""
+
+    pack: _Pack
+    trials: list[TrialRow]
+    attempts: int = 0
+
+
+def prepare(database: Database, spec: Spec, study_file: str, progress: Progress) -> None:
+    """Prepare the task's data, and lay out the comparison in a new database or check it in an old one.
+
+    Raises TaskError where data is missing, DatabaseError where the file holds another comparison.
+    """
+    old = database.comparison()
+    new_spec = spec.model_dump(mode="json")
+    if old is not None and old["spec"] != new_spec:
+        changed = ", ".join(_changed_keys(old["spec"], new_spec))
+        raise DatabaseError(
+            f"{database.path}: holds a comparison from another study file ({changed} differ); "
+            "give another database with --database, or the old study file"
+        )
+    task = load_task(spec.task)
+    data = dict(task.prepare(progress))
+    if old is not None:
+        if old["data"] != data:
+            changed = ", ".join(_changed_keys(old["data"], data))
+            raise DatabaseError(f"{database.path}: was begun on other data ({changed} differ)")
+        return
+    _create(database, spec, task, study_file, data)
+
+
+def run(database: Database, spec: Spec, executor: Executor, facts: Mapping[str, Any]) -> Iterator[Recorded]:
+    """Run a prepared comparison to its end; yields after each record, and may be dropped at any of them.
+
+    Args:
+        database: open for writing.
+        spec: the study file.
+        executor: where packs are trained; one pack waits beside those in training.
+        facts: for the provenance of this run.
+
+    Raises:
+        TaskError: if every trial of the first pack failed, for then the task cannot work at all.
+    """
+    run_id = database.start_run(_now(), provenance(workers=executor.workers, **facts))
+    loop = _Loop(database, spec, run_id)
+    packs = loop.packs()
+    ready: list[_Job] = []
+    flying: dict[Future[Trained], _Job] = {}
+    slots = executor.workers + (executor.workers > 1)
+    while packs or ready or flying:
+        while (ready or packs) and len(flying) < slots:
+            # What has to be tried again comes first, then the pack that is furthest behind.
+            job = ready.pop() if ready else loop.next_job(packs.pop(_furthest_behind(packs)))
+            flying[loop.submit(job, executor)] = job
+        done, _ = wait(flying, return_when=FIRST_COMPLETED)
+        for future in done:
+            job = flying.pop(future)
+            error = future.exception()
+            if error is None:
+                yield loop.record(job, future.result())
+            elif again := _try_again(job):
+                ready.extend(again)
+            else:
+                yield loop.record_failure(job, error)
+            if job.pack.open == 0 and job.pack.trial < spec.trials:
+                job.pack.trial += 1
+                packs.append(job.pack)
+    database.end_run(run_id, _now())
+
+
+class _Loop:
+    """The steps of the loop, with what all of them need."""
+
+    def __init__(self, database: Database, spec: Spec, run_id: int) -> None:
+        self.database, self.spec, self.run_id = database, spec, run_id
+        self.searcher: Searcher = load_searcher(spec.searcher)
+        self.objective: Objective = load_task(spec.task).objective
+        self.spaces = {label: space for label, (space, _) in database.methods().items()}
+        self.worked, self.failed = False, 0
+
+    def packs(self) -> list[_Pack]:
+        """All packs with something left to do, each at the first trial that not all its studies finished."""
+        members: dict[tuple[str, int], list[StudyRow]] = {}
+        for study in self.database.studies():
+            members.setdefault((study.method, study.pack), []).append(study)
+        packs = []
+        for studies in members.values():
+            trials = [[t for t in self.database.trials(s.id) if t.state != "proposed"] for s in studies]
+            self.worked |= any(t.state != "failed" for finished in trials for t in finished)
+            packs.append(_Pack(studies, min(len(finished) for finished in trials) + 1))
+        return [pack for pack in packs if pack.trial <= self.spec.trials]
+
+    def next_job(self, pack: _Pack) -> _Job:
+        """The pack's present trial: proposed and recorded, unless a run before this one did so."""
+        recorded = {study.id: self.database.trials(study.id) for study in pack.studies}
+        if all(len(trials) < pack.trial for trials in recorded.values()):
+            self._propose(pack, recorded)
+            recorded = {study.id: self.database.trials(study.id) for study in pack.studies}
+        trials = [recorded[study.id][pack.trial - 1] for study in pack.studies]
+        job = _Job(pack, [trial for trial in trials if trial.state == "proposed"])
+        pack.open = len(job.trials)
+        return job
+
+    def _propose(self, pack: _Pack, recorded: Mapping[int, Sequence[TrialRow]]) -> None:
+        histories = [self._history(recorded[study.id]) for study in pack.studies]
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            configurations = self.searcher.propose(
+                self.spaces[pack.method], histories, [study.seed for study in pack.studies]
+            )
+        rows = [
+            (study.id, pack.trial, self._trial_seed(study, pack.trial), configuration)
+            for study, configuration in zip(pack.studies, configurations, strict=True)
+        ]
+        self.database.propose(self.run_id, _now(), rows, len(caught))
+
+    def _trial_seed(self, study: StudyRow, trial: int) -> int:
+        return derived_seed(self.spec.seed, study.method, study.repeat, trial)
+
+    def _history(self, trials: Sequence[TrialRow]) -> History:
+        return History(
+            tuple(trial.configuration for trial in trials),
+            tuple(self.objective.oriented(trial.objective) for trial in trials),
+        )
+
+    def submit(self, job: _Job, executor: Executor) -> Future[Trained]:
+        """Send a job to be trained."""
+        label = job.pack.method
+        job.attempts += 1
+        return executor.submit(
+            train_pack,
+            self.spec.task,
+            label,
+            self.spec.methods[label],
+            [trial.configuration for trial in job.trials],
+            [trial.seed for trial in job.trials],
+            "cpu",
+        )
+
+    def record(self, job: _Job, trained: Trained) -> Recorded:
+        """Record what a worker returned."""
+        seconds = (trained.ended - trained.started) / len(job.trials)
+        started, ended = _time(trained.started), _time(trained.ended)
+        measured = Measured(started, ended, seconds, len(job.trials), job.attempts)
+        return self._record(job, trained.results, measured, trained.warnings)
+
+    def record_failure(self, job: _Job, error: BaseException) -> Recorded:
+        """Record that a trial fails whenever it is tried. TaskError if nothing ever did anything else."""
+        reason = _one_line(error)
+        now = _now()
+        result = Result(None, outcome="failed", reason=reason)
+        recorded = self._record(job, [result], Measured(now, now, 0.0, 1, job.attempts), 0)
+        if not self.worked and self.failed >= max(3, len(job.pack.studies)):
+            raise TaskError(
+                f"the first {self.failed} trials all failed, the last with {reason}; "
+                f"mend the cause, remove {self.database.path} and run again"
+            )
+        return recorded
+
+    def _record(self, job: _Job, results: Sequence[Result], measured: Measured, warned: int) -> Recorded:
+        rows = [(t.study_id, t.trial, result) for t, result in zip(job.trials, results, strict=True)]
+        self.database.record(self.run_id, rows, measured, warned)
+        job.pack.open -= len(rows)
+        failed = sum(result.outcome == "failed" for result in results)
+        self.failed += failed
+        self.worked |= failed < len(results)
+        return Recorded(job.pack.method, results)
+
+
+def _try_again(job: _Job) -> list[_Job]:
+    """All of a job once more, then each of its trials alone, then nothing."""
+    if job.attempts < ATTEMPTS:
+        return [job]
+    if len(job.trials) > 1:
+        return [_Job(job.pack, [trial], job.attempts) for trial in job.trials]
+    return []
+
+
+def _furthest_behind(packs: Sequence[_Pack]) -> int:
+    return min(range(len(packs)), key=lambda i: packs[i].trial)
+
+
+def _create(database: Database, spec: Spec, task: Task, study_file: str, data: Mapping[str, Any]) -> None:
+    objective, size = task.objective, spec.pack_size
+    methods = {label: load_method(task, label, method) for label, method in spec.methods.items()}
+    database.create(
+        {
+            "name": spec.name,
+            "spec": json.dumps(spec.model_dump(mode="json")),
+            "study_file": study_file,
+            "trials": spec.trials,
+            "repeats": spec.repeats,
+            "seed": spec.seed,
+            "pack_size": size,
+            "objective": objective.name,
+            "unit": objective.unit,
+            "direction": objective.direction,
+            "chance": objective.chance,
+            "data": json.dumps(data),
+            "created": _now(),
+        },
+        [(label, method.space, method.schedules) for label, method in methods.items()],
+        [
+            (label, repeat, derived_seed(spec.seed, label, repeat), (repeat - 1) // size)
+            for label in methods
+            for repeat in range(1, spec.repeats + 1)
+        ],
+    )
+
+
+def _changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    return [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+
+
+def _one_line(error: BaseException) -> str:
+    """The error in one line, with the place where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}".strip().splitlines()[0] + where
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,446 @@
+"""The study database: one SQLite file a comparison, its schema and upgrades, and all SQL.
+
+Only the driver writes, in short transactions that are on disk when they return (synchronous=FULL), so
+that losing power costs at most the packs in flight. Anybody may read at any time. Floats are kept at
+full precision; what is not finite becomes NULL with its reason beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpsearch.space import Configuration, Space, space_as_json, space_from_json
+from hpsearch.task import Objective, Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "fuse", "lustre", "gpfs", "beegfs", "ceph", "9p", "afs")
+
+
+class DatabaseError(Exception):
+    """What is wrong with a database file, in one sentence: what, where, and what to do."""
+
+    exit_code = 3
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    for statement in (
+        # One row: what is compared, and on what.
+        """CREATE TABLE comparison (
+            id INTEGER PRIMARY KEY CHECK (id = 1), name TEXT NOT NULL, spec TEXT NOT NULL,
+            study_file TEXT NOT NULL, trials INTEGER NOT NULL, repeats INTEGER NOT NULL,
+            seed INTEGER NOT NULL, pack_size INTEGER NOT NULL, objective TEXT NOT NULL, unit TEXT NOT NULL,
+            direction TEXT NOT NULL, chance REAL NOT NULL, data TEXT NOT NULL, created TEXT NOT NULL
+        ) STRICT""",
+        """CREATE TABLE methods (
+            id INTEGER PRIMARY KEY, label TEXT NOT NULL UNIQUE, space TEXT NOT NULL, schedules TEXT NOT NULL
+        ) STRICT""",
+        """CREATE TABLE studies (
+            id INTEGER PRIMARY KEY, method_id INTEGER NOT NULL REFERENCES methods, repeat INTEGER NOT NULL,
+            seed INTEGER NOT NULL, pack INTEGER NOT NULL, UNIQUE (method_id, repeat)
+        ) STRICT""",
+        # One row each time somebody runs the comparison: on what and with which versions.
+        """CREATE TABLE runs (
+            id INTEGER PRIMARY KEY, started TEXT NOT NULL, ended TEXT, provenance TEXT NOT NULL,
+            warnings INTEGER NOT NULL DEFAULT 0
+        ) STRICT""",
+        """CREATE TABLE trials (
+            study_id INTEGER NOT NULL REFERENCES studies, trial INTEGER NOT NULL, seed INTEGER NOT NULL,
+            configuration TEXT NOT NULL, state TEXT NOT NULL, objective REAL, metrics TEXT, curves TEXT,
+            reason TEXT NOT NULL DEFAULT '', run_id INTEGER NOT NULL REFERENCES runs,
+            proposed TEXT NOT NULL, started TEXT, ended TEXT, seconds REAL, trained_together INTEGER,
+            attempts INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (study_id, trial)
+        ) STRICT, WITHOUT ROWID""",
+    ):
+        connection.execute(statement)
+
+
+UPGRADES: list[Callable[[sqlite3.Connection], None]] = [_create]
+"""Upgrade i takes a file from version i to i + 1; each runs in one transaction with its record."""
+
+
+@dataclass(frozen=True)
+class StudyRow:
+    """One study as the driver needs it."""
+
+    id: int
+    method: str
+    repeat: int
+    seed: int
+    pack: int
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """One recorded trial; `objective` is None unless the trial completed with a finite one."""
+
+    study_id: int
+    trial: int
+    seed: int
+    configuration: Configuration
+    state: str
+    objective: float | None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A pack's training around its results: when, how long, how many together."""
+
+    started: str
+    ended: str
+    seconds: float
+    trained_together: int
+    attempts: int
+
+
+class Database:
+    """A comparison's file, open for reading, or for writing by the one driver."""
+
+    def __init__(self, path: Path, *, write: bool = False) -> None:
+        """Open an existing file, or with `write` also a new one. Raises DatabaseError."""
+        self.path, self._write = path, write
+        if not write and not path.is_file():
+            raise DatabaseError(f"{path}: no such file; `hpsearch run STUDY` makes one")
+        try:
+            self._connection = _connect(path, write)
+            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            if write:
+                self._connection.execute(f"PRAGMA journal_mode={_journal_mode(path)}")
+                self._connection.execute("PRAGMA synchronous=FULL")
+                self._connection.execute("PRAGMA foreign_keys=ON")
+            if version < len(UPGRADES) and write:
+                self._upgrade(version)
+        except sqlite3.Error as error:
+            raise DatabaseError(f"{path}: not a readable hpsearch database: {error}") from error
+        if version > len(UPGRADES):
+            raise DatabaseError(
+                f"{path}: written by a newer hpsearch (version {version}, this one knows {len(UPGRADES)}); "
+                "upgrade hpsearch to read it"
+            )
+        if version < len(UPGRADES) and not write:
+            raise DatabaseError(f"{path}: holds no comparison that this hpsearch can read")
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close. A writer leaves one complete file, without a log beside it, that can be copied and mailed."""
+        if self._write:
+            try:
+                self._connection.execute("PRAGMA journal_mode=DELETE")
+            except sqlite3.OperationalError:  # somebody is reading: the log stays, but holds nothing new
+                self._connection.execute("PRAGMA wal_checkpoint")
+        self._connection.close()
+
+    def _upgrade(self, version: int) -> None:
+        for number in range(version, len(UPGRADES)):
+            with self._transaction():
+                UPGRADES[number](self._connection)
+                self._connection.execute(f"PRAGMA user_version={number + 1}")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._connection
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    def _rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
+        cursor = self._connection.execute(sql, parameters)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    # What the driver writes.
+
+    def create(
+        self,
+        comparison: Mapping[str, Any],
+        methods: Iterable[tuple[str, Space, Mapping[str, str]]],
+        studies: Iterable[tuple[str, int, int, int]],
+    ) -> None:
+        """Lay out a comparison: its row, its methods, and its studies (label, repeat, seed, pack)."""
+        with self._transaction() as connection:
+            columns = ", ".join(comparison)
+            marks = ", ".join("?" * len(comparison))
+            connection.execute(
+                f"INSERT INTO comparison (id, {columns}) VALUES (1, {marks})", tuple(comparison.values())
+            )
+            for label, space, schedules in methods:
+                connection.execute(
+                    "INSERT INTO methods (label, space, schedules) VALUES (?, ?, ?)",
+                    (label, json.dumps(space_as_json(space)), json.dumps(dict(schedules))),
+                )
+            connection.executemany(
+                "INSERT INTO studies (method_id, repeat, seed, pack) "
+                "VALUES ((SELECT id FROM methods WHERE label = ?), ?, ?, ?)",
+                list(studies),
+            )
+
+    def start_run(self, started: str, provenance: Mapping[str, Any]) -> int:
+        """Record who runs now; returns the run's id."""
+        with self._transaction() as connection:
+            cursor = connection.execute(
+                "INSERT INTO runs (started, provenance) VALUES (?, ?)", (started, json.dumps(provenance))
+            )
+        return int(cursor.lastrowid or 0)
+
+    def end_run(self, run_id: int, ended: str) -> None:
+        """Record a clean stop."""
+        with self._transaction() as connection:
+            connection.execute("UPDATE runs SET ended = ? WHERE id = ?", (ended, run_id))
+
+    def propose(
+        self,
+        run_id: int,
+        proposed: str,
+        trials: Sequence[tuple[int, int, int, Configuration]],
+        warnings: int = 0,
+    ) -> None:
+        """Record what is about to be trained: (study id, trial, seed, configuration), one transaction."""
+        with self._transaction() as connection:
+            connection.executemany(
+                "INSERT INTO trials (study_id, trial, seed, configuration, state, run_id, proposed) "
+                "VALUES (?, ?, ?, ?, 'proposed', ?, ?)",
+                [(study, trial, seed, json.dumps(dict(c)), run_id, proposed) for study, trial, seed, c in trials],
+            )
+            self._count_warnings(connection, run_id, warnings)
+
+    def record(
+        self,
+        run_id: int,
+        results: Sequence[tuple[int, int, Result]],
+        measured: Measured,
+        warnings: int = 0,
+    ) -> None:
+        """Record what came out: (study id, trial, result), one transaction. A result is final."""
+        with self._transaction() as connection:
+            for study_id, trial, result in results:
+                connection.execute(
+                    "UPDATE trials SET state = ?, objective = ?, metrics = ?, curves = ?, reason = ?, "
+                    "run_id = ?, started = ?, ended = ?, seconds = ?, trained_together = ?, attempts = ? "
+                    "WHERE study_id = ? AND trial = ? AND state = 'proposed'",
+                    (
+                        result.outcome,
+                        _finite(result.objective),
+                        json.dumps({name: _finite(value) for name, value in result.metrics.items()}),
+                        json.dumps({n: [_finite(v) for v in values] for n, values in result.curves.items()}),
+                        result.reason,
+                        run_id,
+                        measured.started,
+                        measured.ended,
+                        measured.seconds,
+                        measured.trained_together,
+                        measured.attempts,
+                        study_id,
+                        trial,
+                    ),
+                )
+            self._count_warnings(connection, run_id, warnings)
+
+    @staticmethod
+    def _count_warnings(connection: sqlite3.Connection, run_id: int, warnings: int) -> None:
+        connection.execute("UPDATE runs SET warnings = warnings + ? WHERE id = ?", (warnings, run_id))
+
+    # What is read.
+
+    def comparison(self) -> dict[str, Any] | None:
+        """The comparison's row, its spec and data decoded; None in a file just made."""
+        rows = self._rows("SELECT * FROM comparison")
+        if not rows:
+            return None
+        return {**rows[0], "spec": json.loads(rows[0]["spec"]), "data": json.loads(rows[0]["data"])}
+
+    def objective(self) -> Objective:
+        """What the comparison measures."""
+        row = self._rows("SELECT objective, unit, direction, chance FROM comparison")[0]
+        return Objective(row["objective"], row["unit"], row["direction"], row["chance"])
+
+    def methods(self) -> dict[str, tuple[Space, dict[str, str]]]:
+        """Label -> space and schedules, in the study file's order."""
+        return {
+            row["label"]: (space_from_json(json.loads(row["space"])), json.loads(row["schedules"]))
+            for row in self._rows("SELECT * FROM methods ORDER BY id")
+        }
+
+    def studies(self) -> list[StudyRow]:
+        """All studies, by method and repeat."""
+        return [
+            StudyRow(row["id"], row["label"], row["repeat"], row["seed"], row["pack"])
+            for row in self._rows(
+                "SELECT studies.*, label FROM studies JOIN methods ON methods.id = method_id ORDER BY method_id, repeat"
+            )
+        ]
+
+    def trials(self, study_id: int) -> list[TrialRow]:
+        """The trials of one study, in order. Metrics are not among what this returns."""
+        return [
+            TrialRow(
+                study_id, row["trial"], row["seed"], json.loads(row["configuration"]), row["state"],
+                row["objective"] if row["state"] == "complete" else None,
+            )
+            for row in self._rows(
+                "SELECT trial, seed, configuration, state, objective FROM trials "
+                "WHERE study_id = ? ORDER BY trial", study_id,
+            )
+        ]  # fmt: skip
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Label -> state -> number of trials."""
+        counts: dict[str, dict[str, int]] = {label: {} for label in self.methods()}
+        for row in self._rows(
+            "SELECT label, state, count(*) AS n FROM trials JOIN studies ON studies.id = study_id "
+            "JOIN methods ON methods.id = method_id GROUP BY label, state"
+        ):
+            counts[row["label"]][row["state"]] = row["n"]
+        return counts
+
+    def best_objectives(self) -> dict[str, float]:
+        """Label -> best objective of all its complete trials; a method without any is left out."""
+        best = "max" if self.objective().direction == "maximise" else "min"
+        rows = self._rows(
+            f"SELECT label, {best}(objective) AS best FROM trials JOIN studies ON studies.id = study_id "
+            "JOIN methods ON methods.id = method_id WHERE state = 'complete' AND objective IS NOT NULL "
+            "GROUP BY label"
+        )
+        return {row["label"]: row["best"] for row in rows}
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Every run with its provenance decoded, the first one first."""
+        rows = self._rows("SELECT * FROM runs ORDER BY id")
+        return [{**row, "provenance": json.loads(row["provenance"])} for row in rows]
+
+    def all_trials(self) -> list[dict[str, Any]]:
+        """Every column of every trial with its method and repeat, by method, repeat and trial."""
+        rows = self._rows(
+            "SELECT label AS method, repeat, trials.* FROM trials JOIN studies ON studies.id = study_id "
+            "JOIN methods ON methods.id = method_id ORDER BY method_id, repeat, trial"
+        )
+        for row in rows:
+            for column in ("configuration", "metrics", "curves"):
+                row[column] = json.loads(row[column]) if row[column] else {}
+        return rows
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A comparison as DataFrames.
+
+    Attributes:
+        comparison: the comparison's row: name, spec, objective, direction, chance, data and so on.
+        objective: what was measured.
+        methods: label -> space.
+        trials: a row a trial: method, repeat, trial, objective, every hyperparameter, every metric, state,
+            reason, seconds, seed. Those of other methods are NaN.
+        curves: a row an epoch: method, repeat, trial, epoch and every curve.
+        runs: every run with its provenance.
+    """
+
+    comparison: dict[str, Any]
+    objective: Objective
+    methods: dict[str, Space]
+    trials: pd.DataFrame
+    curves: pd.DataFrame
+    runs: list[dict[str, Any]]
+
+
+def load_tables(path: Path) -> Tables:
+    """Read a whole comparison; also while a run is writing it. Raises DatabaseError."""
+    import pandas as pd
+
+    with Database(path) as database:
+        comparison = database.comparison()
+        if comparison is None:
+            raise DatabaseError(f"{path}: holds no comparison yet")
+        spaces = {label: space for label, (space, _) in database.methods().items()}
+        rows, objective, runs = database.all_trials(), database.objective(), database.runs()
+    names = list(dict.fromkeys(name for space in spaces.values() for name in space.names))
+    metrics = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
+    trials = pd.DataFrame(
+        [
+            {
+                "method": row["method"], "repeat": row["repeat"], "trial": row["trial"],
+                "objective": row["objective"],
+                **{name: row["configuration"].get(name) for name in names},
+                **{name: row["metrics"].get(name) for name in metrics},
+                "state": row["state"], "reason": row["reason"], "seconds": row["seconds"], "seed": row["seed"],
+            }
+            for row in rows
+        ],
+        columns=["method", "repeat", "trial", "objective", *names, *metrics, "state", "reason", "seconds", "seed"],
+    )  # fmt: skip
+    curves = pd.DataFrame(
+        [
+            {
+                "method": row["method"],
+                "repeat": row["repeat"],
+                "trial": row["trial"],
+                "epoch": epoch,
+                **values,
+            }
+            for row in rows
+            for epoch, values in enumerate(_transposed(row["curves"]), 1)
+        ]
+    )
+    return Tables(comparison, objective, spaces, trials, curves, runs)
+
+
+def _transposed(curves: Mapping[str, Sequence[float]]) -> list[dict[str, float]]:
+    names = list(curves)
+    return [dict(zip(names, values, strict=True)) for values in zip(*curves.values(), strict=True)]
+
+
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def _connect(path: Path, write: bool) -> sqlite3.Connection:
+    # Autocommit: every transaction is begun and committed by name.
+    name = f"file:{_quoted(path)}?mode={'rwc' if write else 'ro'}"
+    connection = sqlite3.connect(name, uri=True, isolation_level=None, timeout=30)
+    if not write:
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_master")
+        except sqlite3.OperationalError:
+            # A finished file in a folder that cannot be written: no log to share, so read it as it is.
+            with closing(connection):
+                return sqlite3.connect(f"{name}&immutable=1", uri=True, isolation_level=None)
+    return connection
+
+
+def _quoted(path: Path) -> str:
+    from urllib.parse import quote
+
+    return quote(str(path.resolve()))
+
+
+def _journal_mode(path: Path) -> str:
+    """WAL lets others read during a write, but needs memory that all of them share: a local disk."""
+    return "DELETE" if _file_system(path).startswith(NETWORK_FILE_SYSTEMS) else "WAL"
+
+
+def _file_system(path: Path) -> str:
+    """Type of the file system that holds `path` on Linux; empty elsewhere."""
+    mounts = Path("/proc/mounts")
+    if not mounts.is_file():
+        return ""
+    best, kind = "", ""
+    folder = str(path.resolve().parent) + "/"
+    for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines():
+        _, mount, this_kind, *_ = line.split(" ")
+        if folder.startswith(mount.rstrip("/") + "/") and len(mount) > len(best):
+            best, kind = mount, this_kind
+    return kind

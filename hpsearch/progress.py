@@ -1,0 +1,119 @@
+"""What a person sees while a comparison runs: a bar a method on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from hpsearch.comparison import Recorded
+from hpsearch.database import Database
+from hpsearch.task import Objective
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class Display:
+    """Shows preparation and trials; as a context manager it leaves the terminal as it found it."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        """With `quiet` nothing is shown at all."""
+        self._console = Console(stderr=True, quiet=quiet, highlight=False)
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeRemainingColumn(),
+            console=self._console,
+            speed_estimate_period=600,
+        )
+        self._live = self._console.is_terminal and not quiet
+        self._tasks: dict[str, TaskID] = {}
+        self._last_line = time.monotonic()
+        self._objective: Objective | None = None
+        self._done: dict[str, int] = {}
+        self._begun_with: Mapping[str, int] = {}
+        self._best: dict[str, float] = {}
+        self._planned = 0
+        self._started = time.monotonic()
+
+    def __enter__(self) -> Display:
+        if self._live:
+            self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Take the bars down."""
+        if self._live:
+            self._bars.stop()
+            self._live = False
+
+    def say(self, line: str) -> None:
+        """One line."""
+        self._console.print(line, markup=False, soft_wrap=True)
+
+    def preparing(self, what: str, done: int, total: int) -> None:
+        """Progress of the task's preparation."""
+        if self._live:
+            if what not in self._tasks:
+                self._tasks[what] = self._bars.add_task(what, note="")
+            self._bars.update(self._tasks[what], completed=done, total=total)
+        elif done == total or self._line_is_due():
+            self.say(f"{what}: {done} of {total}")
+
+    def begin(self, database: Database, planned: int) -> None:
+        """Show the trials of a comparison, `planned` a method; those already recorded count as done."""
+        self._objective, self._planned = database.objective(), planned
+        self._best = database.best_objectives()
+        for label, states in database.counts().items():
+            self._done[label] = sum(n for state, n in states.items() if state != "proposed")
+            if self._live:
+                self._tasks[label] = self._bars.add_task(
+                    label, total=planned, completed=self._done[label], note=self._note(label)
+                )
+        self._begun_with, self._started = dict(self._done), time.monotonic()
+        if any(self._done.values()):
+            self.say(f"going on with {database.path}, which has {sum(self._done.values())} trials")
+
+    def recorded(self, recorded: Recorded) -> None:
+        """Count what the loop has just recorded."""
+        label, objective = recorded.method, self._objective
+        assert objective is not None
+        self._done[label] += len(recorded.results)
+        better = max if objective.direction == "maximise" else min
+        values = [r.objective for r in recorded.results if r.outcome == "complete" and r.objective is not None]
+        if values:
+            self._best[label] = better([*values, *([self._best[label]] if label in self._best else [])])
+        for result in recorded.results:
+            if result.outcome == "failed":
+                self.say(f"{label}: a trial failed: {result.reason}")
+        if self._live:
+            self._bars.update(self._tasks[label], completed=self._done[label], note=self._note(label))
+        elif all(done == self._planned for done in self._done.values()) or self._line_is_due():
+            counts = ", ".join(
+                f"{label} {done}/{self._planned} {self._note(label)}" for label, done in self._done.items()
+            )
+            self.say(f"{counts}, {self._time_left()} left")
+
+    def _note(self, label: str) -> str:
+        rate = (self._done[label] - self._begun_with.get(label, 0)) / max(1e-9, time.monotonic() - self._started)
+        best = f"best {self._best[label]:.4f}" if label in self._best else ""
+        return f"{best} {60 * rate:.1f}/min".strip()
+
+    def _time_left(self) -> str:
+        done = sum(self._done.values())
+        fresh = done - sum(self._begun_with.values())
+        left = (len(self._done) * self._planned - done) * (time.monotonic() - self._started) / max(1, fresh)
+        return f"{left / 60:.0f} min" if left > 90 else f"{left:.0f} s"
+
+    def _line_is_due(self) -> bool:
+        if time.monotonic() - self._last_line < SECONDS_BETWEEN_LINES:
+            return False
+        self._last_line = time.monotonic()
+        return True

@@ -1,0 +1,137 @@
+"""The report's page in Markdown: the verdict in words, the figure, the tables, and what made them."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hpsearch.database import Tables
+from hpsearch.report.curves import Curves
+from hpsearch.space import Fixed, Float, Int, Parameter
+from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
+
+
+def write_page(tables: Tables, curves: Curves, file: Path, path: Path) -> None:
+    """Write the page. Every number has its n, and every interval is a 95% percentile bootstrap over studies."""
+    comparison = tables.comparison
+    sections = [
+        f"# {_text(comparison['name'])}\n\n{_text(comparison['spec'].get('description', ''))}".rstrip(),
+        *_progress(curves),
+        f"![Best {curves.objective.name} so far against trials](curves.png)",
+        "Each dot is the best so far of one study; the line is their mean, the band its 95% bootstrap interval.",
+        "## Best objective\n\n" + _best_table(curves),
+        "## Trials to the other's final level\n\n" + _reach_table(curves),
+        "## Search spaces\n\n" + _space_table(tables),
+        "## What made this\n\n" + _provenance(tables, file),
+    ]
+    path.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+
+
+def _progress(curves: Curves) -> list[str]:
+    finished, planned = curves.planned
+    if finished == planned:
+        return []
+    return [f"**Not finished**: {finished} of {planned} trials; the curves end at trial {curves.trials}."]
+
+
+def _best_table(curves: Curves) -> str:
+    metrics = curves.metrics
+    rows = [["method", "studies", f"final best {curves.objective.name}", *metrics, "trials lost"]]
+    for label, method in curves.methods.items():
+        final = bootstrap_mean(method.incumbents[:, -1])
+        cells = []
+        for metric in metrics:
+            values = method.chosen[metric].astype(float).to_numpy()
+            cells.append(_interval(bootstrap_mean(values)) if np.isfinite(values).all() else "not measured in all")
+        rows.append([_text(label), str(len(method.incumbents)), _interval(final), *cells, str(method.lost)])
+    note = (
+        "Mean over studies (95% bootstrap interval). The columns after the objective are of the configuration "
+        "that each study chose by its objective on validation data. A lost trial diverged or failed; it "
+        "counts as spent, at chance level."
+    )
+    return f"{_table(rows)}\n\n{note}"
+
+
+def _reach_table(curves: Curves) -> str:
+    if len(curves.methods) < 2:
+        return "There is only one method."
+    rows = [["method", "reaches the final mean level of", "level", "after trials (95% interval)"]]
+    for method, other in permutations(curves.methods, 2):
+        level = curves.methods[other].mean.estimate[-1]
+        rows.append([_text(method), _text(other), f"{level:.4f}", str(curves.to_final_level(method, other))])
+    note = (
+        "The first trial at which the method's mean incumbent is as good as the other's at its last trial. The "
+        "interval draws the studies of both anew (10,000 times); draws that never get there are kept."
+    )
+    return f"{_table(rows)}\n\n{note}"
+
+
+def _space_table(tables: Tables) -> str:
+    rows = [["method", "hyperparameter", "range", "scale"]]
+    for label, space in tables.methods.items():
+        rows += [[_text(label), _text(p.name), *_described(p)] for p in space]
+    return _table(rows)
+
+
+def _described(parameter: Parameter) -> list[str]:
+    if isinstance(parameter, Fixed):
+        return [_text(parameter.value), "fixed"]
+    if isinstance(parameter, Float | Int):
+        scale = "logarithmic" if parameter.log else "linear"
+        return [f"{parameter.low:g} to {parameter.high:g}", scale]
+    return [_text(", ".join(str(value) for value in parameter.values)), "choice"]
+
+
+def _provenance(tables: Tables, file: Path) -> str:
+    comparison, runs = tables.comparison, tables.runs
+    spec, first = comparison["spec"], runs[0]["provenance"]
+    trained = tables.trials["seconds"].astype(float).sum()
+    facts = [
+        ("study file", Path(comparison["study_file"]).name),
+        ("commands", "; ".join(dict.fromkeys([r["provenance"]["command"] for r in runs]))),
+        ("report", f"hpsearch report {file.name}"),
+        ("trials a study, studies a method", f"{comparison['trials']}, {comparison['repeats']}"),
+        ("comparison seed", comparison["seed"]),
+        ("searcher", _settings(spec["searcher"])),
+        ("task", _settings(spec["task"])),
+        *((f"data: {name}", value) for name, value in comparison["data"].items()),
+        ("pack size", comparison["pack_size"]),
+        ("training time, all workers together", f"{trained:.0f} s"),
+        ("runs", f"{len(runs)}, from {runs[0]['started']} to {runs[-1]['ended'] or '(not ended)'}"),
+        ("warnings counted", sum(r["warnings"] for r in runs)),
+        ("executor", f"{first.get('executor')}, {first.get('workers')} workers of one thread"),
+        ("machine", f"{first['processor']}, {first['cores']} cores, {first['system']}"),
+        (
+            "versions",
+            ", ".join(f"{k} {v}" for k, v in {"python": first["python"], **first["versions"]}.items()),
+        ),
+        ("commit", ", ".join(dict.fromkeys(str(r["provenance"]["commit"]) for r in runs))),
+    ]
+    return _table([["what", "value"], *([name, _text(value)] for name, value in facts)])
+
+
+def _settings(named: dict[str, Any]) -> str:
+    settings = ", ".join(f"{key} = {value}" for key, value in named.items() if key != "name")
+    return f"{named['name']} ({settings})" if settings else str(named["name"])
+
+
+def _interval(interval: Interval) -> str:
+    if not np.isfinite(interval.low):
+        return f"{interval.estimate:.4f} (one study: no interval)"
+    return f"{interval.estimate:.4f} ({interval.low:.4f} to {interval.high:.4f})"
+
+
+def _table(rows: list[list[str]]) -> str:
+    head, *body = ("| " + " | ".join(row) + " |" for row in rows)
+    return "\n".join([head, "|" + " --- |" * len(rows[0]), *body])
+
+
+def _text(value: object) -> str:
+    """A value as plain text in Markdown: names in a study file must not become markup."""
+    text = str(value).replace("\\", "\\\\").replace("<", "&lt;")
+    for mark in "|*`[]":
+        text = text.replace(mark, f"\\{mark}")
+    return " ".join(text.split())

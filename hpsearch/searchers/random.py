@@ -1,0 +1,27 @@
+"""Random search: independent uniform draws from the space, on each parameter's own scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpsearch.searchers import History
+from hpsearch.space import Space, Value
+from hpsearch.task import derived_seed
+
+
+@dataclass(frozen=True)
+class Random:
+    """Bergstra and Bengio (2012), "Random search for hyper-parameter optimization"."""
+
+    def propose(self, space: Space, histories: Sequence[History], seeds: Sequence[int]) -> list[dict[str, Value]]:
+        """A draw that depends on the seed and the number of trials so far."""
+        return [
+            space.decode(np.random.default_rng(derived_seed(seed, len(history))).random(len(space.searched)).tolist())
+            for history, seed in zip(histories, seeds, strict=True)
+        ]
+
+
+SEARCHER = Random()

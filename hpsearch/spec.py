@@ -1,0 +1,355 @@
+"""The study file: one TOML file describes one comparison, read strictly and frozen.
+
+Every name in it is a file name: `task = "audio_task"` is that module's TASK, `method = "filter"` is
+METHOD in `filter.py` of the package that the task names, `searcher = "ax"` is SEARCHER in `ax.py`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+import pkgutil
+import sys
+import tomllib
+import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any, cast
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
+
+from hpsearch.space import Choice, Fixed, Float, Int, Parameter, Space, Value
+from hpsearch.task import Method, SpaceOnly, Task
+
+STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class SpecError(Exception):
+    """What is wrong with a study file, a line a fault: file, key, what was expected, nearest valid key."""
+
+    exit_code = 2
+
+
+class Named(BaseModel):
+    """A module by name with its settings: `task = "audio_task"` or a table `[task]` with `name`."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+    name: str
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything in the table but the name."""
+        return dict(self.model_extra or {})
+
+
+def _named(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+Scalar = bool | int | float | str
+
+
+class Range(BaseModel):
+    """A hyperparameter's range as a table; what is left out is the method's own."""
+
+    model_config = STRICT
+    low: int | float | None = None
+    high: int | float | None = None
+    log: bool | None = None
+    integer: bool | None = None
+
+
+class Choices(BaseModel):
+    """A hyperparameter's values as a table."""
+
+    model_config = STRICT
+    choices: list[Scalar]
+    ordered: bool = False
+
+
+class MethodSpec(BaseModel):
+    """One method of the comparison: where it is found and what differs from its defaults."""
+
+    model_config = STRICT
+    method: str | None = None
+    space: dict[str, Scalar | list[Scalar] | Choices | Range] = Field(default_factory=dict)
+    schedules: dict[str, str] = Field(default_factory=dict)
+
+
+class Spec(BaseModel):
+    """A comparison: methods x repeats studies of `trials` trials each, on one task, by one searcher."""
+
+    model_config = STRICT
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+    description: str = ""
+    trials: Annotated[int, Field(ge=1, le=100_000)]
+    repeats: Annotated[int, Field(ge=1, le=100_000)]
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
+    pack: Annotated[int, Field(ge=1)] | None = None
+    task: Annotated[Named, BeforeValidator(_named)]
+    searcher: Annotated[Named, BeforeValidator(_named)]
+    methods: Annotated[dict[str, MethodSpec], Field(min_length=1)]
+
+    @property
+    def pack_size(self) -> int:
+        """How many studies travel together: the study file's `pack`, else the task's wish, evened out.
+
+        20 repeats at a wish of 16 make two packs of 10 rather than 16 and 4.
+        """
+        wish = min(self.pack or load_task(self.task).pack, self.repeats)
+        packs = -(-self.repeats // wish)
+        return -(-self.repeats // packs)
+
+
+def read_spec(path: Path) -> Spec:
+    """Read a study file and check all of it: keys, types, ranges, and that every name can be loaded.
+
+    Raises SpecError with one line for each fault.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: cannot be read: {error}") from error
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:  # a task of one's own lies beside its study file
+        sys.path.append(folder)
+    return parse_spec(text, str(path))
+
+
+def parse_spec(text: str, source: str) -> Spec:
+    """`read_spec` for a text already in memory; `source` is what messages call it."""
+    try:
+        spec = Spec.model_validate(tomllib.loads(text))
+        task = load_task(spec.task)
+        load_searcher(spec.searcher)
+        for label, method in spec.methods.items():
+            load_method(task, label, method)
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError(f"{source}: not valid TOML: {error}") from error
+    except ValidationError as error:
+        raise SpecError("\n".join(f"{source}: {line}" for line in _faults(error, Spec))) from error
+    except SpecError as error:
+        raise SpecError("\n".join(f"{source}: {line}" for line in str(error).splitlines())) from error
+    return spec
+
+
+def load_task(named: Named) -> Task:
+    """TASK of the module `named.name`, with the settings of the study file in place of its own."""
+    module = _import(named.name, "task", available_tasks())
+    task = _attribute(module, "TASK", "task")
+    return cast(Task, _with_settings(task, named.settings, "task"))
+
+
+def load_searcher(named: Named) -> Any:
+    """SEARCHER of `hpsearch/searchers/<name>.py`, with the settings of the study file."""
+    module = _member("hpsearch.searchers", named.name, "searcher")
+    return _with_settings(_attribute(module, "SEARCHER", "searcher"), named.settings, "searcher")
+
+
+def load_executor(name: str, workers: int | None) -> Any:
+    """EXECUTOR of `hpsearch/executors/<name>.py`, started."""
+    module = _member("hpsearch.executors", name, "executor")
+    try:
+        return _attribute(module, "EXECUTOR", "executor")(workers)
+    except ValueError as error:
+        raise SpecError(f"executor: {error}") from error
+
+
+def load_method(task: Task, label: str, spec: MethodSpec) -> Method:
+    """The method called `label`, its space and schedules changed as the study file says."""
+    key = f"methods.{label}"
+    if task.methods is None and (spec.method is None or ":" not in spec.method):
+        if spec.method is not None:
+            raise SpecError(f"{key}.method: this task has no methods to choose from; give only a space")
+        if not spec.space:
+            raise SpecError(f"{key}.space: this task has no methods, so a space is needed here")
+        # Such a task uses nothing of its method but the space.
+        return cast(Method, SpaceOnly(_changed(Space(()), spec.space, key, open_space=True)))
+    name = spec.method or label
+    if ":" in name:
+        module_name, _, attribute = name.partition(":")
+        method = _attribute(_import(module_name, f"{key}.method", []), attribute, f"{key}.method")
+    else:
+        method = _attribute(_member(str(task.methods), name, f"{key}.method"), "METHOD", f"{key}.method")
+    if unknown := [name for name in spec.schedules if name not in method.space.names]:
+        raise SpecError(_unknown(f"{key}.schedules.{unknown[0]}", unknown[0], method.space.names))
+    schedules = {**method.schedules, **spec.schedules}
+    space = _changed(method.space, spec.space, key, open_space=False)
+    return cast(Method, dataclasses.replace(method, space=space, schedules=schedules))
+
+
+def available_tasks() -> list[str]:
+    """Modules that can be imported here and are called `..._task`."""
+    return sorted({module.name for module in pkgutil.iter_modules() if module.name.endswith("_task")})
+
+
+def available(package: str) -> list[str]:
+    """Names of the modules in a package, each of which is one method, searcher or executor."""
+    return sorted(m.name for m in pkgutil.iter_modules(importlib.import_module(package).__path__))
+
+
+def shipped_studies() -> dict[str, Path]:
+    """The study files that come with the tool, by name."""
+    here = Path(__file__).resolve().parent
+    folder = next((f for f in (here / "studies", here.parent / "studies") if f.is_dir()), here)
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def find_study(name: str) -> Path:
+    """The study file at a path, or the shipped one of that name."""
+    if Path(name).is_file():
+        return Path(name)
+    shipped = shipped_studies()
+    if name in shipped:
+        return shipped[name]
+    raise SpecError(_unknown(name, name, shipped, what="no such study file, and no shipped study"))
+
+
+# What follows turns names into objects and faults into sentences.
+
+
+def _import(name: str, key: str, valid: list[str]) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (name == error.name or name.startswith(f"{error.name}.")):
+            raise SpecError(f"{key}: {name} needs the module {error.name}, which is not installed") from error
+        raise SpecError(_unknown(key, name, valid, what="no such module")) from error
+    except Exception as error:  # the user's own module may raise anything while it is imported
+        raise SpecError(f"{key}: importing {name} raised {type(error).__name__}: {error}") from error
+
+
+def _member(package: str, name: str, key: str) -> ModuleType:
+    valid = available(package)
+    if name not in valid:
+        raise SpecError(_unknown(key, name, valid, what="no such name"))
+    return _import(f"{package}.{name}", key, valid)
+
+
+def _attribute(module: ModuleType, name: str, key: str) -> Any:
+    if not hasattr(module, name):
+        raise SpecError(f"{key}: the module {module.__name__} has no {name}")
+    return getattr(module, name)
+
+
+def _with_settings(thing: Any, settings: Mapping[str, Any], key: str) -> Any:
+    """A copy of the frozen dataclass `thing` with `settings`, checked against its annotations."""
+    hints = typing.get_type_hints(type(thing))
+    fields = {f.name: (hints[f.name], getattr(thing, f.name)) for f in dataclasses.fields(thing)}
+    Settings = create_model(type(thing).__name__, __config__=STRICT, **cast(Any, fields))
+    try:
+        given = Settings.model_validate(settings)
+        return dataclasses.replace(thing, **{name: getattr(given, name) for name in settings})
+    except ValidationError as error:
+        raise SpecError("\n".join(_faults(error, Settings, prefix=f"{key}."))) from error
+    except ValueError as error:
+        raise SpecError(f"{key}: {error}") from error
+
+
+def _changed(space: Space, changes: Mapping[str, Any], key: str, *, open_space: bool) -> Space:
+    for name, change in changes.items():
+        where = f"{key}.space.{name}"
+        if name not in space.names and not open_space:
+            raise SpecError(_unknown(where, name, space.names))
+        old = space[name] if name in space.names else None
+        try:
+            space = space.replaced(_parameter(name, change, old))
+        except ValueError as error:
+            raise SpecError(f"{where}: {error}") from error
+    return space
+
+
+def _parameter(name: str, change: Any, old: Parameter | None) -> Parameter:
+    """One line of a study file's space: a value fixes, [low, high] or a table gives the range."""
+    if isinstance(change, Choices):
+        return _choice(name, change.choices, change.ordered, old)
+    if isinstance(change, list):
+        if isinstance(old, Choice):
+            return _choice(name, change, old.ordered, old)
+        if len(change) != 2 or not all(type(bound) in (int, float) for bound in change):
+            raise ValueError("expected a value, [low, high], {low, high, log} or {choices = [...]}")
+        whole = old is None and all(type(bound) is int for bound in change)
+        change = Range(low=change[0], high=change[1], integer=whole or None)
+    if isinstance(change, Range):
+        return _range(name, change, old)
+    return _fixed(name, change, old)
+
+
+def _fixed(name: str, value: Value, old: Parameter | None) -> Fixed:
+    if isinstance(old, Choice) and not any(type(v) is type(value) and v == value for v in old.values):
+        raise ValueError(f"expected one of {list(old.values)}, got {value!r}")
+    if isinstance(old, Float | Int):
+        if isinstance(value, bool | str):
+            raise ValueError(f"expected a number, got {value!r}")
+        if isinstance(old, Int) and value != int(value):
+            raise ValueError(f"expected a whole number, got {value!r}")
+    # A fixed value may lie outside the searched range: the range is only where it is worth looking.
+    return Fixed(name, value)
+
+
+def _choice(name: str, values: list[Any], ordered: bool, old: Parameter | None) -> Choice:
+    if isinstance(old, Float | Int):
+        values = [_fixed(name, value, old).value for value in values]
+    if isinstance(old, Choice):
+        for value in values:
+            _fixed(name, value, old)
+    return Choice(name, tuple(values), ordered)
+
+
+def _range(name: str, change: Range, old: Parameter | None) -> Float | Int:
+    if isinstance(old, Choice):
+        raise ValueError(f"expected one of {list(old.values)} or a list of some of them, got a range")
+    known = old if isinstance(old, Float | Int) else None
+    low = change.low if change.low is not None else known.low if known else None
+    high = change.high if change.high is not None else known.high if known else None
+    log = change.log if change.log is not None else known.log if known else False
+    integer = change.integer if change.integer is not None else isinstance(known, Int)
+    if low is None or high is None:
+        raise ValueError("a range needs both low and high")
+    if integer:
+        return Int(name, cast(int, low), cast(int, high), log)
+    return Float(name, float(low), float(high), log)
+
+
+def _unknown(key: str, name: str, valid: Iterable[str], what: str = "unknown key") -> str:
+    names = sorted(valid)
+    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    known = f" (valid: {', '.join(names)})" if names else ""
+    return f"{key}: {what}{hint}{known}"
+
+
+def _faults(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[str]:
+    """One sentence a fault; of a union's faults only the first, which names the key."""
+    lines: dict[str, str] = {}
+    for fault in error.errors():
+        location = [part for part in fault["loc"] if not (isinstance(part, str) and _is_branch(part))]
+        key = prefix + ".".join(str(part) for part in location)
+        if fault["type"] == "extra_forbidden":
+            owner = _model_at(model, location[:-1])
+            line = _unknown(key, str(location[-1]), owner.model_fields if owner else [])
+        elif fault["type"] == "missing":
+            line = f"{key}: this key is needed and missing"
+        elif key.count(".space.") and "methods" in key:
+            line = f"{key}: expected a value, [low, high], {{low, high, log}} or {{choices = [...]}}"
+        else:
+            line = f"{key}: {_lower(fault['msg'])}, got {fault['input']!r}"
+        lines.setdefault(key, line)
+    return list(lines.values())
+
+
+def _is_branch(part: str) -> bool:
+    """Whether a part of pydantic's location names a branch of a union rather than a key of the file."""
+    return part in ("Choices", "Range", "bool", "int", "float", "str") or part.startswith(("list[", "function-"))
+
+
+def _model_at(model: type[BaseModel], location: list[Any]) -> type[BaseModel] | None:
+    if not location:
+        return model
+    return MethodSpec if location[0] == "methods" and len(location) == 2 else None
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]

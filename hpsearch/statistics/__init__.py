@@ -1,0 +1,1 @@
+"""Statistics: pure functions on arrays, one a file. Axes are named in every docstring."""

@@ -1,0 +1,27 @@
+"""Best objective so far."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def incumbents(objectives: Array, *, maximise: bool = True) -> Array:
+    """Best objective so far at each trial.
+
+    Args:
+        objectives: finite, shape (studies, trials); a diverged or failed trial counts as chance.
+        maximise: whether larger is better.
+
+    Returns:
+        Shape (studies, trials), monotone along trials.
+    """
+    best = np.maximum if maximise else np.minimum
+    return np.asarray(best.accumulate(objectives, axis=1))
+
+
+def chosen_trials(objectives: Array, *, maximise: bool = True) -> NDArray[np.int64]:
+    """0-based trial with the best objective of each study, the first of equals; shape (studies,)."""
+    return np.asarray(np.argmax(objectives if maximise else -objectives, axis=1))
