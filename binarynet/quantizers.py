@@ -40,7 +40,8 @@ class _BiRealSign(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
-        return gradients[0] * x.abs().mul_(-2.0).add_(2.0).clamp_(min=0.0)
+        slope: Tensor = x.abs().mul_(-2.0).add_(2.0).clamp_(min=0.0)
+        return gradients[0] * slope
 
 
 def sign_activation(x: Tensor, gradient: str) -> Tensor:

@@ -19,8 +19,13 @@ def cosine(progress: float) -> float:
 SCHEDULES: Mapping[str, Callable[[float], float]] = {"constant": constant, "cosine": cosine}
 
 
+def check_schedules(schedules: Mapping[str, str]) -> None:
+    """Raise ValueError unless every hyperparameter's schedule is one of SCHEDULES."""
+    for hyperparameter, name in schedules.items():
+        if name not in SCHEDULES:
+            raise ValueError(f"no schedule {name!r} for {hyperparameter}; there are {', '.join(SCHEDULES)}")
+
+
 def factors(name: str, steps: int) -> list[float]:
     """The schedule's factor at each of `steps` steps; step i lies at progress i / steps."""
-    if name not in SCHEDULES:
-        raise ValueError(f"no schedule {name!r}; there are {', '.join(SCHEDULES)}")
     return [SCHEDULES[name](step / steps) for step in range(steps)]

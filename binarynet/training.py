@@ -99,7 +99,7 @@ def train(
     Returns:
         One result a trial: validation accuracy as the objective, the metrics test_accuracy and
         train_loss, and the curves train_loss and validation_accuracy, a value an epoch. A trial whose
-        loss leaves the finite numbers is "diverged".
+        loss or method's state leaves the finite numbers is "diverged".
     """
     k, n = len(configurations), len(data.training.labels)
     dtype, multiply = PRECISIONS[precision]
@@ -147,16 +147,23 @@ def train(
         train_loss.append((total / steps_per_epoch).tolist())
         accuracy.append(_accuracy(network, k, data.validation))
     test = _accuracy(network, k, data.test)
-    return [_result([losses[i] for losses in train_loss], [rates[i] for rates in accuracy], test[i]) for i in range(k)]
+    broken = weights.not_finite()
+    return [
+        _result([losses[i] for losses in train_loss], [rates[i] for rates in accuracy], test[i], broken[i])
+        for i in range(k)
+    ]
 
 
-def _result(train_loss: list[float], accuracy: list[float], test: float) -> Result:
+def _result(train_loss: list[float], accuracy: list[float], test: float, broken: str) -> Result:
     curves = {"train_loss": train_loss, "validation_accuracy": accuracy}
     metrics = {"test_accuracy": test, "train_loss": train_loss[-1]}
     bad = next((epoch for epoch, loss in enumerate(train_loss, 1) if not math.isfinite(loss)), None)
-    if bad is None:
+    if bad is not None:
+        reason = f"the training loss was {train_loss[bad - 1]} in epoch {bad}"
+    elif broken:
+        reason = f"the method's {broken} left the finite numbers"
+    else:
         return Result(accuracy[-1], metrics, curves)
-    reason = f"the training loss was {train_loss[bad - 1]} in epoch {bad}"
     return Result(accuracy[-1], metrics, curves, outcome="diverged", reason=reason)
 
 
@@ -187,7 +194,7 @@ def _accuracy(network: nn.Module, k: int, data: Labelled, chunk: int = 1024) -> 
     """Share of examples classified correctly by each trial's network, (k,)."""
     network.eval()
     correct = torch.zeros(k, dtype=torch.int64, device=data.labels.device)
-    for inputs, labels in zip(data.inputs.split(chunk), data.labels.split(chunk), strict=True):
+    for inputs, labels in zip(torch.split(data.inputs, chunk), torch.split(data.labels, chunk), strict=True):
         logits = network(inputs.expand(k, *inputs.shape))
         correct += (logits.argmax(dim=1) == labels).sum(dim=1)
     return [int(c) / len(data.labels) for c in correct]

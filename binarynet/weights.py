@@ -50,6 +50,14 @@ class BinaryWeights:
             gradient.copy_(self.method.gradient(state, layer.weight.grad, _shaped(h, layer.weight.dim())))
         self.method.update(self.state, self.gradients, _shaped(h, 2))
 
+    def not_finite(self) -> list[str]:
+        """For each trial the name of a part of its state that holds NaN or infinity, else "", (k,)."""
+        names = [""] * len(self.gradients)
+        for name, flat in self.state.items():
+            for trial in (~flat.isfinite().all(dim=1)).nonzero().flatten().tolist():
+                names[trial] = name
+        return names
+
 
 class Schedule:
     """Each hyperparameter of each trial at each step: its value times its schedule's factor."""

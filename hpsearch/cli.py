@@ -179,7 +179,7 @@ def list_() -> None:
 
     sys.path.append(str(Path.cwd()))
     console = Console(highlight=False)
-    packages = {}
+    packages: dict[str | None, None] = {}
     console.print("[bold]tasks[/bold]")
     for name in available_tasks():
         task = load_task(Named(name=name))

@@ -58,7 +58,7 @@ def _create(connection: sqlite3.Connection) -> None:
             reason TEXT NOT NULL DEFAULT '', run_id INTEGER NOT NULL REFERENCES runs,
             proposed TEXT NOT NULL, started TEXT, ended TEXT, seconds REAL, trained_together INTEGER,
             attempts INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (study_id, trial)
-        ) STRICT, WITHOUT ROWID""",
+        ) STRICT""",
     ):
         connection.execute(statement)
 
@@ -137,6 +137,7 @@ class Database:
     def close(self) -> None:
         """Close. A writer leaves one complete file, without a log beside it, that can be copied and mailed."""
         if self._write:
+            self._write = False
             try:
                 self._connection.execute("PRAGMA journal_mode=DELETE")
             except sqlite3.OperationalError:  # somebody is reading: the log stays, but holds nothing new

@@ -177,12 +177,16 @@ def load_method(task: Task, label: str, spec: MethodSpec) -> Method:
         raise SpecError(_unknown(f"{key}.schedules.{unknown[0]}", unknown[0], method.space.names))
     schedules = {**method.schedules, **spec.schedules}
     space = _changed(method.space, spec.space, key, open_space=False)
-    return cast(Method, dataclasses.replace(method, space=space, schedules=schedules))
+    try:
+        return cast(Method, dataclasses.replace(method, space=space, schedules=schedules))
+    except ValueError as error:
+        raise SpecError(f"{key}: {error}") from error
 
 
 def available_tasks() -> list[str]:
     """Modules that can be imported here and are called `..._task`."""
-    return sorted({module.name for module in pkgutil.iter_modules() if module.name.endswith("_task")})
+    names = {module.name for module in pkgutil.iter_modules()}
+    return sorted(name for name in names if name.endswith("_task") and not name.startswith("test_"))
 
 
 def available(package: str) -> list[str]:
@@ -318,7 +322,8 @@ def _unknown(key: str, name: str, valid: Iterable[str], what: str = "unknown key
     nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
     known = f" (valid: {', '.join(names)})" if names else ""
-    return f"{key}: {what}{hint}{known}"
+    said = what if what == "unknown key" else f"{what} {name!r}"
+    return f"{key}: {said}{hint}{known}"
 
 
 def _faults(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[str]:

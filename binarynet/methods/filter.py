@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from binarynet.quantizers import sign
+from binarynet.schedules import check_schedules
 from hpsearch.space import Float, Space
 from hpsearch.task import Hyperparameters, State
 
@@ -29,6 +30,9 @@ class Filter:
     # to either side of its alpha, one of its gamma (which 1 bounds).
     space: Space = Space((Float("alpha", 1e-5, 1e-1, log=True), Float("gamma", 1e-2, 1.0, log=True)))
     schedules: Mapping[str, str] = field(default_factory=lambda: {"alpha": "cosine"})
+
+    def __post_init__(self) -> None:
+        check_schedules(self.schedules)
 
     def start(self, noise: Tensor, h: Hyperparameters) -> State:  # noqa: ARG002
         """Random signs; both averages at 0."""

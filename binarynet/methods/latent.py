@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from binarynet.quantizers import sign
+from binarynet.schedules import check_schedules
 from hpsearch.space import Choice, Float, Space
 from hpsearch.task import Hyperparameters, State
 
@@ -49,6 +50,9 @@ class Latent:
         )
     )
     schedules: Mapping[str, str] = field(default_factory=lambda: {"learning_rate": "cosine"})
+
+    def __post_init__(self) -> None:
+        check_schedules(self.schedules)
 
     def start(self, noise: Tensor, h: Hyperparameters) -> State:
         """Latent weights init * noise; their signs, which `init` = 0 leaves random."""

@@ -105,7 +105,7 @@ def compute_curves(tables: Tables) -> Curves:
 def _method(trials: pd.DataFrame, objective: Objective) -> MethodCurves:
     maximise = objective.direction == "maximise"
     counted = trials["objective"].where(trials["state"] == "complete").astype(float).fillna(objective.chance)
-    objectives = counted.to_numpy().reshape(trials["repeat"].nunique(), -1)
+    objectives = np.asarray(counted, np.float64).reshape(trials["repeat"].nunique(), -1)
     best = incumbents(objectives, maximise=maximise)
     positions = np.arange(len(objectives)) * objectives.shape[1] + chosen_trials(objectives, maximise=maximise)
     lost = int((trials["state"] != "complete").sum())

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from hpsearch.report.curves import Curves
 
@@ -22,7 +24,7 @@ LOOKS = (
     ("#56B4E9", "P", (0, (1, 1))),
     ("#000000", "X", "-"),
 )
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -60,8 +62,8 @@ def draw_figure(curves: Curves, path: Path) -> None:
         axes.set_ylabel(f"best {curves.objective.name} so far{unit}")
         axes.set_xlim(0.4, curves.trials + 0.6)
         axes.set_ylim(*_limits(curves))
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        corner = "lower right" if curves.maximise else "upper right"
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        corner: Any = "lower right" if curves.maximise else "upper right"
         axes.legend(frameon=False, loc=corner, title="mean with 95% bootstrap band")
         figure.savefig(path, dpi=200)
 

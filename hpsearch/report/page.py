@@ -44,7 +44,7 @@ def _best_table(curves: Curves) -> str:
         final = bootstrap_mean(method.incumbents[:, -1])
         cells = []
         for metric in metrics:
-            values = method.chosen[metric].astype(float).to_numpy()
+            values = np.asarray(method.chosen[metric], np.float64)
             cells.append(_interval(bootstrap_mean(values)) if np.isfinite(values).all() else "not measured in all")
         rows.append([_text(label), str(len(method.incumbents)), _interval(final), *cells, str(method.lost)])
     note = (
@@ -91,7 +91,7 @@ def _provenance(tables: Tables, file: Path) -> str:
     trained = tables.trials["seconds"].astype(float).sum()
     facts = [
         ("study file", Path(comparison["study_file"]).name),
-        ("commands", "; ".join(dict.fromkeys([r["provenance"]["command"] for r in runs]))),
+        ("commands", "; ".join(dict.fromkeys(_portable(r["provenance"]["command"]) for r in runs))),
         ("report", f"hpsearch report {file.name}"),
         ("trials a study, studies a method", f"{comparison['trials']}, {comparison['repeats']}"),
         ("comparison seed", comparison["seed"]),
@@ -111,6 +111,12 @@ def _provenance(tables: Tables, file: Path) -> str:
         ("commit", ", ".join(dict.fromkeys(str(r["provenance"]["commit"]) for r in runs))),
     ]
     return _table([["what", "value"], *([name, _text(value)] for name, value in facts)])
+
+
+def _portable(command: str) -> str:
+    """A command as others would type it: the study by name, no folder of this machine."""
+    program, *words = command.split(" ")
+    return " ".join(["hpsearch" if program == "cli.py" else program, *(Path(word).name or word for word in words)])
 
 
 def _settings(named: dict[str, Any]) -> str:

@@ -40,7 +40,8 @@ def first_reach(curves: Array, levels: Array) -> NDArray[np.int64]:
     """
     # A level that is a mean of the same numbers in another order may lie a rounding above the curve.
     reached = curves >= (levels - 1e-12 * np.maximum(1.0, np.abs(levels)))[:, None]
-    return np.where(reached.any(axis=1), reached.argmax(axis=1), curves.shape[1]) + 1
+    first = np.where(reached.any(axis=1), reached.argmax(axis=1), curves.shape[1])
+    return np.asarray(first + 1, np.int64)
 
 
 def trials_to_final_level(

@@ -1,0 +1,45 @@
+# Bare `make` lists what one can do.
+PYTHON ?= python3
+BIN := .venv/bin
+# Bytecode is compiled when it is first needed: pip would compile ten times more, and the demo waits for it.
+PIP := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format clean
+
+help:  ## List the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: .venv/installed  ## Install, compare two methods on synthetic speech, and write the report
+	$(BIN)/hpsearch run demo --database demo.db
+	$(BIN)/hpsearch report demo.db --to demo-report
+	@echo "The report is in $(CURDIR)/demo-report/README.md, its picture in demo-report/curves.png"
+
+test: .venv/developing  ## Run all tests
+	$(BIN)/python -m pytest -n 2
+
+check: .venv/developing  ## Check style, types and the floors of the design
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/developing  ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:  ## Remove the environment, the demo and all caches
+	rm -rf .venv demo.db demo.db-* demo-report .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "installing into .venv (about two minutes)"
+	$(PIP) --editable .
+	@touch $@
+
+.venv/developing: .venv/installed
+	$(PIP) --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,61 @@
+"""One thread a process, a feature cache of the tests' own, and small studies to run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from hpsearch.executors.processes import pin_threads
+
+pin_threads()
+
+OWN_TASK = """
+from hpsearch.task import FunctionTask, Objective, Result
+
+
+def objective(configuration, seed):
+    value = (configuration["x"] - 0.3) ** 2 + 1e-3 * (seed % 97) / 97
+    return Result(value, metrics={"test_loss": 2 * value}, curves={"loss": [1.0, value]})
+
+
+TASK = FunctionTask(objective, Objective("loss", "", "minimise", chance=1.0))
+"""
+
+OWN_STUDY = """
+name = "own"
+trials = 6
+repeats = 3
+seed = 7
+task = "{module}"
+searcher = "sobol"
+
+[methods.wide]
+space.x = [0.0, 10.0]
+
+[methods.narrow]
+space = {{ x = [0.0, 1.0], depth = 3 }}
+"""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    os.environ["HPSEARCH_CACHE"] = str(tmp_path_factory.getbasetemp().parent / "hpsearch-cache")
+
+
+@pytest.fixture
+def own_study(tmp_path: Path):
+    """Write a task of one's own and a study file beside it; returns the study file."""
+
+    def write(task: str = OWN_TASK, study: str = OWN_STUDY, module: str = "own_task") -> Path:
+        # Each test's module has a name of its own: Python would keep the first one it imported.
+        module = f"{module}_{abs(hash(str(tmp_path))) % 10**9}"
+        (tmp_path / f"{module}.py").write_text(task)
+        path = tmp_path / "own.toml"
+        path.write_text(study.format(module=module))
+        return path
+
+    yield write
+    sys.path[:] = [entry for entry in sys.path if entry != str(tmp_path)]

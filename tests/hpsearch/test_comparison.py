@@ -1,0 +1,392 @@
+"""The loop: the same trials table however it is run, and every trial accounted for."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import hpsearch
+from hpsearch import comparison
+from hpsearch.database import Database, DatabaseError
+from hpsearch.pack import check_results
+from hpsearch.searchers import History
+from hpsearch.spec import load_executor, read_spec
+from hpsearch.task import Result, TaskError
+from tests.conftest import OWN_STUDY, OWN_TASK
+
+
+def silent(*_):
+    pass
+
+
+def run(study: Path, name="run.db", executor="inline", workers=None) -> Path:
+    """Run a comparison to its end."""
+    spec, file = read_spec(study), study.parent / name
+    running = load_executor(executor, workers)
+    try:
+        with Database(file, write=True) as database:
+            comparison.prepare(database, spec, str(study), silent)
+            for _ in comparison.run(database, spec, running, {}):
+                pass
+    finally:
+        running.close()
+    return file
+
+
+def table(file: Path):
+    """All that must not depend on how a comparison was run."""
+    with Database(file) as database:
+        rows = database.all_trials()
+    kept = ("method", "repeat", "trial", "seed", "configuration", "objective", "metrics", "curves", "state")
+    return [{key: row[key] for key in kept} for row in rows]
+
+
+SPEECH_STUDY = """
+name = "speech"
+trials = 3
+repeats = 5
+seed = 3
+pack = {pack}
+searcher = "sobol"
+[task]
+name = "audio_task"
+corpus = "synthetic"
+voices = 6
+takes = 1
+width = 20
+epochs = 2
+batch_size = 16
+[methods.latent]
+[methods.filter]
+"""
+
+
+class TestTheTableIsTheSame:
+    def test_inline_or_in_processes_with_one_worker_or_two_and_whatever_the_pack(self, tmp_path):
+        tables = []
+        for pack, executor, workers in (
+            (5, "inline", None),
+            (1, "inline", None),
+            (4, "processes", 1),
+            (2, "processes", 2),
+        ):
+            folder = tmp_path / f"{pack}{executor}{workers}"
+            folder.mkdir()
+            study = folder / "speech.toml"
+            study.write_text(SPEECH_STUDY.format(pack=pack))
+            tables.append(table(run(study, executor=executor, workers=workers)))
+        assert len(tables[0]) == 2 * 5 * 3
+        assert all(other == tables[0] for other in tables[1:])
+
+    def test_whatever_the_order_of_methods_and_when_one_is_added(self, own_study, tmp_path):
+        first = table(run(own_study()))
+        (tmp_path / "other").mkdir()
+        study = OWN_STUDY.replace("[methods.wide]", "[methods.third]\nspace.x = [2.0, 3.0]\n[methods.wide]")
+        _, _, tail = study.partition("[methods.narrow]")
+        study = study.replace("[methods.narrow]" + tail, "").replace(
+            "[methods.third]", "[methods.narrow]" + tail + "[methods.third]"
+        )
+        second = table(run(own_study(study=study), name="second.db"))
+        assert [row["method"] for row in second[:18]] == ["narrow"] * 18
+        key = lambda row: (row["method"], row["repeat"], row["trial"])  # noqa: E731
+        assert sorted(first, key=key) == sorted((r for r in second if r["method"] != "third"), key=key)
+
+    def test_with_ax_after_stopping_at_every_record(self, own_study):
+        study = own_study(
+            study=OWN_STUDY.replace('"sobol"', '{{ name = "ax", initial = 3 }}').replace("repeats = 3", "repeats = 1")
+        )
+        whole = table(run(study, "whole.db"))
+        spec, file = read_spec(study), study.parent / "stopped.db"
+        for _ in range(2 * 6 + 1):
+            with Database(file, write=True) as database:
+                comparison.prepare(database, spec, str(study), silent)
+                next(comparison.run(database, spec, load_executor("inline", None), {}), None)
+        assert table(file) == whole
+        assert len(whole) == 12
+
+
+SLOW_TASK = OWN_TASK.replace(
+    "def objective(configuration, seed):", "def objective(configuration, seed):\n    import time; time.sleep(0.05)"
+)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_run_killed_again_and_again_ends_in_the_same_table(own_study, workers):
+    study = own_study(task=SLOW_TASK, study=OWN_STUDY.replace("trials = 6", "trials = 20"))
+    whole = table(run(study, "whole.db"))
+    file = study.parent / "killed.db"
+    command = [
+        sys.executable,
+        "-m",
+        "hpsearch.cli",
+        "run",
+        str(study),
+        "--database",
+        str(file),
+        "--workers",
+        str(workers),
+    ]
+    kills = 0
+    for attempt in range(12):
+        process = subprocess.Popen([*command, "--quiet"], start_new_session=True)
+        before = recorded(file)
+        if attempt < 3:
+            # In the middle of the work: after some records of this attempt's own, and before its end.
+            while process.poll() is None and recorded(file) < before + 7 + 5 * attempt:
+                time.sleep(0.01)
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                kills += 1
+            process.wait()
+        elif process.wait() == 0:
+            break
+    assert kills == 3
+    assert table(file) == whole
+    with Database(file) as database:
+        assert len(database.runs()) == 4
+        assert [bool(row["ended"]) for row in database.runs()] == [False, False, False, True]
+
+
+def recorded(file: Path) -> int:
+    try:
+        with Database(file) as database:
+            return sum(states.get("complete", 0) for states in database.counts().values())
+    except DatabaseError:
+        return 0
+
+
+def test_workers_die_with_a_killed_driver(own_study):
+    study = own_study(task=OWN_TASK.replace("value = ", "import time; time.sleep(30); value = "))
+    file = study.parent / "killed.db"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hpsearch.cli", "run", str(study), "--database", str(file), "--quiet"]
+    )
+    deadline = time.monotonic() + 60
+    while not (workers := children(process.pid)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert workers
+    process.kill()
+    process.wait()
+    while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+
+
+def children(pid: int) -> list[int]:
+    lists = Path(f"/proc/{pid}/task").glob("*/children")  # a thread's children are its own
+    found = [int(word) for text in lists for word in text.read_text().split()]
+    return [p for p in found if b"spawn_main" in Path(f"/proc/{p}/cmdline").read_bytes()]
+
+
+class TestNoSearcherSeesATestMetric:
+    @pytest.mark.parametrize("searcher", ["random", "ax"])
+    def test_proposals_are_the_same_whatever_the_test_metric_is(self, own_study, searcher):
+        study = (
+            OWN_STUDY.replace('"sobol"', f'"{searcher}"')
+            .replace("repeats = 3", "repeats = 1")
+            .replace("trials = 6", "trials = 7")
+        )
+        tables = []
+        for number, metric in enumerate(("2 * value", "-5 * value + 3")):
+            task = OWN_TASK.replace("2 * value", metric)
+            tables.append(table(run(own_study(task, study, module=f"metric{number}"), f"{number}.db")))
+        assert [row["configuration"] for row in tables[0]] == [row["configuration"] for row in tables[1]]
+        assert [row["metrics"] for row in tables[0]] != [row["metrics"] for row in tables[1]]
+
+    def test_and_nothing_handed_to_it_holds_one(self, own_study, monkeypatch):
+        handed = []
+
+        class Spy:
+            def propose(self, space, histories, seeds):
+                handed.extend([space, histories, seeds])
+                return [space.decode([0.5] * len(space.searched)) for _ in histories]
+
+        monkeypatch.setattr(comparison, "load_searcher", lambda _: Spy())
+        task = OWN_TASK.replace("2 * value", "0.987654321").replace("[1.0, value]", "[0.987654321]")
+        file = run(own_study(task))
+        assert "0.987654321" in json.dumps(table(file))
+        assert "objectives=(" in repr(handed)
+        assert "0.98765" not in repr(handed)
+
+    def test_a_history_has_room_for_nothing_else(self):
+        assert list(History.__dataclass_fields__) == ["configurations", "objectives"]
+
+
+@pytest.mark.parametrize(("direction", "sign"), [("minimise", 1), ("maximise", -1)])
+def test_a_searcher_is_told_that_larger_is_better_in_both_directions(own_study, monkeypatch, direction, sign):
+    seen = []
+
+    class Spy:
+        def propose(self, space, histories, seeds):
+            seen.append(histories[0].objectives)
+            return [{"x": 0.1 * (len(h) + 1), **({"depth": 3} if "depth" in space.names else {})} for h in histories]
+
+    monkeypatch.setattr(comparison, "load_searcher", lambda _: Spy())
+    task = OWN_TASK.replace('"minimise"', f'"{direction}"').replace("value, metrics", f"{sign} * value, metrics")
+    file = run(own_study(task))
+    last = max(seen, key=len)
+    losses = [-objective for objective in last]
+    assert all(loss >= 0 for loss in losses)
+    assert np.argmax(last) == np.argmin(losses) == 2  # x = 0.3
+    raw = [row["objective"] for row in table(file)[:5]]
+    assert all(np.sign(value) == sign for value in raw)
+
+
+def test_ax_finds_the_optimum_in_both_directions(own_study):
+    study = (
+        OWN_STUDY.replace('"sobol"', '"ax"').replace("repeats = 3", "repeats = 1").replace("trials = 6", "trials = 10")
+    )
+    study = re.sub(r"\[methods\.wide\]\n.*\n", "", study)
+    best = []
+    for direction, sign in (("minimise", 1), ("maximise", -1)):
+        task = OWN_TASK.replace('"minimise"', f'"{direction}"').replace("value, metrics", f"{sign} * value, metrics")
+        rows = table(run(own_study(task, study, module=direction), f"{direction}.db"))
+        best.append(min(rows, key=lambda row: sign * row["objective"])["configuration"]["x"])
+    assert best == pytest.approx([0.3, 0.3], abs=0.1)
+
+
+class TestTrialsThatGoWrong:
+    def test_a_diverged_trial_is_spent_and_counts_as_chance(self, own_study, monkeypatch):
+        seen = []
+        task = OWN_TASK.replace("    value =", '    if configuration["x"] > 5: return float("nan")\n    value =')
+        original = comparison.load_searcher
+
+        class Spy:
+            def __init__(self, named):
+                self.searcher = original(named)
+
+            def propose(self, space, histories, seeds):
+                seen.extend(history.objectives for history in histories)
+                return self.searcher.propose(space, histories, seeds)
+
+        monkeypatch.setattr(comparison, "load_searcher", Spy)
+        rows = table(run(own_study(task)))
+        diverged = [row for row in rows if row["state"] == "diverged"]
+        assert diverged
+        assert all(row["objective"] is None for row in diverged)
+        assert len(rows) == 36
+        assert any(-1.0 in objectives for objectives in seen)  # chance is 1, oriented -1
+
+    def test_one_poisonous_trial_is_isolated_and_its_mates_complete(self, tmp_path):
+        (tmp_path / "poison.py").write_text(POISON)
+        study = tmp_path / "poison.toml"
+        study.write_text(POISON_STUDY)
+        for executor in ("inline", "processes"):
+            file = run(study, f"{executor}.db", executor)
+            with Database(file) as database:
+                rows = database.all_trials()
+            failed = [row for row in rows if row["state"] == "failed"]
+            assert failed == [row for row in rows if row["configuration"]["x"] > 0.8]
+            assert failed
+            assert len({row["trial"] for row in failed}) == len(failed)  # no two share a pack: each has a mate
+            assert len(rows) == 2 * 6
+            together = {row["trained_together"] for row in rows if row["trial"] == failed[0]["trial"]}
+            assert together == {1}
+            assert "died" in failed[0]["reason"] or "RuntimeError: poison" in failed[0]["reason"]
+            assert failed[0]["attempts"] == 3
+
+    def test_a_task_that_never_works_stops_the_run_with_its_reason(self, own_study):
+        study = own_study(task=OWN_TASK.replace("    value =", '    raise KeyError("no such column")\n    value ='))
+        with pytest.raises(TaskError, match="no such column"):
+            run(study)
+
+    def test_nonsense_from_a_task_stops_the_run_with_its_name(self, tmp_path):
+        (tmp_path / "nonsense.py").write_text(POISON.replace("        return [", "        return []\n        return ["))
+        study = tmp_path / "nonsense.toml"
+        study.write_text(POISON_STUDY.replace('"poison"', '"nonsense"'))
+        with pytest.raises(TaskError, match="returned 0 results for 1"):
+            run(study)
+
+    @pytest.mark.parametrize(
+        "returned",
+        [
+            None,
+            [0.5],
+            (Result(0.5),),
+            [Result(0.5), Result(0.5)],
+            [Result("0.5")],
+            [Result(0.5, {"test": "high"})],
+            [Result(0.5, outcome="fine")],
+            [Result(0.5, curves={"a": [1.0], "b": [1.0, 2.0]})],
+        ],
+    )
+    def test_nonsense_of_any_kind_is_refused(self, returned):
+        with pytest.raises(TypeError, match=r"task|result"):
+            check_results(returned, 1)
+
+
+POISON = '''
+import multiprocessing, os
+from dataclasses import dataclass
+from hpsearch.task import Objective, Result
+
+
+@dataclass(frozen=True)
+class Poison:
+    """Dies of large x in a worker, raises in this process."""
+
+    objective = Objective("score")
+    methods = None
+    pack = 2
+
+    def prepare(self, progress):
+        return {}
+
+    def train(self, method, configurations, seeds, device):
+        if any(c["x"] > 0.8 for c in configurations):
+            if multiprocessing.parent_process() is not None:
+                os._exit(1)
+            raise RuntimeError("poison")
+        return [Result(c["x"]) for c in configurations]
+
+
+TASK = Poison()
+'''
+POISON_STUDY = """
+name = "poison"
+trials = 6
+repeats = 2
+seed = 0
+task = "poison"
+searcher = "sobol"
+[methods.only]
+space.x = [0.0, 1.0]
+"""
+
+
+def test_another_study_file_is_refused_with_what_differs(own_study):
+    study = own_study()
+    file = run(study)
+    before = table(file)
+    study.write_text(study.read_text().replace("seed = 7", "seed = 8"))
+    with pytest.raises(DatabaseError, match=r"seed differ"):
+        run(study)
+    assert table(file) == before
+
+
+def test_every_run_leaves_its_provenance(own_study):
+    tables = hpsearch.load(run(own_study()))
+    (row,) = tables.runs
+    facts = row["provenance"]
+    assert {"host", "processor", "cores", "python", "versions", "commit", "command", "workers"} <= set(facts)
+    assert {"torch", "ax-platform", "botorch"} <= set(facts["versions"])
+    assert tables.comparison["pack_size"] == 1
+    assert row["started"] <= row["ended"]
+
+
+def test_trials_know_when_they_ran_and_how_long(tmp_path):
+    study = tmp_path / "speech.toml"
+    study.write_text(SPEECH_STUDY.format(pack=5))
+    with Database(run(study)) as database:
+        rows = database.all_trials()
+    assert all(row["proposed"] <= row["started"] <= row["ended"] for row in rows)
+    together = [row for row in rows if row["trial"] == 1 and row["method"] == "latent"]
+    assert {row["trained_together"] for row in together} == {5}
+    assert len({row["seconds"] for row in together}) == 1  # its pack's over k

@@ -1,0 +1,124 @@
+import json
+import math
+import shutil
+import sqlite3
+
+import pandas as pd
+import pytest
+
+import hpsearch
+from hpsearch.database import UPGRADES, Database, DatabaseError, Measured
+from hpsearch.space import Float, Space
+from hpsearch.task import Result
+
+SPACE = Space((Float("x", 0.0, 1.0),))
+NOW = Measured("2026-01-01T00:00:00+00:00", "2026-01-01T00:00:01+00:00", 1.0, 1, 1)
+
+
+@pytest.fixture
+def database(tmp_path):
+    with Database(tmp_path / "c.db", write=True) as database:
+        database.create(
+            {
+                "name": "c", "spec": "{}", "study_file": "c.toml", "trials": 2, "repeats": 2, "seed": 1,
+                "pack_size": 1, "objective": "accuracy", "unit": "", "direction": "maximise", "chance": 0.1,
+                "data": "{}", "created": NOW.started,
+            },
+            [("m", SPACE, {})],
+            [("m", 1, 11, 0), ("m", 2, 12, 1)],
+        )  # fmt: skip
+        yield database
+
+
+def propose(database, trial=1):
+    run = database.start_run(NOW.started, {})
+    database.propose(run, NOW.started, [(1, trial, 2**62 + 1, {"x": 0.1 + 0.2})], warnings=3)
+    return run
+
+
+def test_floats_and_seeds_come_back_to_the_last_bit(database):
+    run = propose(database)
+    value = 0.1 + 0.7
+    database.record(run, [(1, 1, Result(value, {"test": value / 3}, {"loss": [value]}))], NOW, warnings=2)
+    (row,) = database.all_trials()
+    assert row["objective"] == value
+    assert row["metrics"]["test"] == value / 3
+    assert row["curves"]["loss"] == [value]
+    assert row["configuration"]["x"] == 0.1 + 0.2
+    assert row["seed"] == 2**62 + 1
+    assert database.runs()[0]["warnings"] == 5
+
+
+def test_what_is_not_finite_becomes_null_with_its_reason(database):
+    run = propose(database)
+    result = Result(math.nan, {"test": math.inf}, {"loss": [1.0, math.nan]}, "diverged", "loss was nan")
+    database.record(run, [(1, 1, result)], NOW)
+    (row,) = database.all_trials()
+    assert (row["objective"], row["metrics"], row["reason"]) == (None, {"test": None}, "loss was nan")
+    assert row["curves"] == {"loss": [1.0, None]}
+
+
+def test_a_result_is_final(database):
+    run = propose(database)
+    database.record(run, [(1, 1, Result(0.5))], NOW)
+    database.record(run, [(1, 1, Result(0.9))], NOW)
+    assert [t.objective for t in database.trials(1)] == [0.5]
+
+
+def test_a_searchers_view_of_a_trial_has_no_objective_unless_it_completed(database):
+    run = propose(database)
+    database.record(run, [(1, 1, Result(0.5, outcome="diverged", reason="r"))], NOW)
+    assert database.trials(1)[0].objective is None
+    assert database.all_trials()[0]["objective"] == 0.5
+
+
+def test_a_transaction_is_whole_or_absent(database):
+    propose(database)
+    with pytest.raises(sqlite3.IntegrityError):
+        database.propose(1, NOW.started, [(2, 1, 5, {"x": 0.5}), (1, 1, 5, {"x": 0.5})])
+    assert database.trials(2) == []
+
+
+def test_others_read_while_a_run_writes(database):
+    propose(database)
+    with Database(database.path) as reader:
+        assert reader.counts() == {"m": {"proposed": 1}}
+        propose(database, trial=2)
+        assert reader.counts() == {"m": {"proposed": 2}}
+    assert len(hpsearch.load(database.path).trials) == 2
+
+
+def test_a_closed_file_alone_is_complete(database, tmp_path):
+    propose(database)
+    database.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.db"]
+    copy = shutil.copy(tmp_path / "c.db", tmp_path / "copy.db")
+    assert len(hpsearch.load(copy).trials) == 1
+    with sqlite3.connect(copy) as connection:
+        frame = pd.read_sql("SELECT * FROM trials", connection)
+    assert json.loads(frame["configuration"][0]) == {"x": 0.1 + 0.2}
+
+
+def test_commits_are_on_disk_when_they_return(database):
+    assert database._connection.execute("PRAGMA synchronous").fetchone()[0] == 2
+    assert database._connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+    assert database._connection.execute("PRAGMA user_version").fetchone()[0] == len(UPGRADES)
+
+
+def test_what_is_no_database_is_said_and_left_alone(tmp_path):
+    path = tmp_path / "text.db"
+    path.write_text("not a database at all, " * 100)
+    before = path.read_bytes()
+    for write in (False, True):
+        with pytest.raises(DatabaseError, match=r"text\.db: not a readable hpsearch database"):
+            Database(path, write=write)
+    assert path.read_bytes() == before
+    with pytest.raises(DatabaseError, match="no such file"):
+        Database(tmp_path / "none.db")
+
+
+def test_a_newer_file_is_refused(database):
+    database._connection.execute("PRAGMA user_version=99")
+    database.close()
+    with pytest.raises(DatabaseError, match="newer hpsearch"):
+        Database(database.path)
