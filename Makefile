@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # Bytecode is compiled when it is first needed: pip would compile ten times more, and the demo waits for it.
-PIP := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt
+PIP := $(BIN)/python -m pip install --no-compile --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format clean

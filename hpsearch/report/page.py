@@ -22,6 +22,7 @@ def write_page(tables: Tables, curves: Curves, file: Path, path: Path) -> None:
         *_progress(curves),
         f"![Best {curves.objective.name} so far against trials](curves.png)",
         "Each dot is the best so far of one study; the line is their mean, the band its 95% bootstrap interval.",
+        *_discussion(path.with_name("discussion.md")),
         "## Best objective\n\n" + _best_table(curves),
         "## Trials to the other's final level\n\n" + _reach_table(curves),
         "## Search spaces\n\n" + _space_table(tables),
@@ -35,6 +36,11 @@ def _progress(curves: Curves) -> list[str]:
     if finished == planned:
         return []
     return [f"**Not finished**: {finished} of {planned} trials; the curves end at trial {curves.trials}."]
+
+
+def _discussion(path: Path) -> list[str]:
+    """What somebody wrote about the result, kept beside the page so that reporting again keeps it."""
+    return ["## Discussion\n\n" + path.read_text(encoding="utf-8").strip()] if path.is_file() else []
 
 
 def _best_table(curves: Curves) -> str:

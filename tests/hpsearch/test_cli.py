@@ -25,7 +25,14 @@ def cli(*words, cwd=None, **environment):
 
 
 def test_help_answers_within_half_a_second_and_loads_no_torch():
-    code = "import sys, runpy; sys.argv = ['hpsearch', '--help']\ntry: runpy.run_module('hpsearch.cli', run_name='__main__')\nexcept SystemExit: print('torch' in sys.modules, 'pandas' in sys.modules)"
+    code = """
+import runpy, sys
+sys.argv = ["hpsearch", "--help"]
+try:
+    runpy.run_module("hpsearch.cli", run_name="__main__")
+except SystemExit:
+    print("torch" in sys.modules, "pandas" in sys.modules)
+"""
     quickest, output = 1e9, ""
     for _ in range(3):  # this machine may be busy with something else
         started = time.perf_counter()
@@ -157,3 +164,16 @@ def test_a_signal_stops_the_run_and_says_how_to_go_on(own_study, tmp_path, sign,
     assert "the same command goes on" in said
     assert "Traceback" not in said
     assert sorted(path.name for path in tmp_path.glob("own.db*")) == ["own.db"]  # a clean stop leaves one file
+
+
+def test_the_readmes_own_task_runs_as_it_stands(tmp_path):
+    text = (Path(hpsearch.__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    for name in ("forest.py", "forest.toml"):
+        (block,) = re.findall(rf"```\w+\n# {re.escape(name)}\n(.*?)```", text, re.DOTALL)
+        (tmp_path / name).write_text(block.replace('"ax"', '"sobol"'))  # Ax has its own tests, and takes a minute
+    done = cli("run", "forest.toml", "--workers", "2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    trials = hpsearch.load(tmp_path / "forest.db").trials
+    assert trials["state"].eq("complete").all()
+    assert len(trials) == 2 * 12 * 8
+    assert cli("report", "forest.db", cwd=tmp_path).returncode == 0

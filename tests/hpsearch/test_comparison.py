@@ -60,7 +60,8 @@ name = "audio_task"
 corpus = "synthetic"
 voices = 6
 takes = 1
-width = 20
+width = 50
+precision = "{precision}"
 epochs = 2
 batch_size = 16
 [methods.latent]
@@ -69,7 +70,8 @@ batch_size = 16
 
 
 class TestTheTableIsTheSame:
-    def test_inline_or_in_processes_with_one_worker_or_two_and_whatever_the_pack(self, tmp_path):
+    @pytest.mark.parametrize("precision", ["fp32", "bf16"])
+    def test_inline_or_in_processes_with_one_worker_or_two_and_whatever_the_pack(self, tmp_path, precision):
         tables = []
         for pack, executor, workers in (
             (5, "inline", None),
@@ -80,7 +82,7 @@ class TestTheTableIsTheSame:
             folder = tmp_path / f"{pack}{executor}{workers}"
             folder.mkdir()
             study = folder / "speech.toml"
-            study.write_text(SPEECH_STUDY.format(pack=pack))
+            study.write_text(SPEECH_STUDY.format(pack=pack, precision=precision))
             tables.append(table(run(study, executor=executor, workers=workers)))
         assert len(tables[0]) == 2 * 5 * 3
         assert all(other == tables[0] for other in tables[1:])
@@ -383,7 +385,7 @@ def test_every_run_leaves_its_provenance(own_study):
 
 def test_trials_know_when_they_ran_and_how_long(tmp_path):
     study = tmp_path / "speech.toml"
-    study.write_text(SPEECH_STUDY.format(pack=5))
+    study.write_text(SPEECH_STUDY.format(pack=5, precision="fp32"))
     with Database(run(study)) as database:
         rows = database.all_trials()
     assert all(row["proposed"] <= row["started"] <= row["ended"] for row in rows)
