@@ -72,6 +72,8 @@ def _run(study: Path, file: Path, executor_name: str, workers: int | None, displ
             comparison.prepare(database, spec, str(study), display.preparing)
             display.begin(database, spec.trials * spec.repeats)
             facts = {"executor": executor_name, "device": "cpu", "threads": 1}
+            for difference in comparison.differs_from_last_run(database):
+                display.say(f"warning: results may not repeat to the last bit: {difference}")
             for recorded in comparison.run(database, spec, executor, facts):
                 display.recorded(recorded)
     except (KeyboardInterrupt, SystemExit) as stop:

@@ -19,7 +19,7 @@ from typing import Any
 from hpsearch.database import Database, DatabaseError, Measured, StudyRow, TrialRow
 from hpsearch.executors import Executor
 from hpsearch.pack import Trained, train_pack
-from hpsearch.provenance import provenance
+from hpsearch.provenance import differences, provenance
 from hpsearch.searchers import History, Searcher
 from hpsearch.spec import Spec, load_method, load_searcher, load_task
 from hpsearch.task import Objective, Progress, Result, Task, TaskError, derived_seed
@@ -79,6 +79,12 @@ def prepare(database: Database, spec: Spec, study_file: str, progress: Progress)
             raise DatabaseError(f"{database.path}: was begun on other data ({changed} differ)")
         return
     _create(database, spec, task, study_file, data)
+
+
+def differs_from_last_run(database: Database) -> list[str]:
+    """What is different from the machine and versions of the last run, and may change results."""
+    runs = database.runs()
+    return list(differences(runs[-1]["provenance"], provenance())) if runs else []
 
 
 def run(database: Database, spec: Spec, executor: Executor, facts: Mapping[str, Any]) -> Iterator[Recorded]:

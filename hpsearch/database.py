@@ -19,6 +19,11 @@ from typing import TYPE_CHECKING, Any
 from hpsearch.space import Configuration, Space, space_as_json, space_from_json
 from hpsearch.task import Objective, Result
 
+try:
+    import fcntl
+except ImportError:  # not on Windows, where nothing stops a second run
+    fcntl = None  # type: ignore[assignment]
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -67,6 +72,39 @@ UPGRADES: list[Callable[[sqlite3.Connection], None]] = [_create]
 """Upgrade i takes a file from version i to i + 1; each runs in one transaction with its record."""
 
 
+class _Lock:
+    """Who may write a file: held until its process ends, however it ends.
+
+    It is flock's, on the database itself, which SQLite's own locks do not touch. It has to be released
+    after SQLite has closed the file: closing any descriptor of a file drops SQLite's locks on it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._file = path.open("ab")
+        except OSError as error:
+            raise DatabaseError(f"{path}: cannot be written: {error.strerror}") from error
+        if fcntl is None:
+            return
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            raise DatabaseError(f"{path}: another run is writing it{_last_runner(path)}") from None
+
+    def release(self) -> None:
+        self._file.close()
+
+
+def _last_runner(path: Path) -> str:
+    try:
+        with Database(path) as database:
+            run = database.runs()[-1]
+    except (DatabaseError, IndexError):
+        return ""
+    return f": process {run['provenance'].get('pid')} on {run['provenance'].get('host')}, since {run['started']}"
+
+
 @dataclass(frozen=True)
 class StudyRow:
     """One study as the driver needs it."""
@@ -109,24 +147,37 @@ class Database:
         self.path, self._write = path, write
         if not write and not path.is_file():
             raise DatabaseError(f"{path}: no such file; `hpsearch run STUDY` makes one")
+        self._lock = _Lock(path) if write else None
         try:
             self._connection = _connect(path, write)
-            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-            if write:
-                self._connection.execute(f"PRAGMA journal_mode={_journal_mode(path)}")
-                self._connection.execute("PRAGMA synchronous=FULL")
-                self._connection.execute("PRAGMA foreign_keys=ON")
-            if version < len(UPGRADES) and write:
-                self._upgrade(version)
+            try:
+                self._open(write)
+            except BaseException:
+                self._connection.close()
+                raise
         except sqlite3.Error as error:
+            self._release()
             raise DatabaseError(f"{path}: not a readable hpsearch database: {error}") from error
+        except DatabaseError:
+            self._release()
+            raise
+
+    def _open(self, write: bool) -> None:
+        """Look before touching anything, then set up for writing."""
+        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        tables = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if version > len(UPGRADES):
             raise DatabaseError(
-                f"{path}: written by a newer hpsearch (version {version}, this one knows {len(UPGRADES)}); "
+                f"{self.path}: written by a newer hpsearch (version {version}, this one knows {len(UPGRADES)}); "
                 "upgrade hpsearch to read it"
             )
-        if version < len(UPGRADES) and not write:
-            raise DatabaseError(f"{path}: holds no comparison that this hpsearch can read")
+        if version == 0 and (tables or not write):
+            raise DatabaseError(f"{self.path}: not a readable hpsearch database: it holds no comparison")
+        if write:
+            self._connection.execute(f"PRAGMA journal_mode={_journal_mode(self.path)}")
+            self._connection.execute("PRAGMA synchronous=FULL")
+            self._connection.execute("PRAGMA foreign_keys=ON")
+            self._upgrade(version)
 
     def __enter__(self) -> Database:
         return self
@@ -135,14 +186,26 @@ class Database:
         self.close()
 
     def close(self) -> None:
-        """Close. A writer leaves one complete file, without a log beside it, that can be copied and mailed."""
+        """Close. A writer leaves one complete file, without a log beside it, that can be copied and mailed.
+
+        A new file in which no comparison was laid out, because its task could not start, is removed.
+        """
         if self._write:
             self._write = False
+            unused = self.comparison() is None
             try:
                 self._connection.execute("PRAGMA journal_mode=DELETE")
             except sqlite3.OperationalError:  # somebody is reading: the log stays, but holds nothing new
                 self._connection.execute("PRAGMA wal_checkpoint")
+            self._connection.close()
+            if unused:
+                self.path.unlink(missing_ok=True)
         self._connection.close()
+        self._release()
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
 
     def _upgrade(self, version: int) -> None:
         for number in range(version, len(UPGRADES)):

@@ -17,6 +17,7 @@ def provenance(**facts: Any) -> dict[str, Any]:
     """This machine, this Python and this checkout, with `facts` of the caller's."""
     return {
         "host": platform.node(),
+        "pid": os.getpid(),
         "processor": processor(),
         "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.release()}",

@@ -383,6 +383,14 @@ def test_every_run_leaves_its_provenance(own_study):
     assert row["started"] <= row["ended"]
 
 
+def test_another_processor_or_version_is_noticed(own_study, monkeypatch):
+    file = run(own_study())
+    with Database(file) as database:
+        assert comparison.differs_from_last_run(database) == []
+        monkeypatch.setattr("hpsearch.provenance.processor", lambda: "another one")
+        assert "another one now" in comparison.differs_from_last_run(database)[0]
+
+
 def test_trials_know_when_they_ran_and_how_long(tmp_path):
     study = tmp_path / "speech.toml"
     study.write_text(SPEECH_STUDY.format(pack=5, precision="fp32"))

@@ -109,7 +109,7 @@ def test_what_is_no_database_is_said_and_left_alone(tmp_path):
     path = tmp_path / "text.db"
     path.write_text("not a database at all, " * 100)
     before = path.read_bytes()
-    for write in (False, True):
+    for write in (False, True, True):
         with pytest.raises(DatabaseError, match=r"text\.db: not a readable hpsearch database"):
             Database(path, write=write)
     assert path.read_bytes() == before
@@ -117,8 +117,35 @@ def test_what_is_no_database_is_said_and_left_alone(tmp_path):
         Database(tmp_path / "none.db")
 
 
-def test_a_newer_file_is_refused(database):
+def test_a_second_writer_is_refused_and_told_who_holds_the_file(database):
+    database.start_run(NOW.started, {"pid": 4711, "host": "here"})
+    with pytest.raises(DatabaseError, match=r"another run is writing it: process 4711 on here, since 2026-01-01"):
+        Database(database.path, write=True)
+    database.close()
+    Database(database.path, write=True).close()
+
+
+def test_a_newer_file_is_refused_and_left_alone(database):
     database._connection.execute("PRAGMA user_version=99")
     database.close()
-    with pytest.raises(DatabaseError, match="newer hpsearch"):
-        Database(database.path)
+    before = database.path.read_bytes()
+    for write in (False, True):
+        with pytest.raises(DatabaseError, match="newer hpsearch"):
+            Database(database.path, write=write)
+    assert database.path.read_bytes() == before
+
+
+def test_somebody_elses_database_is_refused_and_left_alone(tmp_path):
+    path = tmp_path / "photos.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE photos (name TEXT)")
+    before = path.read_bytes()
+    for write in (False, True):
+        with pytest.raises(DatabaseError, match="holds no comparison"):
+            Database(path, write=write)
+    assert path.read_bytes() == before
+
+
+def test_a_file_without_a_comparison_is_not_left_behind(tmp_path):
+    Database(tmp_path / "new.db", write=True).close()
+    assert list(tmp_path.iterdir()) == []
