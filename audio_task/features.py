@@ -50,12 +50,13 @@ def cached_features(
 ) -> Features:
     """Features of a corpus, from the cache or computed into it.
 
-    The cache is a folder named by a hash of the corpus's identity, the settings and librosa's version. It
+    The cache is a folder named by a hash of the corpus's identity, the settings and what computes them. It
     is written beside its place and renamed, so that it is whole or absent, whoever is killed or runs at once.
     """
     identity = corpus.identity()
     settings = [identity, snr_db, draws, evaluation_draws, MELS, FRAMES, FFT, FLOOR]
-    key = hashlib.sha256(json.dumps([*settings, version("librosa")]).encode()).hexdigest()[:32]
+    made_by = [version("librosa"), version("numpy"), hashlib.sha256(Path(__file__).read_bytes()).hexdigest()]
+    key = hashlib.sha256(json.dumps([*settings, *made_by]).encode()).hexdigest()[:32]
     folder = _cache() / "audio" / key
     if not folder.is_dir():
         clips = corpus.clips(progress)
@@ -156,7 +157,10 @@ def _write(folder: Path, arrays: dict[str, NDArray[Any]]) -> None:
         made = Path(work) / "features"
         made.mkdir()
         for name, array in arrays.items():
-            np.save(made / f"{name}.npy", array)
+            with (made / f"{name}.npy").open("wb") as file:
+                np.save(file, array)
+                file.flush()
+                os.fsync(file.fileno())  # before the rename, or losing power could leave a whole name for half a file
         try:
             made.rename(folder)
         except OSError:

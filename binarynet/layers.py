@@ -64,6 +64,8 @@ class BatchNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(k, features, b) -> the same shape, normalised over b."""
+        if x.dim() != 3:
+            raise ValueError(f"batch norm over (k, features, b) only, got {tuple(x.shape)}")
         # Over a transposed view the kernel sums in another order when k changes.
         rows = x.contiguous().view(1, -1, x.shape[-1])
         normalised = torch.nn.functional.batch_norm(

@@ -143,7 +143,7 @@ def train(
                 group["lr"] = learning_rates[step]
             optimizer.step()
             total += loss.detach()
-        weights.show(schedule.at(steps - 1), training=False)
+        weights.show(schedule.at(step), training=False)
         train_loss.append((total / steps_per_epoch).tolist())
         accuracy.append(_accuracy(network, k, data.validation))
     test = _accuracy(network, k, data.test)

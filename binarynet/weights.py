@@ -14,7 +14,9 @@ from hpsearch.task import Hyperparameters, Method, State
 
 VECTOR = 16
 """Each layer's slice of a trial is padded to a multiple of this many numbers, the longest vector of a
-processor in single precision, so that no number's rounding depends on where in a vector it lies."""
+processor in single precision, so that in `update` no number's rounding depends on where in a vector it
+lies. The views that `weights` and `gradient` see leave the padding out: sums, products and means round there
+alike, but a method that takes exp or pow of them has to pad its operand itself."""
 
 
 class BinaryWeights:
@@ -70,6 +72,9 @@ class Schedule:
         dtype: torch.dtype,
         device: str,
     ) -> None:
+        for name, value in configurations[0].items():
+            if isinstance(value, str):
+                raise ValueError(f"{name} is {value!r}: a hyperparameter of a binarynet method is a number or boolean")
         # In double precision until the last moment: a factor means the same in any precision.
         self._values = {
             name: torch.outer(
@@ -77,10 +82,10 @@ class Schedule:
                 torch.tensor([float(c[name]) for c in configurations], dtype=torch.float64),
             ).to(device, dtype)
             for name in method.space.names
-            if not isinstance(configurations[0][name], str)
         }
-        progress = torch.arange(steps, dtype=torch.float64) / steps
-        self._values["progress"] = progress[:, None].expand(steps, len(configurations)).to(device, dtype)
+        count = torch.arange(steps, dtype=torch.float64)[:, None].expand(steps, len(configurations))
+        self._values["progress"] = (count / steps).to(device, dtype)
+        self._values["step"] = (count + 1).to(device, dtype)
 
     def at(self, step: int) -> Hyperparameters:
         """Hyperparameters of one step, each of shape (k,)."""

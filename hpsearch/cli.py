@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -16,6 +17,7 @@ import typer
 
 if TYPE_CHECKING:
     from hpsearch.progress import Display
+    from hpsearch.spec import Spec
 
 app = typer.Typer(
     help="How expensive is this training method to tune? Repeated Bayesian-optimisation studies of several "
@@ -54,28 +56,28 @@ def run(
     file = database or Path(f"{spec.name}.db")
     with Display(quiet=quiet) as display:
         if dry_run:
-            _dry_run(path, file, workers, display)
+            _dry_run(spec, file, workers, display)
         else:
-            _run(path, file, executor, workers, display)
+            _run(spec, path, file, executor, workers, display)
 
 
-def _run(study: Path, file: Path, executor_name: str, workers: int | None, display: Display) -> None:
+def _run(spec: Spec, study: Path, file: Path, executor_name: str, workers: int | None, display: Display) -> None:
     from hpsearch import comparison
     from hpsearch.database import Database
-    from hpsearch.spec import load_executor, read_spec
+    from hpsearch.spec import load_executor
 
-    spec = read_spec(study)
     executor = load_executor(executor_name, workers)
     signal.signal(signal.SIGTERM, _terminate)
     try:
         with Database(file, write=True) as database:
             comparison.prepare(database, spec, str(study), display.preparing)
             display.begin(database, spec.trials * spec.repeats)
-            facts = {"executor": executor_name, "device": "cpu", "threads": 1}
+            facts = {"executor": executor_name, "threads": 1}
             for difference in comparison.differs_from_last_run(database):
                 display.say(f"warning: results may not repeat to the last bit: {difference}")
-            for recorded in comparison.run(database, spec, executor, facts):
-                display.recorded(recorded)
+            with closing(comparison.run(database, spec, executor, facts)) as records:
+                for recorded in records:
+                    display.recorded(recorded)
     except (KeyboardInterrupt, SystemExit) as stop:
         executor.close()
         display.stop()
@@ -86,13 +88,12 @@ def _run(study: Path, file: Path, executor_name: str, workers: int | None, displ
     display.say(f"finished: {file}; see it with: hpsearch report {file}")
 
 
-def _dry_run(study: Path, file: Path, workers: int | None, display: Display) -> None:
+def _dry_run(spec: Spec, file: Path, workers: int | None, display: Display) -> None:
     from hpsearch.estimate import estimate
     from hpsearch.executors.processes import available_cores
-    from hpsearch.spec import read_spec
 
     display.say("training one pack of each method and proposing once for each, to measure them")
-    expected = estimate(read_spec(study), file, workers or available_cores(), display.preparing)
+    expected = estimate(spec, file, workers or available_cores(), display.preparing)
     display.stop()
     print(expected)
 

@@ -8,9 +8,9 @@ same trials table.
 from __future__ import annotations
 
 import json
-import traceback
+import platform
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,14 +18,16 @@ from typing import Any
 
 from hpsearch.database import Database, DatabaseError, Measured, StudyRow, TrialRow
 from hpsearch.executors import Executor
-from hpsearch.pack import Trained, train_pack
+from hpsearch.pack import PackError, Trained, train_pack
 from hpsearch.provenance import differences, provenance
 from hpsearch.searchers import History, Searcher
-from hpsearch.spec import Spec, load_method, load_searcher, load_task
+from hpsearch.spec import Spec, load_method, load_searcher, load_task, resolved
 from hpsearch.task import Objective, Progress, Result, Task, TaskError, derived_seed
 
 ATTEMPTS = 2
 """How often a pack is trained before its trials are tried one at a time."""
+FAILURES_IN_A_ROW = 20
+"""After this many the run stops: a full disk or vanished data must not use up a comparison's trials."""
 
 
 @dataclass(frozen=True)
@@ -64,19 +66,24 @@ def prepare(database: Database, spec: Spec, study_file: str, progress: Progress)
     Raises TaskError where data is missing, DatabaseError where the file holds another comparison.
     """
     old = database.comparison()
-    new_spec = spec.model_dump(mode="json")
-    if old is not None and old["spec"] != new_spec:
-        changed = ", ".join(_changed_keys(old["spec"], new_spec))
-        raise DatabaseError(
-            f"{database.path}: holds a comparison from another study file ({changed} differ); "
-            "give another database with --database, or the old study file"
-        )
+    if old is not None:
+        changed = _changed_keys(_defining(old["spec"]), _defining(spec.model_dump(mode="json")))
+        if changed:
+            raise DatabaseError(
+                f"{database.path}: holds a comparison from another study file ({', '.join(changed)} differ); "
+                "give another database with --database, or the old study file"
+            )
+        if changed := _changed_keys(old["resolved"], resolved(spec)):
+            raise DatabaseError(
+                f"{database.path}: was begun with other defaults ({', '.join(changed)} differ); "
+                "give another database with --database, or the version of hpsearch that began this one"
+            )
     task = load_task(spec.task)
     data = dict(task.prepare(progress))
     if old is not None:
         if old["data"] != data:
-            changed = ", ".join(_changed_keys(old["data"], data))
-            raise DatabaseError(f"{database.path}: was begun on other data ({changed} differ)")
+            names = ", ".join(_changed_keys(old["data"], data))
+            raise DatabaseError(f"{database.path}: was begun on other data ({names} differ)")
         return
     _create(database, spec, task, study_file, data)
 
@@ -87,21 +94,34 @@ def differs_from_last_run(database: Database) -> list[str]:
     return list(differences(runs[-1]["provenance"], provenance())) if runs else []
 
 
-def run(database: Database, spec: Spec, executor: Executor, facts: Mapping[str, Any]) -> Iterator[Recorded]:
-    """Run a prepared comparison to its end; yields after each record, and may be dropped at any of them.
+def run(
+    database: Database, spec: Spec, executor: Executor, facts: Mapping[str, Any], device: str = "cpu"
+) -> Generator[Recorded]:
+    """Run a prepared comparison to its end; yields after each record, and may be closed at any of them.
 
     Args:
         database: open for writing.
         spec: the study file.
         executor: where packs are trained; one pack waits beside those in training.
         facts: for the provenance of this run.
+        device: what the task is to train on.
 
     Raises:
-        TaskError: if every trial of the first pack failed, for then the task cannot work at all.
+        TaskError: if trial after trial fails, for then the cause lies outside of them. Those trials are
+            taken back, and tried again by the next run.
     """
-    run_id = database.start_run(_now(), provenance(workers=executor.workers, **facts))
-    loop = _Loop(database, spec, run_id)
+    loop = _Loop(database, spec, device)
     packs = loop.packs()
+    if not packs:
+        return
+    loop.run_id = database.start_run(_now(), provenance(workers=executor.workers, device=device, **facts))
+    try:
+        yield from _work(loop, packs, executor)
+    finally:
+        database.end_run(loop.run_id, _now())
+
+
+def _work(loop: _Loop, packs: list[_Pack], executor: Executor) -> Generator[Recorded]:
     ready: list[_Job] = []
     flying: dict[Future[Trained], _Job] = {}
     slots = executor.workers + (executor.workers > 1)
@@ -120,21 +140,23 @@ def run(database: Database, spec: Spec, executor: Executor, facts: Mapping[str, 
                 ready.extend(again)
             else:
                 yield loop.record_failure(job, error)
-            if job.pack.open == 0 and job.pack.trial < spec.trials:
+            if job.pack.open == 0 and job.pack.trial < loop.spec.trials:
                 job.pack.trial += 1
                 packs.append(job.pack)
-    database.end_run(run_id, _now())
 
 
 class _Loop:
     """The steps of the loop, with what all of them need."""
 
-    def __init__(self, database: Database, spec: Spec, run_id: int) -> None:
-        self.database, self.spec, self.run_id = database, spec, run_id
+    run_id: int
+
+    def __init__(self, database: Database, spec: Spec, device: str) -> None:
+        self.database, self.spec, self.device = database, spec, device
         self.searcher: Searcher = load_searcher(spec.searcher)
         self.objective: Objective = load_task(spec.task).objective
         self.spaces = {label: space for label, (space, _) in database.methods().items()}
-        self.worked, self.failed = False, 0
+        self.worked = False
+        self.failed_in_a_row: list[tuple[int, int]] = []
 
     def packs(self) -> list[_Pack]:
         """All packs with something left to do, each at the first trial that not all its studies finished."""
@@ -192,26 +214,30 @@ class _Loop:
             self.spec.methods[label],
             [trial.configuration for trial in job.trials],
             [trial.seed for trial in job.trials],
-            "cpu",
+            self.device,
         )
 
     def record(self, job: _Job, trained: Trained) -> Recorded:
         """Record what a worker returned."""
         seconds = (trained.ended - trained.started) / len(job.trials)
         started, ended = _time(trained.started), _time(trained.ended)
-        measured = Measured(started, ended, seconds, len(job.trials), job.attempts)
+        place = (trained.host, trained.device)
+        measured = Measured(started, ended, seconds, len(job.trials), job.attempts, *place)
         return self._record(job, trained.results, measured, trained.warnings)
 
     def record_failure(self, job: _Job, error: BaseException) -> Recorded:
-        """Record that a trial fails whenever it is tried. TaskError if nothing ever did anything else."""
-        reason = _one_line(error)
+        """Record that a trial fails whenever it is tried. TaskError if nothing but failures came for long."""
+        reason = str(error) if isinstance(error, PackError) else f"{type(error).__name__}: {error}"
         now = _now()
         result = Result(None, outcome="failed", reason=reason)
-        recorded = self._record(job, [result], Measured(now, now, 0.0, 1, job.attempts), 0)
-        if not self.worked and self.failed >= max(3, len(job.pack.studies)):
+        measured = Measured(now, now, 0.0, 1, job.attempts, platform.node(), self.device)
+        recorded = self._record(job, [result], measured, 0)
+        patience = FAILURES_IN_A_ROW if self.worked else max(3, len(job.pack.studies))
+        if len(self.failed_in_a_row) >= patience:
+            self.database.reopen(self.failed_in_a_row)
             raise TaskError(
-                f"the first {self.failed} trials all failed, the last with {reason}; "
-                f"mend the cause, remove {self.database.path} and run again"
+                f"{len(self.failed_in_a_row)} trials in a row failed, the last with {reason}; "
+                "mend the cause and run again: they will be tried again"
             )
         return recorded
 
@@ -219,9 +245,11 @@ class _Loop:
         rows = [(t.study_id, t.trial, result) for t, result in zip(job.trials, results, strict=True)]
         self.database.record(self.run_id, rows, measured, warned)
         job.pack.open -= len(rows)
-        failed = sum(result.outcome == "failed" for result in results)
-        self.failed += failed
-        self.worked |= failed < len(results)
+        if all(result.outcome == "failed" for result in results):
+            self.failed_in_a_row += [(study_id, trial) for study_id, trial, _ in rows]
+        else:
+            self.worked = True
+            self.failed_in_a_row.clear()
         return Recorded(job.pack.method, results)
 
 
@@ -256,6 +284,7 @@ def _create(database: Database, spec: Spec, task: Task, study_file: str, data: M
             "chance": objective.chance,
             "data": json.dumps(data),
             "created": _now(),
+            "resolved": json.dumps(resolved(spec)),
         },
         [(label, method.space, method.schedules) for label, method in methods.items()],
         [
@@ -266,15 +295,12 @@ def _create(database: Database, spec: Spec, task: Task, study_file: str, data: M
     )
 
 
+def _defining(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in spec.items() if key != "description"}
+
+
 def _changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
-
-
-def _one_line(error: BaseException) -> str:
-    """The error in one line, with the place where it was raised."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {error}".strip().splitlines()[0] + where
 
 
 def _now() -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -43,7 +44,8 @@ def _create(connection: sqlite3.Connection) -> None:
             id INTEGER PRIMARY KEY CHECK (id = 1), name TEXT NOT NULL, spec TEXT NOT NULL,
             study_file TEXT NOT NULL, trials INTEGER NOT NULL, repeats INTEGER NOT NULL,
             seed INTEGER NOT NULL, pack_size INTEGER NOT NULL, objective TEXT NOT NULL, unit TEXT NOT NULL,
-            direction TEXT NOT NULL, chance REAL NOT NULL, data TEXT NOT NULL, created TEXT NOT NULL
+            direction TEXT NOT NULL, chance REAL NOT NULL, data TEXT NOT NULL, created TEXT NOT NULL,
+            resolved TEXT NOT NULL
         ) STRICT""",
         """CREATE TABLE methods (
             id INTEGER PRIMARY KEY, label TEXT NOT NULL UNIQUE, space TEXT NOT NULL, schedules TEXT NOT NULL
@@ -62,7 +64,8 @@ def _create(connection: sqlite3.Connection) -> None:
             configuration TEXT NOT NULL, state TEXT NOT NULL, objective REAL, metrics TEXT, curves TEXT,
             reason TEXT NOT NULL DEFAULT '', run_id INTEGER NOT NULL REFERENCES runs,
             proposed TEXT NOT NULL, started TEXT, ended TEXT, seconds REAL, trained_together INTEGER,
-            attempts INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (study_id, trial)
+            attempts INTEGER NOT NULL DEFAULT 0,
+            host TEXT, device TEXT, PRIMARY KEY (study_id, trial)
         ) STRICT""",
     ):
         connection.execute(statement)
@@ -73,27 +76,35 @@ UPGRADES: list[Callable[[sqlite3.Connection], None]] = [_create]
 
 
 class _Lock:
-    """Who may write a file: held until its process ends, however it ends.
+    """Who may write a file: a lock on a file beside it, held until the process ends, however it ends.
 
-    It is flock's, on the database itself, which SQLite's own locks do not touch. It has to be released
-    after SQLite has closed the file: closing any descriptor of a file drops SQLite's locks on it.
+    Not on the database itself: on some network file systems that would be SQLite's own kind of lock.
     """
 
     def __init__(self, path: Path) -> None:
-        try:
-            self._file = path.open("ab")
-        except OSError as error:
-            raise DatabaseError(f"{path}: cannot be written: {error.strerror}") from error
-        if fcntl is None:
-            return
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        self._path = path.with_name(f".{path.name}.lock")
+        while True:
+            try:
+                self._file = self._path.open("ab")
+            except OSError as error:
+                raise DatabaseError(f"{path}: its folder cannot be written: {error.strerror}") from error
+            if fcntl is None:
+                return
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.path.samestat(os.fstat(self._file.fileno()), self._path.stat()):
+                    return
+            except FileNotFoundError:
+                pass  # its holder has just removed it: take the new one
+            except OSError:
+                self._file.close()
+                raise DatabaseError(f"{path}: another run is writing it{_last_runner(path)}") from None
             self._file.close()
-            raise DatabaseError(f"{path}: another run is writing it{_last_runner(path)}") from None
 
     def release(self) -> None:
-        self._file.close()
+        if not self._file.closed:
+            self._path.unlink(missing_ok=True)
+            self._file.close()
 
 
 def _last_runner(path: Path) -> str:
@@ -130,13 +141,15 @@ class TrialRow:
 
 @dataclass(frozen=True)
 class Measured:
-    """A pack's training around its results: when, how long, how many together."""
+    """A pack's training around its results: when, how long, how many together, and where."""
 
     started: str
     ended: str
     seconds: float
     trained_together: int
     attempts: int
+    host: str
+    device: str
 
 
 class Database:
@@ -263,7 +276,7 @@ class Database:
         return int(cursor.lastrowid or 0)
 
     def end_run(self, run_id: int, ended: str) -> None:
-        """Record a clean stop."""
+        """Record an orderly end, finished or stopped."""
         with self._transaction() as connection:
             connection.execute("UPDATE runs SET ended = ? WHERE id = ?", (ended, run_id))
 
@@ -295,7 +308,8 @@ class Database:
             for study_id, trial, result in results:
                 connection.execute(
                     "UPDATE trials SET state = ?, objective = ?, metrics = ?, curves = ?, reason = ?, "
-                    "run_id = ?, started = ?, ended = ?, seconds = ?, trained_together = ?, attempts = ? "
+                    "run_id = ?, started = ?, ended = ?, seconds = ?, trained_together = ?, attempts = ?, "
+                    "host = ?, device = ? "
                     "WHERE study_id = ? AND trial = ? AND state = 'proposed'",
                     (
                         result.outcome,
@@ -309,11 +323,22 @@ class Database:
                         measured.seconds,
                         measured.trained_together,
                         measured.attempts,
+                        measured.host,
+                        measured.device,
                         study_id,
                         trial,
                     ),
                 )
             self._count_warnings(connection, run_id, warnings)
+
+    def reopen(self, trials: Sequence[tuple[int, int]]) -> None:
+        """Take back failures, (study id, trial), whose cause turned out to lie outside of them."""
+        with self._transaction() as connection:
+            connection.executemany(
+                "UPDATE trials SET state = 'proposed', reason = '' "
+                "WHERE study_id = ? AND trial = ? AND state = 'failed'",
+                trials,
+            )
 
     @staticmethod
     def _count_warnings(connection: sqlite3.Connection, run_id: int, warnings: int) -> None:
@@ -322,16 +347,16 @@ class Database:
     # What is read.
 
     def comparison(self) -> dict[str, Any] | None:
-        """The comparison's row, its spec and data decoded; None in a file just made."""
+        """The comparison's row, its spec, data and resolved settings decoded; None in a file just made."""
         rows = self._rows("SELECT * FROM comparison")
         if not rows:
             return None
-        return {**rows[0], "spec": json.loads(rows[0]["spec"]), "data": json.loads(rows[0]["data"])}
+        return {**rows[0], **{name: json.loads(rows[0][name]) for name in ("spec", "data", "resolved")}}
 
     def objective(self) -> Objective:
         """What the comparison measures."""
         row = self._rows("SELECT objective, unit, direction, chance FROM comparison")[0]
-        return Objective(row["objective"], row["unit"], row["direction"], row["chance"])
+        return Objective(row["objective"], row["chance"], row["direction"], row["unit"])
 
     def methods(self) -> dict[str, tuple[Space, dict[str, str]]]:
         """Label -> space and schedules, in the study file's order."""
@@ -475,7 +500,8 @@ def _connect(path: Path, write: bool) -> sqlite3.Connection:
     # Autocommit: every transaction is begun and committed by name.
     name = f"file:{_quoted(path)}?mode={'rwc' if write else 'ro'}"
     connection = sqlite3.connect(name, uri=True, isolation_level=None, timeout=30)
-    if not write:
+    beside = [path.with_name(path.name + ending) for ending in ("-wal", "-journal")]
+    if not write and not any(p.exists() for p in beside):
         try:
             connection.execute("SELECT count(*) FROM sqlite_master")
         except sqlite3.OperationalError:

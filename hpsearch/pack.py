@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import math
+import numbers
+import platform
 import time
+import traceback
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from hpsearch.space import Configuration
-from hpsearch.spec import MethodSpec, Named, load_method, load_task
-from hpsearch.task import Result
+from hpsearch.spec import RESERVED, MethodSpec, Named, load_method, load_task
+from hpsearch.task import Result, Task
+
+
+class PackError(Exception):
+    """What a task raised, as one line that can cross processes: kind, message, file and line."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A pack's results, how long it took, and how many warnings were raised in it."""
+    """A pack's results, how long it took, where, and how many warnings were raised in it."""
 
     results: list[Result]
     started: float
     ended: float
+    host: str
+    device: str
     warnings: int
 
 
@@ -30,37 +41,63 @@ def train_pack(
     seeds: Sequence[int],
     device: str,
 ) -> Trained:
-    """Train the configurations together. Raises whatever the task raises, and TypeError for nonsense."""
-    task = _load_once(task_name)
-    method = load_method(task, label, method_spec)
+    """Train the configurations together. Raises PackError for whatever the task raises or returns wrongly."""
     started = time.time()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        results = task.train(method, configurations, seeds, device)
-    check_results(results, len(configurations))
-    return Trained(list(results), started, time.time(), len(caught))
+        try:
+            task = _load_once(task_name)
+            method = load_method(task, label, method_spec)
+            returned = task.train(method, configurations, seeds, device)
+            results = checked_results(returned, len(configurations), method.space.names)
+        except Exception as error:  # a task may raise anything
+            raise PackError(_one_line(error)) from None
+    return Trained(results, started, time.time(), platform.node(), device, len(caught))
 
 
-def check_results(results: object, count: int) -> None:
-    """Raise TypeError unless `results` is what a task's `train` must return."""
-    if not isinstance(results, list) or not all(isinstance(result, Result) for result in results):
-        raise TypeError(f"the task's train must return a list of Result, got {type(results).__name__}")
-    if len(results) != count:
-        raise TypeError(f"the task returned {len(results)} results for {count} configurations")
-    for result in results:
-        if result.outcome not in ("complete", "diverged", "failed"):
+def checked_results(returned: object, count: int, hyperparameters: Sequence[str] = ()) -> list[Result]:
+    """What a task's `train` returned, or TypeError for nonsense that could not be recorded or reported.
+
+    A complete result whose objective is not finite has diverged, whatever the task says.
+    """
+    if not isinstance(returned, list) or not all(isinstance(result, Result) for result in returned):
+        raise TypeError(f"the task's train must return a list of Result, got {type(returned).__name__}")
+    if len(returned) != count:
+        raise TypeError(f"the task returned {len(returned)} results for {count} configurations")
+    taken = {*RESERVED, *hyperparameters}
+    for result in returned:
+        if result.outcome not in ("complete", "diverged", "failed") or not isinstance(result.reason, str):
             raise TypeError(f"a result's outcome is complete, diverged or failed, got {result.outcome!r}")
-        for name, value in {"objective": result.objective, **result.metrics}.items():
-            if value is not None and not isinstance(value, int | float):
+        values = {"objective": result.objective, **result.metrics}
+        values |= {f"{name}[{i}]": v for name, curve in result.curves.items() for i, v in enumerate(curve)}
+        for name, value in values.items():
+            if value is not None and not isinstance(value, numbers.Real):
                 raise TypeError(f"a result's {name} must be a number, got {type(value).__name__}")
-        if len({len(values) for values in result.curves.values()}) > 1:
+        if clash := taken.intersection(result.metrics) or {"method", "repeat", "trial", "epoch"} & set(result.curves):
+            raise TypeError(f"a result's metric or curve may not be called {min(clash)!r}: a column has that name")
+        if len({len(curve) for curve in result.curves.values()}) > 1:
             raise TypeError("the curves of a result must have one value an epoch each")
+    return [_or_diverged(result) for result in returned]
 
 
-_tasks: dict[str, object] = {}
+def _or_diverged(result: Result) -> Result:
+    if result.outcome != "complete" or (result.objective is not None and math.isfinite(result.objective)):
+        return result
+    return replace(result, objective=None, outcome="diverged", reason=f"the objective was {result.objective}")
 
 
-def _load_once(named: Named):  # type: ignore[no-untyped-def]
+def _one_line(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    # Where the task's own code was, by the file's name: a folder would say more of a machine than of the fault.
+    last = frames[-1]
+    message = " ".join(str(error).split())
+    return f"{type(error).__name__}: {message} ({Path(last.filename).name}:{last.lineno})"
+
+
+_tasks: dict[str, Task] = {}
+
+
+def _load_once(named: Named) -> Task:
     """The task, kept between packs, since it may hold its data."""
     key = named.model_dump_json()
     if key not in _tasks:

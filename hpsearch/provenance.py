@@ -53,7 +53,7 @@ def commit(folder: Path) -> str | None:
     head = _git(folder, "rev-parse", "HEAD")
     if head is None:
         return None
-    changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    changed = _git(folder, "status", "--porcelain")
     return f"{head}+changes" if changed else head
 
 

@@ -1,7 +1,7 @@
 """Named hyperparameters with bounds and scale, and their encoding in the unit cube.
 
-A space is an ordered tuple of parameters. The recorded configuration is the truth: searchers always
-encode from it, so that what a model sees is what was trained. Decoding clips to the bounds.
+A space is an ordered tuple of parameters. The recorded configuration is the truth: what a searcher's
+model sees is computed from it, never from an earlier point of the cube. Decoding clips to the bounds.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import importlib
+import json
 import pkgutil
 import sys
 import tomllib
@@ -20,10 +21,16 @@ from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
-from hpsearch.space import Choice, Fixed, Float, Int, Parameter, Space, Value
+from hpsearch.space import Choice, Fixed, Float, Int, Parameter, Space, Value, space_as_json
 from hpsearch.task import Method, SpaceOnly, Task
 
 STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+RESERVED = frozenset(
+    ("method", "repeat", "trial", "objective", "state", "reason", "seconds", "seed", "step", "progress")
+)
+"""Names that a hyperparameter or metric may not have: columns of the trials table, and what training adds."""
 
 
 class SpecError(Exception):
@@ -139,6 +146,9 @@ def load_task(named: Named) -> Task:
     """TASK of the module `named.name`, with the settings of the study file in place of its own."""
     module = _import(named.name, "task", available_tasks())
     task = _attribute(module, "TASK", "task")
+    for name in ("objective", "methods", "pack", "prepare", "train"):
+        if not hasattr(task, name):
+            raise SpecError(f"task: {named.name}.TASK has no {name}; wrap a function in hpsearch.task.FunctionTask")
     return cast(Task, _with_settings(task, named.settings, "task"))
 
 
@@ -160,9 +170,10 @@ def load_executor(name: str, workers: int | None) -> Any:
 def load_method(task: Task, label: str, spec: MethodSpec) -> Method:
     """The method called `label`, its space and schedules changed as the study file says."""
     key = f"methods.{label}"
-    if task.methods is None and (spec.method is None or ":" not in spec.method):
-        if spec.method is not None:
-            raise SpecError(f"{key}.method: this task has no methods to choose from; give only a space")
+    if task.methods is None:
+        if spec.method is not None or spec.schedules:
+            wrong = "method" if spec.method is not None else "schedules"
+            raise SpecError(f"{key}.{wrong}: this task has no methods to choose from; give only a space")
         if not spec.space:
             raise SpecError(f"{key}.space: this task has no methods, so a space is needed here")
         # Such a task uses nothing of its method but the space.
@@ -173,6 +184,13 @@ def load_method(task: Task, label: str, spec: MethodSpec) -> Method:
         method = _attribute(_import(module_name, f"{key}.method", []), attribute, f"{key}.method")
     else:
         method = _attribute(_member(str(task.methods), name, f"{key}.method"), "METHOD", f"{key}.method")
+    if not (
+        dataclasses.is_dataclass(method)
+        and not isinstance(method, type)
+        and hasattr(method, "space")
+        and hasattr(method, "schedules")
+    ):
+        raise SpecError(f"{key}.method: {name} is not a method: a frozen dataclass with a space and schedules")
     if unknown := [name for name in spec.schedules if name not in method.space.names]:
         raise SpecError(_unknown(f"{key}.schedules.{unknown[0]}", unknown[0], method.space.names))
     schedules = {**method.schedules, **spec.schedules}
@@ -181,6 +199,39 @@ def load_method(task: Task, label: str, spec: MethodSpec) -> Method:
         return cast(Method, dataclasses.replace(method, space=space, schedules=schedules))
     except ValueError as error:
         raise SpecError(f"{key}: {error}") from error
+
+
+def resolved(spec: Spec) -> dict[str, Any]:
+    """Every setting with its value, as plain values: those of the study file and those left to defaults."""
+    task = load_task(spec.task)
+    methods = {label: load_method(task, label, method) for label, method in spec.methods.items()}
+    settings = {
+        "task": _plain_settings(task),
+        "searcher": _plain_settings(load_searcher(spec.searcher)),
+        "methods": {
+            label: {"space": space_as_json(method.space), "schedules": dict(method.schedules)}
+            for label, method in methods.items()
+        },
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(settings))  # as a database gives it back: lists, no tuples
+    return plain
+
+
+def _plain_settings(thing: Any) -> dict[str, Any]:
+    if not dataclasses.is_dataclass(thing):
+        return {}
+    values = {field.name: getattr(thing, field.name) for field in dataclasses.fields(thing)}
+    return {name: _plain(value) for name, value in values.items()}
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _plain_settings(value)
+    if callable(value):
+        return getattr(value, "__qualname__", type(value).__name__)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
 
 
 def available_tasks() -> list[str]:
@@ -240,7 +291,19 @@ def _attribute(module: ModuleType, name: str, key: str) -> Any:
 
 def _with_settings(thing: Any, settings: Mapping[str, Any], key: str) -> Any:
     """A copy of the frozen dataclass `thing` with `settings`, checked against its annotations."""
-    hints = typing.get_type_hints(type(thing))
+    if not dataclasses.is_dataclass(thing) or isinstance(thing, type):
+        if settings:
+            raise SpecError(f"{key}: takes no settings, for it is no dataclass; got {', '.join(settings)}")
+        return thing
+    try:
+        hints = typing.get_type_hints(type(thing))
+    except NameError as error:
+        raise SpecError(f"{key}: an annotation of {type(thing).__name__} cannot be resolved: {error}") from error
+    # TOML has only arrays; a frozen dataclass likes tuples.
+    settings = {
+        name: tuple(value) if isinstance(value, list) and typing.get_origin(hints.get(name)) is tuple else value
+        for name, value in settings.items()
+    }
     fields = {f.name: (hints[f.name], getattr(thing, f.name)) for f in dataclasses.fields(thing)}
     Settings = create_model(type(thing).__name__, __config__=STRICT, **cast(Any, fields))
     try:
@@ -255,6 +318,8 @@ def _with_settings(thing: Any, settings: Mapping[str, Any], key: str) -> Any:
 def _changed(space: Space, changes: Mapping[str, Any], key: str, *, open_space: bool) -> Space:
     for name, change in changes.items():
         where = f"{key}.space.{name}"
+        if name in RESERVED:
+            raise SpecError(f"{where}: a hyperparameter may not have this name: a column of the trials table has it")
         if name not in space.names and not open_space:
             raise SpecError(_unknown(where, name, space.names))
         old = space[name] if name in space.names else None
@@ -338,6 +403,7 @@ def _faults(error: ValidationError, model: type[BaseModel], prefix: str = "") ->
         elif fault["type"] == "missing":
             line = f"{key}: this key is needed and missing"
         elif key.count(".space.") and "methods" in key:
+            key = ".".join(key.split(".")[:4])
             line = f"{key}: expected a value, [low, high], {{low, high, log}} or {{choices = [...]}}"
         else:
             line = f"{key}: {_lower(fault['msg'])}, got {fault['input']!r}"

@@ -37,13 +37,14 @@ class TaskError(Exception):
 class Objective:
     """What a task measures on its validation data.
 
-    `chance` is the level of guessing: what a searcher is told of a trial that diverged or failed.
+    `chance` is the level of guessing: what a searcher is told of a trial that diverged or failed. It has no
+    default, for any number that is better than an honest trial would draw the search to what fails.
     """
 
     name: str
-    unit: str = ""
+    chance: float
     direction: Literal["maximise", "minimise"] = "maximise"
-    chance: float = 0.0
+    unit: str = ""
 
     def __post_init__(self) -> None:
         if self.direction not in ("maximise", "minimise"):
@@ -85,8 +86,10 @@ class Method(Protocol):
     `space` is all that the search tool needs. A task that trains networks also uses the four functions.
     They see every weight tensor of the network with a leading axis of k trials and any rank, and
     hyperparameters of the present step as tensors that broadcast against it, shape [k, 1, ...]: any of
-    them may follow a schedule. Booleans arrive as 0 and 1. Beside those of the space there is `progress`,
-    the share of the training that lies behind, in [0, 1). `start` and `update` are elementwise and see all
+    them may follow a schedule. Booleans arrive as 0 and 1. Beside those of the space there are `step`, from
+    1, and `progress`, the share of the training that lies behind, in [0, 1). A method changes its state in
+    place and never looks at a value (no `if` on a tensor, no `.item()`), so that a GPU can replay its step.
+    `start` and `update` are elementwise and see all
     weights as one tensor [k, n]; `weights` and `gradient` see one layer at a time, [k, out, in, ...], and
     may reduce over a layer's own axes.
     """
@@ -115,8 +118,8 @@ class Method(Protocol):
 class Task(Protocol):
     """Data, network and budget. A frozen dataclass whose fields are the settings a study file may give.
 
-    A module holds its task as TASK. Workers rebuild it from that name and the settings, so that nothing
-    else has to travel.
+    A module holds its task as TASK. Workers rebuild it from that name and the settings; a task reads where
+    its data lies from the environment, which workers share.
     """
 
     @property
@@ -164,7 +167,7 @@ class FunctionTask:
     """
 
     function: Callable[[Configuration, int], float | Result]
-    objective: Objective = Objective("objective")
+    objective: Objective
     methods: ClassVar[None] = None
     pack: ClassVar[int] = 1
 
@@ -195,7 +198,7 @@ def finished(objective: float, **metrics: float) -> Result:
 
 
 def derived_seed(seed: int, *path: str | int) -> int:
-    """A 63-bit seed for one purpose, independent of every other path's.
+    """A 63-bit seed for one purpose, independent of that of every other path.
 
     A text enters as the first 8 bytes of its SHA-256, so that adding or reordering names changes no other
     seed. DESIGN: trial = derived_seed(comparison seed, label, repeat, trial); a stream of random numbers
@@ -212,4 +215,5 @@ def derived_seed(seed: int, *path: str | int) -> int:
         int.from_bytes(hashlib.sha256(part.encode()).digest()[:8], "big") if isinstance(part, str) else part
         for part in path
     ]
-    return int(np.random.SeedSequence([seed, *words]).generate_state(1, np.uint64)[0] >> 1)
+    # The length, because a SeedSequence ignores zeros at its end.
+    return int(np.random.SeedSequence([seed, len(words), *words]).generate_state(1, np.uint64)[0] >> 1)

@@ -21,7 +21,7 @@ def objective(configuration, seed):
     return Result(value, metrics={"test_loss": 2 * value}, curves={"loss": [1.0, value]})
 
 
-TASK = FunctionTask(objective, Objective("loss", "", "minimise", chance=1.0))
+TASK = FunctionTask(objective, Objective("loss", chance=1.0, direction="minimise"))
 """
 
 OWN_STUDY = """

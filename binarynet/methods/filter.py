@@ -26,9 +26,10 @@ class Filter:
     decays along a cosine, as in the paper's experiments on CIFAR-10.
     """
 
-    # The paper's own settings are alpha 1e-3 and gamma 0.1; it searches unsaid ranges. Ours: two decades
-    # to either side of its alpha, one of its gamma (which 1 bounds).
-    space: Space = Space((Float("alpha", 1e-5, 1e-1, log=True), Float("gamma", 1e-2, 1.0, log=True)))
+    # The paper's own settings are alpha 1e-3 and gamma 0.1; it searches unsaid ranges. Ours: as discount
+    # factors both go up to 1, where an average forgets all but the newest, and down to two decades below
+    # the paper's alpha and one below its gamma.
+    space: Space = Space((Float("alpha", 1e-5, 1.0, log=True), Float("gamma", 1e-2, 1.0, log=True)))
     schedules: Mapping[str, str] = field(default_factory=lambda: {"alpha": "cosine"})
 
     def __post_init__(self) -> None:

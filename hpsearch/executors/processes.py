@@ -50,8 +50,12 @@ class Processes:
         pool: ProcessPoolExecutor | None = getattr(self._local, "pool", None)
         if pool is None:
             pool = self._start()
+        with self._lock:  # a worker process begins with its first call: `close` must see it or forbid it
+            if self._closed:
+                raise BrokenExecutor("the executor is closed")
+            future = pool.submit(function, *arguments)
         try:
-            return pool.submit(function, *arguments).result()
+            return future.result()
         except BrokenExecutor as error:
             with self._lock:
                 self._pools.discard(pool)
@@ -62,10 +66,8 @@ class Processes:
     def _start(self) -> ProcessPoolExecutor:
         # Spawned, so that a worker starts from nothing: no torch threads, locks or files of this process.
         context = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(1, context, _begin, (list(sys.path),))
         with self._lock:
-            if self._closed:
-                raise BrokenExecutor("the executor is closed")
-            pool = ProcessPoolExecutor(1, context, _begin, (list(sys.path),))
             self._pools.add(pool)
         self._local.pool = pool
         return pool

@@ -107,6 +107,10 @@ def _method(trials: pd.DataFrame, objective: Objective) -> MethodCurves:
     counted = trials["objective"].where(trials["state"] == "complete").astype(float).fillna(objective.chance)
     objectives = np.asarray(counted, np.float64).reshape(trials["repeat"].nunique(), -1)
     best = incumbents(objectives, maximise=maximise)
-    positions = np.arange(len(objectives)) * objectives.shape[1] + chosen_trials(objectives, maximise=maximise)
+    # A lost trial has nothing to choose, even where its study has nothing better than chance.
+    worst = -np.inf if maximise else np.inf
+    complete = (trials["state"] == "complete").to_numpy().reshape(objectives.shape)
+    chosen = chosen_trials(np.where(complete, objectives, worst), maximise=maximise)
+    positions = np.arange(len(objectives)) * objectives.shape[1] + chosen
     lost = int((trials["state"] != "complete").sum())
     return MethodCurves(objectives, best, bootstrap_mean(best), trials.iloc[positions], lost)

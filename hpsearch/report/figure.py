@@ -63,6 +63,10 @@ def draw_figure(curves: Curves, path: Path) -> None:
         axes.set_xlim(0.4, curves.trials + 0.6)
         axes.set_ylim(*_limits(curves))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        low, high = axes.get_ylim()
+        values = np.concatenate([method.incumbents.ravel() for method in curves.methods.values()])
+        if outside := int(((values < low) | (values > high)).sum()):
+            axes.text(0.01, 0.01, f"{outside} of {values.size} dots lie outside", transform=axes.transAxes, fontsize=7)
         corner: Any = "lower right" if curves.maximise else "upper right"
         axes.legend(frameon=False, loc=corner, title="mean with 95% bootstrap band")
         figure.savefig(path, dpi=200)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -76,9 +77,10 @@ def _reach_table(curves: Curves) -> str:
 
 
 def _space_table(tables: Tables) -> str:
-    rows = [["method", "hyperparameter", "range", "scale"]]
+    rows = [["method", "hyperparameter", "range", "scale", "schedule"]]
     for label, space in tables.methods.items():
-        rows += [[_text(label), _text(p.name), *_described(p)] for p in space]
+        schedules = tables.comparison["resolved"]["methods"][label]["schedules"]
+        rows += [[_text(label), _text(p.name), *_described(p), schedules.get(p.name, "constant")] for p in space]
     return _table(rows)
 
 
@@ -93,28 +95,25 @@ def _described(parameter: Parameter) -> list[str]:
 
 def _provenance(tables: Tables, file: Path) -> str:
     comparison, runs = tables.comparison, tables.runs
-    spec, first = comparison["spec"], runs[0]["provenance"]
+    spec, places = comparison["spec"], [run["provenance"] for run in runs]
     trained = tables.trials["seconds"].astype(float).sum()
     facts = [
         ("study file", Path(comparison["study_file"]).name),
-        ("commands", "; ".join(dict.fromkeys(_portable(r["provenance"]["command"]) for r in runs))),
+        ("commands", _each(_portable(p["command"]) for p in places)),
         ("report", f"hpsearch report {file.name}"),
         ("trials a study, studies a method", f"{comparison['trials']}, {comparison['repeats']}"),
         ("comparison seed", comparison["seed"]),
-        ("searcher", _settings(spec["searcher"])),
-        ("task", _settings(spec["task"])),
+        ("searcher", _settings(spec["searcher"]["name"], comparison["resolved"]["searcher"])),
+        ("task", _settings(spec["task"]["name"], comparison["resolved"]["task"])),
         *((f"data: {name}", value) for name, value in comparison["data"].items()),
         ("pack size", comparison["pack_size"]),
         ("training time, all workers together", f"{trained:.0f} s"),
         ("runs", f"{len(runs)}, from {runs[0]['started']} to {runs[-1]['ended'] or '(not ended)'}"),
         ("warnings counted", sum(r["warnings"] for r in runs)),
-        ("executor", f"{first.get('executor')}, {first.get('workers')} workers of one thread"),
-        ("machine", f"{first['processor']}, {first['cores']} cores, {first['system']}"),
-        (
-            "versions",
-            ", ".join(f"{k} {v}" for k, v in {"python": first["python"], **first["versions"]}.items()),
-        ),
-        ("commit", ", ".join(dict.fromkeys(str(r["provenance"]["commit"]) for r in runs))),
+        ("executor", _each(f"{p['executor']}, {p['workers']} workers of one thread, {p['device']}" for p in places)),
+        ("machine", _each(f"{p['processor']}, {p['cores']} cores, {p['system']}" for p in places)),
+        ("versions", _each(_versions(p) for p in places)),
+        ("commit", _each(str(p["commit"]) for p in places)),
     ]
     return _table([["what", "value"], *([name, _text(value)] for name, value in facts)])
 
@@ -125,9 +124,18 @@ def _portable(command: str) -> str:
     return " ".join(["hpsearch" if program == "cli.py" else program, *(Path(word).name or word for word in words)])
 
 
-def _settings(named: dict[str, Any]) -> str:
-    settings = ", ".join(f"{key} = {value}" for key, value in named.items() if key != "name")
-    return f"{named['name']} ({settings})" if settings else str(named["name"])
+def _settings(name: str, settings: dict[str, Any]) -> str:
+    listed = ", ".join(f"{key} = {value}" for key, value in settings.items())
+    return f"{name} ({listed})" if listed else name
+
+
+def _versions(place: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {found}" for name, found in {"python": place["python"], **place["versions"]}.items())
+
+
+def _each(values: Iterable[str]) -> str:
+    """Every distinct value: a comparison may have been run on several machines."""
+    return "; then ".join(dict.fromkeys(values))
 
 
 def _interval(interval: Interval) -> str:

@@ -8,6 +8,8 @@ study's seed), because Ax would begin every study at the centre of the space.
 from __future__ import annotations
 
 import logging
+import random
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,9 +41,21 @@ class Ax:
         return [
             sobol_configuration(space, seed, len(history))
             if len(history) < self.initial or not space.searched
-            else _proposal(space, history, seed)
+            else _proposal_or_sobol(space, history, seed)
             for history, seed in zip(histories, seeds, strict=True)
         ]
+
+
+def _proposal_or_sobol(space: Space, history: History, seed: int) -> dict[str, Value]:
+    """Ax's proposal; where it has none (every point of a finite space tried, a fit that fails), Sobol's next.
+
+    The same history would fail again at every resume, so that a study could never be finished otherwise.
+    """
+    try:
+        return _proposal(space, history, seed)
+    except Exception as error:  # Ax, BoTorch and GPyTorch have no common ancestor for theirs
+        warnings.warn(f"Ax proposed nothing ({type(error).__name__}: {error}); a Sobol point stands in", stacklevel=2)
+        return sobol_configuration(space, seed, len(history))
 
 
 def _proposal(space: Space, history: History, seed: int) -> dict[str, Value]:
@@ -113,7 +127,7 @@ def _alone() -> Iterator[None]:
     """Ax as a pure function: one thread (two round differently), global generators put back, no logging."""
     import torch
 
-    threads, numpy_state = torch.get_num_threads(), np.random.get_state()
+    threads, numpy_state, python_state = torch.get_num_threads(), np.random.get_state(), random.getstate()
     level = logging.root.manager.disable
     try:
         torch.set_num_threads(1)
@@ -123,6 +137,7 @@ def _alone() -> Iterator[None]:
     finally:
         logging.disable(level)
         np.random.set_state(numpy_state)
+        random.setstate(python_state)
         torch.set_num_threads(threads)
 
 

@@ -11,6 +11,7 @@ from binarynet.methods.latent import METHOD as LATENT
 from binarynet.training import Budget, train
 from hpsearch.searchers import History
 from hpsearch.searchers.random import SEARCHER
+from hpsearch.spec import MethodSpec, Named, available, load_method, load_task
 from hpsearch.task import derived_seed
 
 BUDGET = Budget(epochs=2, batch_size=32)
@@ -20,10 +21,11 @@ def configurations(method, k=20):
     return SEARCHER.propose(method.space, [History()] * k, range(k))
 
 
-@pytest.mark.parametrize("method", [FILTER, LATENT], ids=["filter", "latent"])
+@pytest.mark.parametrize("name", available("binarynet.methods"))
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("width", [50, 256])
-def test_a_trial_does_not_depend_on_its_company(problem, method, precision, width):
+def test_a_trial_does_not_depend_on_its_company(problem, name, precision, width):
+    method = load_method(load_task(Named(name="audio_task")), name, MethodSpec())
     drawn, seeds = configurations(method), list(range(100, 120))
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     data = problem(dtype, features=250)

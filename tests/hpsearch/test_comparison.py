@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import re
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 import hpsearch
 from hpsearch import comparison
 from hpsearch.database import Database, DatabaseError
-from hpsearch.pack import check_results
+from hpsearch.pack import checked_results
 from hpsearch.searchers import History
 from hpsearch.spec import load_executor, read_spec
 from hpsearch.task import Result, TaskError
@@ -87,6 +88,17 @@ class TestTheTableIsTheSame:
         assert len(tables[0]) == 2 * 5 * 3
         assert all(other == tables[0] for other in tables[1:])
 
+    def test_in_packs_of_1_4_and_20_at_width_256_end_to_end(self, tmp_path):
+        tables = []
+        for pack, executor in ((20, "inline"), (4, "processes"), (1, "processes")):
+            study = tmp_path / f"speech{pack}.toml"
+            text = SPEECH_STUDY.format(pack=pack, precision="fp32").replace("width = 50", "width = 256")
+            study.write_text(text.replace("repeats = 5", "repeats = 20").replace("trials = 3", "trials = 1"))
+            tables.append(table(run(study, f"{pack}.db", executor)))
+        assert len(tables[0]) == 40
+        assert tables[1] == tables[0]
+        assert tables[2] == tables[0]
+
     def test_whatever_the_order_of_methods_and_when_one_is_added(self, own_study, tmp_path):
         first = table(run(own_study()))
         (tmp_path / "other").mkdir()
@@ -154,6 +166,24 @@ def test_a_run_killed_again_and_again_ends_in_the_same_table(own_study, workers)
     with Database(file) as database:
         assert len(database.runs()) == 4
         assert [bool(row["ended"]) for row in database.runs()] == [False, False, False, True]
+
+
+def test_a_packed_run_with_ax_killed_in_the_middle_ends_in_the_same_table(tmp_path):
+    study = tmp_path / "speech.toml"
+    text = SPEECH_STUDY.format(pack=4, precision="fp32").replace('"sobol"', '{ name = "ax", initial = 2 }')
+    study.write_text(text.replace("repeats = 5", "repeats = 4"))
+    whole = table(run(study, "whole.db"))
+    file = tmp_path / "killed.db"
+    command = [sys.executable, "-m", "hpsearch.cli", "run", str(study), "--database", str(file), "--quiet"]
+    process = subprocess.Popen(command, start_new_session=True)
+    while process.poll() is None and recorded(file) < 12:
+        time.sleep(0.01)
+    assert process.poll() is None
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert 12 <= recorded(file) < len(whole)
+    assert subprocess.run(command, check=False).returncode == 0
+    assert table(file) == whole
 
 
 def recorded(file: Path) -> int:
@@ -231,7 +261,9 @@ def test_a_searcher_is_told_that_larger_is_better_in_both_directions(own_study, 
             return [{"x": 0.1 * (len(h) + 1), **({"depth": 3} if "depth" in space.names else {})} for h in histories]
 
     monkeypatch.setattr(comparison, "load_searcher", lambda _: Spy())
-    task = OWN_TASK.replace('"minimise"', f'"{direction}"').replace("value, metrics", f"{sign} * value, metrics")
+    task = OWN_TASK.replace('direction="minimise"', f'direction="{direction}"').replace(
+        "value, metrics", f"{sign} * value, metrics"
+    )
     file = run(own_study(task))
     last = max(seen, key=len)
     losses = [-objective for objective in last]
@@ -248,7 +280,9 @@ def test_ax_finds_the_optimum_in_both_directions(own_study):
     study = re.sub(r"\[methods\.wide\]\n.*\n", "", study)
     best = []
     for direction, sign in (("minimise", 1), ("maximise", -1)):
-        task = OWN_TASK.replace('"minimise"', f'"{direction}"').replace("value, metrics", f"{sign} * value, metrics")
+        task = OWN_TASK.replace('direction="minimise"', f'direction="{direction}"').replace(
+            "value, metrics", f"{sign} * value, metrics"
+        )
         rows = table(run(own_study(task, study, module=direction), f"{direction}.db"))
         best.append(min(rows, key=lambda row: sign * row["objective"])["configuration"]["x"])
     assert best == pytest.approx([0.3, 0.3], abs=0.1)
@@ -296,8 +330,34 @@ class TestTrialsThatGoWrong:
 
     def test_a_task_that_never_works_stops_the_run_with_its_reason(self, own_study):
         study = own_study(task=OWN_TASK.replace("    value =", '    raise KeyError("no such column")\n    value ='))
-        with pytest.raises(TaskError, match="no such column"):
+        with pytest.raises(
+            TaskError, match=r"3 trials in a row failed.*KeyError: 'no such column' \(own_task_\d+\.py:6\)"
+        ):
             run(study)
+
+    def test_the_place_of_a_failure_is_the_tasks_own_line_in_processes_too(self, own_study):
+        study = own_study(task=OWN_TASK.replace("    value =", '    raise KeyError("no such column")\n    value ='))
+        with pytest.raises(TaskError, match=r"own_task_\d+\.py:6"):
+            run(study, executor="processes")
+
+    def test_a_cause_outside_of_the_trials_stops_the_run_and_costs_none_of_them(self, own_study, tmp_path):
+        task = OWN_TASK.replace(
+            "    value =",
+            f'    if __import__("os").path.exists({str(tmp_path / "gone")!r}): raise OSError("disk")\n    value =',
+        )
+        study = own_study(task, OWN_STUDY.replace("trials = 6", "trials = 20"))
+        whole = table(run(study, "whole.db"))
+        spec, file = read_spec(study), study.parent / "run.db"
+        with Database(file, write=True) as database:
+            comparison.prepare(database, spec, str(study), silent)
+            records = comparison.run(database, spec, load_executor("inline", None), {})
+            for _ in range(10):
+                next(records)
+            (tmp_path / "gone").touch()
+            with pytest.raises(TaskError, match="20 trials in a row failed, the last with OSError: disk"):
+                list(records)
+        (tmp_path / "gone").unlink()
+        assert table(run(study)) == whole
 
     def test_nonsense_from_a_task_stops_the_run_with_its_name(self, tmp_path):
         (tmp_path / "nonsense.py").write_text(POISON.replace("        return [", "        return []\n        return ["))
@@ -315,13 +375,18 @@ class TestTrialsThatGoWrong:
             [Result(0.5), Result(0.5)],
             [Result("0.5")],
             [Result(0.5, {"test": "high"})],
+            [Result(0.5, {"seconds": 1.0})],
+            [Result(0.5, {"depth": 1.0})],
+            [Result(0.5, curves={"loss": ["high"]})],
+            [Result(0.5, curves={"epoch": [1.0]})],
+            [Result(0.5, outcome="failed", reason=None)],
             [Result(0.5, outcome="fine")],
             [Result(0.5, curves={"a": [1.0], "b": [1.0, 2.0]})],
         ],
     )
     def test_nonsense_of_any_kind_is_refused(self, returned):
         with pytest.raises(TypeError, match=r"task|result"):
-            check_results(returned, 1)
+            checked_results(returned, 1, ["depth"])
 
 
 POISON = '''
@@ -334,7 +399,7 @@ from hpsearch.task import Objective, Result
 class Poison:
     """Dies of large x in a worker, raises in this process."""
 
-    objective = Objective("score")
+    objective = Objective("score", chance=0.0)
     methods = None
     pack = 2
 
@@ -373,12 +438,34 @@ def test_another_study_file_is_refused_with_what_differs(own_study):
     assert table(file) == before
 
 
+def test_a_changed_default_is_refused_and_a_changed_description_is_not(own_study, monkeypatch):
+    study = own_study()
+    run(study)
+    study.write_text(study.read_text().replace("trials =", 'description = "now described"\ntrials ='))
+    run(study)
+    monkeypatch.setattr("hpsearch.comparison.resolved", lambda _: {"task": "another default"})
+    with pytest.raises(DatabaseError, match=r"other defaults \(methods, searcher, task differ\)"):
+        run(study)
+
+
+def test_running_a_finished_comparison_again_leaves_no_trace(own_study):
+    file = run(own_study())
+    run(file.parent / "own.toml")
+    with Database(file) as database:
+        assert len(database.runs()) == 1
+
+
 def test_every_run_leaves_its_provenance(own_study):
     tables = hpsearch.load(run(own_study()))
     (row,) = tables.runs
     facts = row["provenance"]
     assert {"host", "processor", "cores", "python", "versions", "commit", "command", "workers"} <= set(facts)
     assert {"torch", "ax-platform", "botorch"} <= set(facts["versions"])
+    assert tables.comparison["resolved"]["methods"]["narrow"]["space"][1] == {
+        "kind": "fixed",
+        "name": "depth",
+        "value": 3,
+    }
     assert tables.comparison["pack_size"] == 1
     assert row["started"] <= row["ended"]
 
@@ -397,6 +484,7 @@ def test_trials_know_when_they_ran_and_how_long(tmp_path):
     with Database(run(study)) as database:
         rows = database.all_trials()
     assert all(row["proposed"] <= row["started"] <= row["ended"] for row in rows)
+    assert {(row["host"], row["device"]) for row in rows} == {(platform.node(), "cpu")}
     together = [row for row in rows if row["trial"] == 1 and row["method"] == "latent"]
     assert {row["trained_together"] for row in together} == {5}
     assert len({row["seconds"] for row in together}) == 1  # its pack's over k

@@ -1,6 +1,8 @@
 """One suite over every searcher, executor, task and method that is found: a new file is tested by being there."""
 
 import os
+import random
+import warnings
 from concurrent.futures import BrokenExecutor
 from dataclasses import fields, replace
 
@@ -61,14 +63,16 @@ class TestSearchers:
         space = Space((Float("x", 0.0, 1.0), Float("y", 1e-3, 1.0, log=True)))
         histories = [history(space, DECADE, 1), history(space, DECADE, 2)]
         together = searcher.propose(space, histories, [2**62 + 1, 2])
-        np.random.seed(123)  # nor on the global generators
+        np.random.seed(123)  # nor on the global generators, which it leaves alone
         torch.manual_seed(123)
+        random.seed(123)
+        before = random.getstate(), np.random.get_state()[1].tolist(), torch.random.get_rng_state().tolist()
         threads = torch.get_num_threads()
         assert searcher.propose(space, histories[1:], [2]) == together[1:]
         assert searcher.propose(space, histories[:1], [2**62 + 1]) == together[:1]
         assert torch.get_num_threads() == threads
-        state = torch.random.get_rng_state()
-        assert torch.equal(state, torch.manual_seed(123).get_state())
+        after = random.getstate(), np.random.get_state()[1].tolist(), torch.random.get_rng_state().tolist()
+        assert after == before
 
     def test_seeds_differ_from_the_first_trial_on(self, searcher):
         proposed = searcher.propose(MIXED, [History()] * 20, list(range(20)))
@@ -81,6 +85,13 @@ class TestSearchers:
     def test_equal_objectives_are_no_obstacle(self, searcher):
         flat = replace(history(MIXED, DECADE, 4), objectives=(0.1,) * DECADE)
         assert len(searcher.propose(MIXED, [flat], [1])) == 1
+
+    def test_a_space_smaller_than_its_history_is_no_obstacle(self, searcher):
+        space = Space((Choice("on", (False, True)),))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            (proposed,) = searcher.propose(space, [history(space, DECADE, 4)], [1])
+        assert proposed["on"] in (False, True)
 
     def test_the_first_trials_of_many_studies_are_uniform(self, searcher):
         space = Space((Float("x", 0.0, 1.0),))
@@ -171,7 +182,7 @@ class TestMethods:
         drawn = load_searcher(Named(name="random")).propose(method.space, [History()] * k, range(k))
         shape = (k, *[1] * (rank - 1))
         values = {n: torch.tensor([float(c[n]) for c in drawn]).view(shape) for n in method.space.names}
-        return {**values, "progress": torch.full(shape, 0.5)}
+        return {**values, "progress": torch.full(shape, 0.5), "step": torch.full(shape, 7.0)}
 
     @pytest.mark.parametrize("shape", [(3, 16), (3, 4, 5), (3, 4, 2, 3, 3)])
     def test_it_works_on_tensors_of_any_rank(self, name, shape):

@@ -12,7 +12,7 @@ from hpsearch.space import Float, Space
 from hpsearch.task import Result
 
 SPACE = Space((Float("x", 0.0, 1.0),))
-NOW = Measured("2026-01-01T00:00:00+00:00", "2026-01-01T00:00:01+00:00", 1.0, 1, 1)
+NOW = Measured("2026-01-01T00:00:00+00:00", "2026-01-01T00:00:01+00:00", 1.0, 1, 1, "h", "cpu")
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def database(tmp_path):
             {
                 "name": "c", "spec": "{}", "study_file": "c.toml", "trials": 2, "repeats": 2, "seed": 1,
                 "pack_size": 1, "objective": "accuracy", "unit": "", "direction": "maximise", "chance": 0.1,
-                "data": "{}", "created": NOW.started,
+                "data": "{}", "created": NOW.started, "resolved": "{}",
             },
             [("m", SPACE, {})],
             [("m", 1, 11, 0), ("m", 2, 12, 1)],

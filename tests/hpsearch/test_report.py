@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -26,20 +28,24 @@ def make(tmp_path):
                     "study_file": "/somewhere/by-hand.toml", "trials": 3, "repeats": 2, "seed": 1, "pack_size": 2,
                     "objective": "score", "unit": "points", "direction": direction, "chance": 0.1 * sign,
                     "data": '{"clips": 7}', "created": NOW,
+                    "resolved": json.dumps({
+                        "task": {"width": 5, "precision": "fp32"}, "searcher": {},
+                        "methods": {label: {"space": [], "schedules": {"x": "cosine"}} for label in methods},
+                    }),
                 },
                 [(label, Space((Float("x", 1e-3, 1.0, log=True),)), {}) for label in methods],
                 [(label, repeat, 1, 0) for label in methods for repeat in (1, 2)],
             )  # fmt: skip
             run = database.start_run(
                 NOW, {"command": "hpsearch run by-hand", "processor": "p", "cores": 2, "system": "s", "python": "3",
-                      "versions": {"torch": "2"}, "commit": "abc", "executor": "inline", "workers": 1},
+                      "versions": {"torch": "2"}, "commit": "abc", "executor": "inline", "workers": 1, "device": "cpu"},
             )  # fmt: skip
             for study, values in enumerate([*FAST, *SLOW], 1):
                 for trial, value in enumerate(values[:finished], 1):
                     database.propose(run, NOW, [(study, trial, 1, {"x": 0.5})])
                     outcome = (outcomes or {}).get((study, trial), "complete")
                     result = Result(sign * value, {"test_score": sign * value / 2}, {}, outcome)
-                    database.record(run, [(study, trial, result)], Measured(NOW, NOW, 0.5, 2, 1))
+                    database.record(run, [(study, trial, result)], Measured(NOW, NOW, 0.5, 2, 1, "h", "cpu"))
         return path
 
     return make
@@ -65,6 +71,12 @@ def test_a_diverged_trial_counts_as_chance_even_where_it_has_an_objective(make):
     assert (curves.methods["fast"].lost, curves.methods["slow|<script>"].lost) == (1, 1)
 
 
+def test_a_lost_trial_is_never_the_chosen_one(make):
+    outcomes = {(1, 1): "complete", (1, 2): "diverged", (1, 3): "diverged"}
+    curves = compute_curves(hpsearch.load(make("minimise", outcomes)))  # chance is -0.1 here: worse than -0.5
+    assert curves.methods["fast"].chosen["trial"].tolist()[0] == 1
+
+
 def test_a_running_comparison_ends_where_all_its_studies_are(make):
     curves = compute_curves(hpsearch.load(make(finished=2)))
     assert (curves.trials, curves.planned) == (2, (8, 12))
@@ -86,7 +98,14 @@ def test_the_report_is_written(make, tmp_path, direction):
     assert "| slow\\|&lt;script> | fast |" in page
     assert "<script>" not in page
     assert "more than 3 (more than 3 to more than 3)" in page
-    for fact in ("torch 2", "abc", "by-hand.toml", "| x | 0.001 to 1 | logarithmic |", "t (width = 5)", "inline"):
+    for fact in (
+        "torch 2",
+        "abc",
+        "by-hand.toml",
+        "| x | 0.001 to 1 | logarithmic | cosine |",
+        "t (width = 5, precision = fp32)",
+        "inline",
+    ):
         assert fact in page
     assert "/somewhere" not in page
     assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")

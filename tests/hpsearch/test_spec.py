@@ -2,6 +2,7 @@ import pytest
 
 from hpsearch.space import Choice, Fixed, Float, Int
 from hpsearch.spec import SpecError, find_study, load_method, load_task, parse_spec, read_spec, shipped_studies
+from tests.conftest import OWN_STUDY, OWN_TASK
 
 HEAD = """
 name = "one"
@@ -122,6 +123,31 @@ def test_a_wrong_setting_of_the_task_is_a_fault_of_the_file(line, parts):
     message = fault(f'{head}[methods.filter]\n[task]\nname = "audio_task"\n{line}')
     for part in parts:
         assert part in message
+
+
+@pytest.mark.parametrize(
+    ("task", "study", "message"),
+    [
+        ("TASK = 3", OWN_STUDY, "TASK has no objective; wrap a function"),
+        ("def TASK(): pass", OWN_STUDY, "TASK has no objective; wrap a function"),
+        ("x = 1", OWN_STUDY, "has no TASK"),
+        ("def (", OWN_STUDY, "raised SyntaxError"),
+        (
+            OWN_TASK,
+            OWN_STUDY.replace("x = [0.0, 1.0]", "seed = [0.0, 1.0]"),
+            "narrow.space.seed: .* may not have this name",
+        ),
+        (OWN_TASK, OWN_STUDY + 'schedules.x = "cosine"', "narrow.schedules: this task has no methods"),
+        (OWN_TASK, OWN_STUDY + 'method = "os:getcwd"', "narrow.method: this task has no methods"),
+    ],
+)
+def test_a_wrong_task_of_ones_own_is_a_sentence(own_study, task, study, message):
+    with pytest.raises(SpecError, match=message):
+        read_spec(own_study(task, study))
+
+
+def test_what_is_no_method_is_a_sentence():
+    assert "os:getcwd is not a method" in fault(HEAD + '[methods.mine]\nmethod = "os:getcwd"')
 
 
 def test_every_fault_is_reported_at_once():
