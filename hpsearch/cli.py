@@ -1,7 +1,7 @@
 """The commands. The only place that prints or exits; what takes long to import is imported where it is used.
 
-Exit codes: 0 done; 1 an error nobody foresaw; 2 a wrong study file or command line; 3 the database; 4 the
-task or its data; 130 and 143 stopped by Ctrl-C and SIGTERM.
+Exit codes: 0 done; 1 an error nobody foresaw; 2 a wrong study file or command line; 3 the database or
+another file that cannot be read or written; 4 the task or its data; 130 and 143 stopped by Ctrl-C and SIGTERM.
 """
 
 from __future__ import annotations
@@ -28,6 +28,24 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from hpsearch import __version__
+
+        print(f"hpsearch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
 File = Annotated[Path, typer.Argument(help="Database of a comparison.", show_default=False)]
 
 
@@ -35,7 +53,9 @@ File = Annotated[Path, typer.Argument(help="Database of a comparison.", show_def
 def run(
     study: Annotated[str, typer.Argument(help="Study file, or the name of a shipped study.", show_default=False)],
     database: Annotated[Path | None, typer.Option(help="Database to create or resume. [default: NAME.db]")] = None,
-    data: Annotated[Path | None, typer.Option(help="Folder of data sets. [default: $HPSEARCH_DATA]")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of data sets. [default: $HPSEARCH_DATA]", exists=True, file_okay=False)
+    ] = None,
     executor: Annotated[str, typer.Option(help="Where to train: processes, or inline in this one.")] = "processes",
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes. [default: one a core]")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many trials, how long, how much disk.")] = False,
@@ -85,7 +105,8 @@ def _run(spec: Spec, study: Path, file: Path, executor_name: str, workers: int |
         raise SystemExit(stop.code if isinstance(stop, SystemExit) else 130) from None
     finally:
         executor.close()
-    display.say(f"finished: {file}; see it with: hpsearch report {file}")
+    lost = display.lost()
+    display.say(f"finished: {file}{lost}; see it with: hpsearch report {file}")
 
 
 def _dry_run(spec: Spec, file: Path, workers: int | None, display: Display) -> None:
@@ -105,6 +126,7 @@ def status(file: File) -> None:
     from rich.table import Table
 
     from hpsearch.database import Database, DatabaseError
+    from hpsearch.task import Objective
 
     with Database(file) as database:
         comparison, counts, runs, best = (
@@ -119,7 +141,7 @@ def status(file: File) -> None:
         found = best.get(label)
         table.add_row(
             label, str(sum(done.values())), str(planned), *map(str, done.values()),
-            "-" if found is None else f"{found:.4f}",
+            "-" if found is None else Objective.text(found),
         )  # fmt: skip
     console = Console()
     console.print(f"{comparison['name']}: {comparison['repeats']} studies of {comparison['trials']} trials a method")
@@ -150,13 +172,13 @@ def trials(
     method: Annotated[str | None, typer.Option(help="Only this method's trials.")] = None,
 ) -> None:
     """List every trial: method, repeat, trial, objective, hyperparameters, test metrics, state, seconds."""
-    from hpsearch.database import DatabaseError, load_tables
+    from hpsearch.database import load_tables
 
     tables = load_tables(file)
     frame = tables.trials
     if method is not None:
         if method not in tables.methods:
-            raise DatabaseError(f"{file}: no method {method!r}; there are {', '.join(tables.methods)}")
+            raise typer.BadParameter(f"no method {method!r}; there are {', '.join(tables.methods)}")
         frame = frame[frame["method"] == method].dropna(axis=1, how="all")
     if csv:
         frame.to_csv(sys.stdout, index=False)
@@ -221,7 +243,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
     except Exception as error:
-        code = getattr(error, "exit_code", None)
+        code = 3 if isinstance(error, OSError) else getattr(error, "exit_code", None)
         if code is None:
             raise
         print(f"hpsearch: {error}", file=sys.stderr)

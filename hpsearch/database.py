@@ -87,7 +87,7 @@ class _Lock:
             try:
                 self._file = self._path.open("ab")
             except OSError as error:
-                raise DatabaseError(f"{path}: its folder cannot be written: {error.strerror}") from error
+                raise DatabaseError(f"{path}: cannot be written there: {error.strerror}") from error
             if fcntl is None:
                 return
             try:
@@ -158,6 +158,8 @@ class Database:
     def __init__(self, path: Path, *, write: bool = False) -> None:
         """Open an existing file, or with `write` also a new one. Raises DatabaseError."""
         self.path, self._write = path, write
+        if path.is_dir():
+            raise DatabaseError(f"{path}: is a folder, not a database")
         if not write and not path.is_file():
             raise DatabaseError(f"{path}: no such file; `hpsearch run STUDY` makes one")
         self._lock = _Lock(path) if write else None

@@ -38,6 +38,7 @@ class Display:
         self._begun_with: Mapping[str, int] = {}
         self._best: dict[str, float] = {}
         self._planned = 0
+        self._lost = {"diverged": 0, "failed": 0}
         self._started = time.monotonic()
 
     def __enter__(self) -> Display:
@@ -73,6 +74,8 @@ class Display:
         self._best = database.best_objectives()
         for label, states in database.counts().items():
             self._done[label] = sum(n for state, n in states.items() if state != "proposed")
+            for state in self._lost:
+                self._lost[state] += states.get(state, 0)
             if self._live:
                 self._tasks[label] = self._bars.add_task(
                     label, total=planned, completed=self._done[label], note=self._note(label)
@@ -91,6 +94,8 @@ class Display:
         if values:
             self._best[label] = better([*values, *([self._best[label]] if label in self._best else [])])
         for result in recorded.results:
+            if result.outcome != "complete":
+                self._lost[result.outcome] += 1
             if result.outcome == "failed":
                 self.say(f"{label}: a trial failed: {result.reason}")
         if self._live:
@@ -99,11 +104,16 @@ class Display:
             counts = ", ".join(
                 f"{label} {done}/{self._planned} {self._note(label)}" for label, done in self._done.items()
             )
-            self.say(f"{counts}, {self._time_left()} left")
+            self.say(f"{counts}, {self._time_left()} left at this rate")
+
+    def lost(self) -> str:
+        """How many trials of this run and those before it did not complete, in words; empty if all did."""
+        lost = {state: n for state, n in self._lost.items() if n}
+        return "".join(f", {n} trials {state}" for state, n in lost.items())
 
     def _note(self, label: str) -> str:
         rate = (self._done[label] - self._begun_with.get(label, 0)) / max(1e-9, time.monotonic() - self._started)
-        best = f"best {self._best[label]:.4f}" if label in self._best else ""
+        best = f"best {Objective.text(self._best[label])}" if label in self._best else ""
         return f"{best} {60 * rate:.1f}/min".strip()
 
     def _time_left(self) -> str:

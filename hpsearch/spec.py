@@ -253,9 +253,10 @@ def shipped_studies() -> dict[str, Path]:
 
 
 def find_study(name: str) -> Path:
-    """The study file at a path, or the shipped one of that name."""
-    if Path(name).is_file():
-        return Path(name)
+    """The study file at a path, with or without its .toml, or the shipped one of that name."""
+    for path in (Path(name), Path(f"{name}.toml")):
+        if path.is_file():
+            return path
     shipped = shipped_studies()
     if name in shipped:
         return shipped[name]

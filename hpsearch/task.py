@@ -56,6 +56,11 @@ class Objective:
         """The objective that a trial counts as: its own, or the chance level where it has none."""
         return self.chance if value is None or not math.isfinite(value) else value
 
+    @staticmethod
+    def text(value: float) -> str:
+        """A value as a person reads it: four decimals, or four digits where those would be lost."""
+        return f"{value:.4f}" if value == 0 or 1e-2 <= abs(value) < 1e6 else f"{value:.4g}"
+
     def oriented(self, value: float | None) -> float:
         """`spent`, negated where small is good: larger is always better."""
         return self.spent(value) if self.direction == "maximise" else -self.spent(value)

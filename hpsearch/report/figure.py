@@ -62,7 +62,7 @@ def draw_figure(curves: Curves, path: Path) -> None:
         axes.set_ylabel(f"best {curves.objective.name} so far{unit}")
         axes.set_xlim(0.4, curves.trials + 0.6)
         axes.set_ylim(*_limits(curves))
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         low, high = axes.get_ylim()
         values = np.concatenate([method.incumbents.ravel() for method in curves.methods.values()])
         if outside := int(((values < low) | (values > high)).sum()):

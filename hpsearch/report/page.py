@@ -13,6 +13,7 @@ from hpsearch.database import Tables
 from hpsearch.report.curves import Curves
 from hpsearch.space import Fixed, Float, Int, Parameter
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
+from hpsearch.task import Objective
 
 
 def write_page(tables: Tables, curves: Curves, file: Path, path: Path) -> None:
@@ -67,8 +68,8 @@ def _reach_table(curves: Curves) -> str:
         return "There is only one method."
     rows = [["method", "reaches the final mean level of", "level", "after trials (95% interval)"]]
     for method, other in permutations(curves.methods, 2):
-        level = curves.methods[other].mean.estimate[-1]
-        rows.append([_text(method), _text(other), f"{level:.4f}", str(curves.to_final_level(method, other))])
+        level = Objective.text(float(curves.methods[other].mean.estimate[-1]))
+        rows.append([_text(method), _text(other), level, str(curves.to_final_level(method, other))])
     note = (
         "The first trial at which the method's mean incumbent is as good as the other's at its last trial. The "
         "interval draws the studies of both anew (10,000 times); draws that never get there are kept."
@@ -109,7 +110,7 @@ def _provenance(tables: Tables, file: Path) -> str:
         ("pack size", comparison["pack_size"]),
         ("training time, all workers together", f"{trained:.0f} s"),
         ("runs", f"{len(runs)}, from {runs[0]['started']} to {runs[-1]['ended'] or '(not ended)'}"),
-        ("warnings counted", sum(r["warnings"] for r in runs)),
+        ("warnings of libraries, not shown", sum(r["warnings"] for r in runs)),
         ("executor", _each(f"{p['executor']}, {p['workers']} workers of one thread, {p['device']}" for p in places)),
         ("machine", _each(f"{p['processor']}, {p['cores']} cores, {p['system']}" for p in places)),
         ("versions", _each(_versions(p) for p in places)),
@@ -140,8 +141,9 @@ def _each(values: Iterable[str]) -> str:
 
 def _interval(interval: Interval) -> str:
     if not np.isfinite(interval.low):
-        return f"{interval.estimate:.4f} (one study: no interval)"
-    return f"{interval.estimate:.4f} ({interval.low:.4f} to {interval.high:.4f})"
+        return f"{Objective.text(float(interval.estimate))} (one study: no interval)"
+    estimate, low, high = (Objective.text(float(v)) for v in (interval.estimate, interval.low, interval.high))
+    return f"{estimate} ({low} to {high})"
 
 
 def _table(rows: list[list[str]]) -> str:

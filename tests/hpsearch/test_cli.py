@@ -99,6 +99,16 @@ def test_a_dry_run_says_what_it_would_take_and_leaves_no_file(own_study, tmp_pat
     assert not (tmp_path / "own.db").exists()
 
 
+def test_the_version_is_printed():
+    assert cli("--version").stdout == f"hpsearch {hpsearch.__version__}\n"
+
+
+def test_lost_trials_are_told_at_the_end(own_study, tmp_path):
+    task = OWN_TASK.replace("    value =", '    if configuration["x"] > 5: return float("nan")\n    value =')
+    done = cli("run", own_study(task), cwd=tmp_path)
+    assert re.search(r"finished: own\.db, \d+ trials diverged; see", done.stderr)
+
+
 def test_list_names_what_a_study_file_may_name():
     text = cli("list").stdout
     for name in (
@@ -130,6 +140,15 @@ def test_list_names_what_a_study_file_may_name():
         (["report", "text.db"], 3, ["text.db: not a readable"]),
         (["trials", "none.db"], 3, ["none.db: no such file"]),
         (["frobnicate"], 2, ["frobnicate"]),
+        (["run", "own.toml", "--data", "nowhere"], 2, ["--data", "nowhere"]),
+        (["run", "own.toml", "--database", "."], 3, [".: is a folder"]),
+        (
+            ["run", "own.toml", "--database", "nowhere/own.db"],
+            3,
+            ["nowhere/own.db", "cannot be written there: No such"],
+        ),
+        (["report", "done.db", "--to", "text.db"], 3, ["text.db", "exists"]),
+        (["trials", "done.db", "--method", "zz"], 2, ["zz", "wide, narrow"]),
     ],
 )
 def test_an_error_is_a_sentence_and_a_code(own_study, tmp_path, words, code, parts):
@@ -138,6 +157,8 @@ def test_an_error_is_a_sentence_and_a_code(own_study, tmp_path, words, code, par
     (tmp_path / "text.db").write_text("no database " * 100)
     speech = OWN_STUDY.replace('"{module}"', '"audio_task"').split("[methods")[0] + "[methods.filter]"
     (tmp_path / "speech.toml").write_text(speech)
+    if "done.db" in words:
+        assert cli("run", "own", "--database", "done.db", cwd=tmp_path).returncode == 0
     done = cli(*words, cwd=tmp_path, HPSEARCH_DATA="")
     assert done.returncode == code
     for part in parts:

@@ -27,6 +27,12 @@ def silent(*_):
     pass
 
 
+def in_direction(direction: str, sign: int) -> str:
+    """The task of one's own, its objective negated where larger is to be better."""
+    task = OWN_TASK.replace('direction="minimise"', f'direction="{direction}"')
+    return task.replace("value, metrics", f"{sign} * value, metrics")
+
+
 def run(study: Path, name="run.db", executor="inline", workers=None) -> Path:
     """Run a comparison to its end."""
     spec, file = read_spec(study), study.parent / name
@@ -261,10 +267,7 @@ def test_a_searcher_is_told_that_larger_is_better_in_both_directions(own_study, 
             return [{"x": 0.1 * (len(h) + 1), **({"depth": 3} if "depth" in space.names else {})} for h in histories]
 
     monkeypatch.setattr(comparison, "load_searcher", lambda _: Spy())
-    task = OWN_TASK.replace('direction="minimise"', f'direction="{direction}"').replace(
-        "value, metrics", f"{sign} * value, metrics"
-    )
-    file = run(own_study(task))
+    file = run(own_study(in_direction(direction, sign)))
     last = max(seen, key=len)
     losses = [-objective for objective in last]
     assert all(loss >= 0 for loss in losses)
@@ -280,10 +283,7 @@ def test_ax_finds_the_optimum_in_both_directions(own_study):
     study = re.sub(r"\[methods\.wide\]\n.*\n", "", study)
     best = []
     for direction, sign in (("minimise", 1), ("maximise", -1)):
-        task = OWN_TASK.replace('direction="minimise"', f'direction="{direction}"').replace(
-            "value, metrics", f"{sign} * value, metrics"
-        )
-        rows = table(run(own_study(task, study, module=direction), f"{direction}.db"))
+        rows = table(run(own_study(in_direction(direction, sign), study, module=direction), f"{direction}.db"))
         best.append(min(rows, key=lambda row: sign * row["objective"])["configuration"]["x"])
     assert best == pytest.approx([0.3, 0.3], abs=0.1)
 
