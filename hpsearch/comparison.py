@@ -173,24 +173,24 @@ class _Loop:
     def next_job(self, pack: _Pack) -> _Job:
         """The pack's present trial: proposed and recorded, unless a run before this one did so."""
         recorded = {study.id: self.database.trials(study.id) for study in pack.studies}
-        if all(len(trials) < pack.trial for trials in recorded.values()):
-            self._propose(pack, recorded)
+        if missing := [study for study in pack.studies if len(recorded[study.id]) < pack.trial]:
+            self._propose(pack, missing, recorded)
             recorded = {study.id: self.database.trials(study.id) for study in pack.studies}
         trials = [recorded[study.id][pack.trial - 1] for study in pack.studies]
         job = _Job(pack, [trial for trial in trials if trial.state == "proposed"])
         pack.open = len(job.trials)
         return job
 
-    def _propose(self, pack: _Pack, recorded: Mapping[int, Sequence[TrialRow]]) -> None:
-        histories = [self._history(recorded[study.id]) for study in pack.studies]
+    def _propose(self, pack: _Pack, studies: Sequence[StudyRow], recorded: Mapping[int, Sequence[TrialRow]]) -> None:
+        histories = [self._history(recorded[study.id]) for study in studies]
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             configurations = self.searcher.propose(
-                self.spaces[pack.method], histories, [study.seed for study in pack.studies]
+                self.spaces[pack.method], histories, [study.seed for study in studies]
             )
         rows = [
             (study.id, pack.trial, self._trial_seed(study, pack.trial), configuration)
-            for study, configuration in zip(pack.studies, configurations, strict=True)
+            for study, configuration in zip(studies, configurations, strict=True)
         ]
         self.database.propose(self.run_id, _now(), rows, len(caught))
 

@@ -333,14 +333,22 @@ class Database:
                 )
             self._count_warnings(connection, run_id, warnings)
 
-    def reopen(self, trials: Sequence[tuple[int, int]]) -> None:
-        """Take back failures, (study id, trial), whose cause turned out to lie outside of them."""
+    def reopen(self, failures: Sequence[tuple[int, int]]) -> None:
+        """Take back failures, (study id, trial), whose cause turned out to lie outside of them.
+
+        Of each study the first of them is to be trained again. What was proposed after it goes: it came from
+        a history in which that trial counted as chance.
+        """
+        first: dict[int, int] = {}
+        for study_id, trial in failures:
+            first[study_id] = min(trial, first.get(study_id, trial))
         with self._transaction() as connection:
-            connection.executemany(
-                "UPDATE trials SET state = 'proposed', reason = '' "
-                "WHERE study_id = ? AND trial = ? AND state = 'failed'",
-                trials,
-            )
+            for study_id, trial in first.items():
+                connection.execute("DELETE FROM trials WHERE study_id = ? AND trial > ?", (study_id, trial))
+                connection.execute(
+                    "UPDATE trials SET state = 'proposed', reason = '' WHERE study_id = ? AND trial = ?",
+                    (study_id, trial),
+                )
 
     @staticmethod
     def _count_warnings(connection: sqlite3.Connection, run_id: int, warnings: int) -> None:

@@ -1,6 +1,7 @@
 """The loop: the same trials table however it is run, and every trial accounted for."""
 
 import json
+import math
 import os
 import platform
 import re
@@ -340,7 +341,18 @@ class TestTrialsThatGoWrong:
         with pytest.raises(TaskError, match=r"own_task_\d+\.py:6"):
             run(study, executor="processes")
 
-    def test_a_cause_outside_of_the_trials_stops_the_run_and_costs_none_of_them(self, own_study, tmp_path):
+    def test_a_cause_outside_of_the_trials_stops_the_run_and_costs_none_of_them(self, own_study, tmp_path, monkeypatch):
+        class Dependent:
+            """Proposes by the whole history, so that a proposal from a wrong one would show."""
+
+            def propose(self, space, histories, seeds):
+                points = [
+                    abs(math.sin(seed + len(h) + 1e3 * sum(h.objectives)))
+                    for h, seed in zip(histories, seeds, strict=True)
+                ]
+                return [space.decode([point] * len(space.searched)) for point in points]
+
+        monkeypatch.setattr(comparison, "load_searcher", lambda _: Dependent())
         task = OWN_TASK.replace(
             "    value =",
             f'    if __import__("os").path.exists({str(tmp_path / "gone")!r}): raise OSError("disk")\n    value =',
