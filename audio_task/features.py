@@ -1,31 +1,43 @@
-"""Log-mel features of clips in noise: computed once, cached by content, standardised by the training part."""
+"""Features of a corpus in noise: computed in parallel, cached by content, standardised by the training part.
+
+A pass over the clips writes shards, so that memory stays bounded and a pass that was killed goes on where
+it stopped; then the shards are standardised into one file a part.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
 import os
-import tempfile
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
+import filelock
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from platformdirs import user_cache_path
 from torch import Tensor
 
-from audio_task.clips import RATE, Clip, Corpus
+from audio_task.cache import cache_folder, write_whole
+from audio_task.corpora import PARTS, Clip, Corpus, Part
+from audio_task.log_mel import FFT, FLOOR, FRAMES, MELS, log_mel, noisy
 from binarynet.training import PRECISIONS, Data, Labelled
-from hpsearch.task import Progress, derived_seed
+from hpsearch.task import Progress, TaskError
 
-MELS, FRAMES, FFT = 40, 32, 512
-"""Mel bands; frames, spread evenly over each clip whatever its length; samples a frame (64 ms)."""
-FLOOR = 1e-6
-"""Power below which a mel band counts as silent: 60 dB under a full-scale one."""
-PARTS = ("training", "validation", "test")
+CLIPS_A_SHARD = 128
+"""With 8 draws 5 MB and, on one core, about a second."""
+WORTH_A_PROCESS = 4
+"""Shards; a process takes three seconds to start."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +51,8 @@ class Features:
         corpus: the corpus's identity.
     """
 
-    inputs: dict[str, NDArray[np.float32]]
-    labels: dict[str, NDArray[np.int64]]
+    inputs: dict[Part, NDArray[np.float32]]
+    labels: dict[Part, NDArray[np.int64]]
     description: str
     corpus: str
 
@@ -50,24 +62,21 @@ def cached_features(
 ) -> Features:
     """Features of a corpus, from the cache or computed into it.
 
-    The cache is a folder named by a hash of the corpus's identity, the settings and what computes them. It
-    is written beside its place and renamed, so that it is whole or absent, whoever is killed or runs at once.
+    The cache is a folder named by a hash of the corpus's identity, the parts, the settings and what computes
+    them. It is filled beside its place and renamed, so that it is whole or absent.
     """
-    identity = corpus.identity()
-    settings = [identity, snr_db, draws, evaluation_draws, MELS, FRAMES, FFT, FLOOR]
-    made_by = [version("librosa"), version("numpy"), hashlib.sha256(Path(__file__).read_bytes()).hexdigest()]
-    key = hashlib.sha256(json.dumps([*settings, *made_by]).encode()).hexdigest()[:32]
-    folder = _cache() / "audio" / key
+    identity, clips = corpus.identity(progress), corpus.clips()
+    parts: dict[Part, list[Clip]] = {part: [clip for clip in clips if clip.part == part] for part in PARTS}
+    counts = {part: draws if part == "training" else evaluation_draws for part in PARTS}
+    folder = cache_folder() / _key(identity, clips, snr_db, counts)
     if not folder.is_dir():
-        clips = corpus.clips(progress)
-        parts = {part: [clip for clip in clips if clip.part == part] for part in PARTS}
-        counts = {part: draws if part == "training" else evaluation_draws for part in PARTS}
-        arrays: dict[str, NDArray[Any]] = dict(_standardised(_compute(parts, counts, snr_db, progress)))
-        for part in PARTS:
-            arrays[f"{part}-labels"] = np.array([clip.digit for clip in parts[part]], np.int64)
-        _write(folder, arrays)
-    inputs = {part: np.load(folder / f"{part}.npy", mmap_mode="r") for part in PARTS}
-    labels = {part: np.load(folder / f"{part}-labels.npy") for part in PARTS}
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(folder.with_name(f".{folder.name}.lock")):  # one computes, others wait for it
+            if not folder.is_dir():
+                _fill(folder, corpus, parts, counts, snr_db, progress)
+    # Copy on write: workers share the pages, and torch wants arrays that could be written.
+    inputs = {part: np.load(folder / f"{part}.npy", mmap_mode="c") for part in PARTS}
+    labels = {part: np.array([clip.digit for clip in parts[part]], np.int64) for part in PARTS}
     noise = "clean" if snr_db is None else f"white noise at {snr_db:g} dB SNR"
     sizes = "/".join(str(len(labels[part])) for part in PARTS)
     description = (
@@ -97,77 +106,140 @@ class NoisyClips:
 def on_device(features: Features, device: str, precision: str) -> Data:
     """Features as tensors; of validation and test every draw counts as a clip of its own."""
     _, multiply = PRECISIONS[precision]
-    inputs = {part: torch.from_numpy(np.array(features.inputs[part])).to(device, multiply) for part in PARTS}
+    inputs = {part: torch.from_numpy(features.inputs[part]).to(device, multiply) for part in PARTS}
     labels = {part: torch.from_numpy(features.labels[part]).to(device) for part in PARTS}
 
-    def flat(part: str) -> Labelled:
+    def flat(part: Part) -> Labelled:
         return Labelled(inputs[part].flatten(0, 1), labels[part].repeat(len(inputs[part])))
 
     training = NoisyClips(inputs["training"], labels["training"])
     return Data(training, flat("validation"), flat("test"))
 
 
-def log_mel(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Decibels of mel bands over a clip's whole length, (..., samples) -> (..., MELS * FRAMES)."""
-    import librosa  # seconds to import, and not needed where the cache has the features
-
-    hop = -(-samples.shape[-1] // FRAMES)
-    mel = librosa.feature.melspectrogram(y=samples, sr=RATE, n_fft=FFT, hop_length=hop, n_mels=MELS)
-    mel = librosa.util.fix_length(mel, size=FRAMES)
-    decibels = librosa.power_to_db(mel, amin=FLOOR, top_db=None)
-    return np.asarray(decibels, np.float32).reshape(*samples.shape[:-1], MELS * FRAMES)
+def _key(identity: str, clips: Sequence[Clip], snr_db: float | None, counts: dict[Part, int]) -> str:
+    sources = [Path(__file__), Path(__file__).with_name("log_mel.py")]
+    made_by = [version("librosa"), version("numpy"), *(hashlib.sha256(p.read_bytes()).hexdigest() for p in sources)]
+    split = hashlib.sha256(json.dumps([(clip.name, clip.part) for clip in clips]).encode()).hexdigest()
+    settings = [identity, split, snr_db, counts, MELS, FRAMES, FFT, FLOOR]
+    return hashlib.sha256(json.dumps([*settings, *made_by]).encode()).hexdigest()[:32]
 
 
-def noisy(clip: Clip, snr_db: float | None, draws: int) -> NDArray[np.float32]:
-    """A clip with `draws` different noises of its own, (draws, samples).
+def _fill(
+    folder: Path,
+    corpus: Corpus,
+    parts: dict[Part, list[Clip]],
+    counts: dict[Part, int],
+    snr_db: float | None,
+    progress: Progress,
+) -> None:
+    partial_folder = folder.with_name(f".partial-{folder.name}")
+    shards = {
+        part: _compute(corpus, clips, counts[part], snr_db, partial_folder / part) for part, clips in parts.items()
+    }
+    _run([job for _, jobs in shards.values() for job in jobs], sum(map(len, parts.values())), progress)
+    files = {part: paths for part, (paths, _) in shards.items()}
+    mean, deviation = _statistics(files["training"], counts["training"], len(parts["training"]))
+    for part in PARTS:
+        shape = (counts[part], len(parts[part]), MELS * FRAMES)
+        write_whole(
+            partial_folder / "whole" / f"{part}.npy",
+            partial(_write_standardised, files[part], shape, mean, deviation),
+        )
+    (partial_folder / "whole").rename(folder)
+    shutil.rmtree(partial_folder)
 
-    The ratio is of the clip's mean power to the noise's.
-    """
-    copies = np.repeat(clip.samples[None], draws, axis=0)
-    if snr_db is not None:
-        random = np.random.default_rng(derived_seed(0, "noise", clip.name))
-        power = float(np.mean(np.square(clip.samples, dtype=np.float64)))
-        copies += np.sqrt(power / 10 ** (snr_db / 10)) * random.standard_normal(copies.shape)
-    return np.asarray(copies, np.float32)
+
+Job = Callable[[], int]
+"""Computes a shard and returns its number of clips."""
 
 
 def _compute(
-    parts: dict[str, list[Clip]], draws: dict[str, int], snr_db: float | None, progress: Progress
-) -> dict[str, NDArray[np.float32]]:
-    raw = {p: np.empty((draws[p], len(clips), MELS * FRAMES), np.float32) for p, clips in parts.items()}
-    done, total = 0, sum(len(clips) for clips in parts.values())
-    for part, clips in parts.items():
+    corpus: Corpus, clips: Sequence[Clip], draws: int, snr_db: float | None, folder: Path
+) -> tuple[list[Path], list[Job]]:
+    """The part's shards, and a job for each, also for those that are there from before."""
+    paths: list[Path] = []
+    jobs: list[Job] = []
+    for first in range(0, len(clips), CLIPS_A_SHARD):
+        paths.append(folder / f"{first:06d}.npy")
+        jobs.append(partial(_compute_shard, corpus, clips[first : first + CLIPS_A_SHARD], draws, snr_db, paths[-1]))
+    return paths, jobs
+
+
+def _compute_shard(corpus: Corpus, clips: Sequence[Clip], draws: int, snr_db: float | None, path: Path) -> int:
+    if not path.is_file():
+        raw = np.empty((draws, len(clips), MELS * FRAMES), np.float32)
         for number, clip in enumerate(clips):
-            raw[part][:, number] = log_mel(noisy(clip, snr_db, draws[part]))
-            done += 1
-            progress("computing features", done, total)
-    return raw
+            raw[:, number] = log_mel(noisy(clip.name, corpus.samples(clip), snr_db, draws))
+        write_whole(path, lambda file: np.save(file, raw))
+    return len(clips)
 
 
-def _standardised(raw: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
-    """Mean 0 and variance 1 of each feature over the training part; the others follow its statistics."""
-    mean = raw["training"].mean(axis=(0, 1), dtype=np.float64)
-    deviation = raw["training"].std(axis=(0, 1), dtype=np.float64) + 1e-6  # a band may be silent throughout
-    return {part: np.asarray((x - mean) / deviation, np.float32) for part, x in raw.items()}
-
-
-def _write(folder: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".writing-", ignore_cleanup_errors=True) as work:
-        made = Path(work) / "features"
-        made.mkdir()
-        for name, array in arrays.items():
-            with (made / f"{name}.npy").open("wb") as file:
-                np.save(file, array)
-                file.flush()
-                os.fsync(file.fileno())  # before the rename, or losing power could leave a whole name for half a file
+def _run(jobs: Sequence[Job], clips: int, progress: Progress) -> None:
+    """All jobs, in processes where there are enough of them."""
+    done = 0
+    progress("computing features", done, clips)
+    if len(jobs) <= WORTH_A_PROCESS:
+        for job in jobs:
+            done += job()
+            progress("computing features", done, clips)
+        return
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with ProcessPoolExecutor(cores, multiprocessing.get_context("spawn"), _begin) as pool:
         try:
-            made.rename(folder)
-        except OSError:
-            if not folder.is_dir():  # unless another process was first, with the same contents
-                raise
+            for future in as_completed([pool.submit(job) for job in jobs]):
+                done += future.result()
+                progress("computing features", done, clips)
+        except BrokenProcessPool as error:
+            raise TaskError(
+                "a process that computes features died (killed, out of memory, or begun by a script that lacks "
+                "`if __name__ == '__main__':`); what is computed is kept"
+            ) from error
+        except BaseException:
+            for process in list((pool._processes or {}).values()):
+                process.kill()  # what it was writing is not whole, and so not there
+            raise
 
 
-def _cache() -> Path:
-    given = os.environ.get("HPSEARCH_CACHE")
-    return Path(given) if given else user_cache_path("hpsearch")
+def _begin() -> None:
+    """First thing in a process: let the driver decide about Ctrl-C, and end with it however it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    driver = multiprocessing.parent_process()
+    assert driver is not None
+
+    def follow() -> None:
+        driver.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def _statistics(shards: Sequence[Path], draws: int, clips: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and deviation of each feature over draws and clips, row by row in the order NumPy has for a whole array."""
+
+    def over_all(of: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> NDArray[np.float64]:
+        total = np.zeros(MELS * FRAMES)
+        for draw in range(draws):
+            for path in shards:
+                rows = of(np.load(path, mmap_mode="r")[draw].astype(np.float64))
+                total = np.add.reduce(np.concatenate([total[None], rows]), axis=0)
+        return total / (draws * clips)
+
+    mean = over_all(lambda rows: rows)
+    deviation = np.sqrt(over_all(lambda rows: np.square(rows - mean)))
+    return mean, deviation + 1e-6  # a band may be silent throughout
+
+
+def _write_standardised(
+    shards: Sequence[Path],
+    shape: tuple[int, ...],
+    mean: NDArray[np.float64],
+    deviation: NDArray[np.float64],
+    file: BinaryIO,
+) -> None:
+    """An .npy file of all shards, draw by draw, written without holding more than one of them."""
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.float32)), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    for draw in range(shape[0]):
+        for path in shards:
+            rows = np.load(path, mmap_mode="r")[draw]
+            file.write(np.asarray((rows - mean) / deviation, np.float32).tobytes())

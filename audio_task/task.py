@@ -11,7 +11,7 @@ from hpsearch.space import Configuration
 from hpsearch.task import Method, Objective, Progress, Result
 
 if TYPE_CHECKING:
-    from audio_task.clips import Corpus
+    from audio_task.corpora import Corpus
     from binarynet.training import Data
 
 
@@ -20,8 +20,10 @@ class AudioTask:
     """Spoken digits, ten classes.
 
     Attributes:
-        corpus: "fsdd", the Free Spoken Digit Dataset's recordings under HPSEARCH_DATA, or "synthetic",
-            speech that a formant synthesiser makes.
+        corpus: "audiomnist", recordings of 60 speakers, "fsdd", the Free Spoken Digit Dataset's recordings
+            of 6, or "synthetic", speech that a formant synthesiser makes.
+        fold: of AudioMNIST's five: which speakers are for training, validation and test.
+        speakers: of AudioMNIST: "all" 60 must be there with 500 clips each, or those that are "present".
         voices: of the synthetic speech; they are split between training, validation and test.
         takes: recordings of each digit by each synthetic voice.
         snr_db: white noise is added to each clip at this ratio of the clip's power to the noise's, in
@@ -35,7 +37,9 @@ class AudioTask:
         precision: "fp32", or "bf16" for the operands of matrix products.
     """
 
-    corpus: Literal["fsdd", "synthetic"] = "fsdd"
+    corpus: Literal["audiomnist", "fsdd", "synthetic"] = "fsdd"
+    fold: int = 0
+    speakers: Literal["all", "present"] = "all"
     voices: int = 40
     takes: int = 3
     snr_db: float | Literal["clean"] = "clean"
@@ -49,6 +53,7 @@ class AudioTask:
 
     objective: ClassVar[Objective] = Objective("validation accuracy", chance=0.1)
     methods: ClassVar[str] = "binarynet.methods"
+    datasets: ClassVar[str] = "audio_task.corpora"
     # Ours: a step's many small calls are shared by ten, and 20 repeats still make a pack for each of two cores.
     pack: ClassVar[int] = 10
 
@@ -56,6 +61,10 @@ class AudioTask:
         for name in ("voices", "takes", "draws", "evaluation_draws", "width", "epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not 0 <= self.fold <= 4:
+            raise ValueError(f"fold must be 0 to 4, got {self.fold}")
+        if self.corpus != "audiomnist" and (self.fold, self.speakers) != (0, "all"):
+            raise ValueError(f"fold and speakers are of AudioMNIST; the corpus {self.corpus} has neither")
         if self.corpus == "synthetic" and self.voices < 5:
             raise ValueError(f"synthetic speech needs at least 5 voices for its three parts, got {self.voices}")
 
@@ -64,7 +73,7 @@ class AudioTask:
         from audio_task.features import cached_features
 
         features = cached_features(self._corpus, *self._noise, progress)
-        return {"features": features.description, "corpus_sha256": features.corpus}
+        return {"features": features.description, "corpus_sha256": features.corpus, **self._corpus.facts()}
 
     def train(
         self, method: Method, configurations: Sequence[Configuration], seeds: Sequence[int], device: str
@@ -95,10 +104,13 @@ class AudioTask:
 
     @property
     def _corpus(self) -> Corpus:
-        from audio_task.fsdd import Fsdd, find_recordings
-        from audio_task.synthetic import SyntheticSpeech
+        from audio_task.corpora import audiomnist, fsdd, synthetic
 
-        return Fsdd(find_recordings()) if self.corpus == "fsdd" else SyntheticSpeech(self.voices, self.takes)
+        if self.corpus == "audiomnist":
+            return audiomnist.AudioMnist(audiomnist.DATASET.find(), self.fold, self.speakers)
+        if self.corpus == "fsdd":
+            return fsdd.Fsdd(fsdd.DATASET.find())
+        return synthetic.SyntheticSpeech(self.voices, self.takes)
 
     @lru_cache(maxsize=2)  # noqa: B019 a worker trains many packs of one task
     def _data(self, device: str) -> Data:

@@ -11,8 +11,52 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
+def run(
+    study: str | Path,
+    database: str | Path | None = None,
+    *,
+    executor: str = "processes",
+    workers: int | None = None,
+    quiet: bool = False,
+) -> Tables:
+    """Run a comparison to its end, or resume it, as the command `hpsearch run` does; returns its tables.
+
+    Args:
+        study: study file, or the name of a shipped study.
+        database: file to create or resume; NAME.db in the current folder if None.
+        executor: "processes", or "inline" for this very process. Processes import the main module anew, so a
+            script calls this below `if __name__ == "__main__":`; a notebook need not care.
+        workers: worker processes; one a core if None.
+        quiet: whether to show no progress.
+
+    Raises:
+        SpecError, DatabaseError, TaskError: one sentence on what is wrong, where, and what to do.
+    """
+    from hpsearch.executors.processes import pin_threads
+
+    pin_threads()
+    from hpsearch.database import load_tables
+    from hpsearch.progress import Display
+    from hpsearch.running import run_shown
+    from hpsearch.spec import find_study, read_spec
+
+    path = find_study(str(study))
+    spec = read_spec(path)
+    file = Path(database or f"{spec.name}.db")
+    with Display(quiet=quiet) as display:
+        run_shown(spec, path, file, executor, workers, display)
+    return load_tables(file)
+
+
 def load(file: str | Path) -> Tables:
     """The tables of a comparison's database as pandas DataFrames; also while a run is writing it."""
     from hpsearch.database import load_tables
 
     return load_tables(Path(file))
+
+
+def write_report(file: str | Path, to: str | Path) -> list[Path]:
+    """Write figures, tables and page of a comparison into a folder, as `hpsearch report` does; returns the files."""
+    from hpsearch import report
+
+    return report.write_report(Path(file), Path(to))

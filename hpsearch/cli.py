@@ -1,7 +1,8 @@
 """The commands. The only place that prints or exits; what takes long to import is imported where it is used.
 
 Exit codes: 0 done; 1 an error nobody foresaw; 2 a wrong study file or command line; 3 the database or
-another file that cannot be read or written; 4 the task or its data; 130 and 143 stopped by Ctrl-C and SIGTERM.
+another file that cannot be read or written; 4 the task or its data, or what
+`doctor` calls wrong; 5 a replayed trial that differs; 130 and 143 stopped by Ctrl-C and SIGTERM.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from contextlib import closing
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from hpsearch.progress import Display
     from hpsearch.spec import Spec
 
@@ -46,16 +49,67 @@ def _options(
     pass
 
 
-File = Annotated[Path, typer.Argument(help="Database of a comparison.", show_default=False)]
+data_app = typer.Typer(help="Data sets: fetch one, say where it lies, check it.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+DATA = "Folder of data sets. [default: $HPSEARCH_DATA, else your data folder]"
+Data = Annotated[Path | None, typer.Option(help=DATA, exists=True, file_okay=False)]
+
+
+class Form(StrEnum):
+    """What `best` prints."""
+
+    table = "table"
+    toml = "toml"
+    json = "json"
+
+
+def _studies(incomplete: str) -> list[str]:
+    """What may complete a study: shipped names, and TOML files from here."""
+    from hpsearch.spec import shipped_studies
+
+    return [name for name in [*shipped_studies(), *_files(incomplete, ".toml")] if name.startswith(incomplete)]
+
+
+def _formats(incomplete: str) -> list[str]:
+    from hpsearch.spec import available
+
+    return [name for name in available("hpsearch.export") if name.startswith(incomplete)]
+
+
+def _datasets(incomplete: str) -> list[str]:
+    from hpsearch.spec import available_datasets
+
+    return [name for name in available_datasets() if name.startswith(incomplete)]
+
+
+def _databases(incomplete: str) -> list[str]:
+    return _files(incomplete, ".db")
+
+
+def _files(incomplete: str, ending: str) -> list[str]:
+    """Files of one kind, and folders on the way to some, that begin as what is typed so far."""
+    folder, _, _ = incomplete.rpartition("/")
+    found = sorted(Path(folder or ("/" if incomplete.startswith("/") else ".")).glob("[!.]*"))
+    names = [
+        f"{path.name}/" if path.is_dir() else path.name for path in found if path.is_dir() or path.suffix == ending
+    ]
+    start = incomplete[: len(incomplete) - len(incomplete.rpartition("/")[2])]
+    return [start + name for name in names if (start + name).startswith(incomplete)]
+
+
+DatasetName = Annotated[str, typer.Argument(help="Data set.", show_default=False, autocompletion=_datasets)]
+File = Annotated[Path, typer.Argument(help="Database of a comparison.", show_default=False, autocompletion=_databases)]
 
 
 @app.command()
 def run(
-    study: Annotated[str, typer.Argument(help="Study file, or the name of a shipped study.", show_default=False)],
+    study: Annotated[
+        str,
+        typer.Argument(help="Study file, or the name of a shipped study.", show_default=False, autocompletion=_studies),
+    ],
     database: Annotated[Path | None, typer.Option(help="Database to create or resume. [default: NAME.db]")] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="Folder of data sets. [default: $HPSEARCH_DATA]", exists=True, file_okay=False)
-    ] = None,
+    data: Data = None,
     executor: Annotated[str, typer.Option(help="Where to train: processes, or inline in this one.")] = "processes",
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes. [default: one a core]")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many trials, how long, how much disk.")] = False,
@@ -65,8 +119,7 @@ def run(
     from hpsearch.executors.processes import pin_threads
 
     pin_threads()  # before torch is loaded, here and in the workers
-    if data is not None:
-        os.environ["HPSEARCH_DATA"] = str(data.resolve())
+    _use_data(data)
     sys.path.append(str(Path.cwd()))  # a task of one's own may also lie here
     from hpsearch.progress import Display
     from hpsearch.spec import find_study, read_spec
@@ -82,29 +135,15 @@ def run(
 
 
 def _run(spec: Spec, study: Path, file: Path, executor_name: str, workers: int | None, display: Display) -> None:
-    from hpsearch import comparison
-    from hpsearch.database import Database
-    from hpsearch.spec import load_executor
+    from hpsearch.running import run_shown
 
-    executor = load_executor(executor_name, workers)
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        with Database(file, write=True) as database:
-            comparison.prepare(database, spec, str(study), display.preparing)
-            display.begin(database, spec.trials * spec.repeats)
-            facts = {"executor": executor_name, "threads": 1}
-            for difference in comparison.differs_from_last_run(database):
-                display.say(f"warning: results may not repeat to the last bit: {difference}")
-            with closing(comparison.run(database, spec, executor, facts)) as records:
-                for recorded in records:
-                    display.recorded(recorded)
+        run_shown(spec, study, file, executor_name, workers, display)
     except (KeyboardInterrupt, SystemExit) as stop:
-        executor.close()
         display.stop()
         print(f"stopped; everything finished is in {file}; the same command goes on", file=sys.stderr)
         raise SystemExit(stop.code if isinstance(stop, SystemExit) else 130) from None
-    finally:
-        executor.close()
     lost = display.lost()
     display.say(f"finished: {file}{lost}; see it with: hpsearch report {file}")
 
@@ -183,16 +222,187 @@ def trials(
     if csv:
         frame.to_csv(sys.stdout, index=False)
         return
+    _print_table(frame.drop(columns=["seed", "reason"], errors="ignore"))
+
+
+def _print_table(frame: pd.DataFrame) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    shown = frame.drop(columns=["seed", "reason"], errors="ignore")
-    table = Table(*shown.columns, box=None)
-    for row in shown.itertuples(index=False):
+    table = Table(*frame.columns, box=None)
+    for row in frame.itertuples(index=False):
         table.add_row(*(_cell(value) for value in row))
     # As wide as it needs to be when somebody pipes it on: a cut number is no number.
     console = Console(width=None if sys.stdout.isatty() else 400)
     console.print(table)
+
+
+@app.command()
+def best(
+    file: File,
+    as_: Annotated[Form, typer.Option("--as", help="A table to read, or a file to train from.")] = Form.table,
+    method: Annotated[str | None, typer.Option(help="Only this method's.")] = None,
+    overall: Annotated[bool, typer.Option("--overall", help="Only the best study of each method.")] = False,
+) -> None:
+    """Show the configuration that each study chose: its trial with the best objective."""
+    from hpsearch.database import load_tables
+    from hpsearch.report.chosen import chosen, chosen_as_settings
+
+    tables = load_tables(file)
+    if method is not None and method not in tables.methods:
+        raise typer.BadParameter(f"no method {method!r}; there are {', '.join(tables.methods)}")
+    found = {label: rows for label, rows in chosen(tables, overall=overall).items() if method in (None, label)}
+    if as_ is Form.toml:
+        import tomli_w
+
+        print(tomli_w.dumps(chosen_as_settings(tables, found)), end="")
+    elif as_ is Form.json:
+        import json
+
+        print(json.dumps(chosen_as_settings(tables, found), indent=2))
+    else:
+        for label, rows in found.items():
+            print(f"{label}: best {tables.objective.name} of each study")
+            _print_table(rows)
+
+
+@app.command()
+def replay(
+    file: File,
+    method: Annotated[str, typer.Argument(help="Label of the method.", show_default=False)],
+    repeat: Annotated[int, typer.Argument(help="Number of the study, from 1.", show_default=False)],
+    trial: Annotated[int, typer.Argument(help="Number of the trial in it, from 1.", show_default=False)],
+    data: Data = None,
+) -> None:
+    """Train a recorded trial again and say whether every bit agrees. Exit code 5 if not."""
+    from hpsearch.executors.processes import pin_threads
+
+    pin_threads()  # before torch is loaded: results depend on the number of threads
+    _use_data(data)
+    sys.path.append(str(Path.cwd()))
+    from hpsearch import replay as replaying
+    from hpsearch.progress import Display
+
+    with Display() as display:
+        found = replaying.replay(file, method, repeat, trial, display.preparing)
+    name = f"{method}, study {repeat}, trial {trial}"
+    if not found.differing:
+        print(f"{name}: every bit agrees: objective, metrics and curves, {found.numbers} values")
+    else:
+        print(f"{name}: {len(found.differing)} of {found.numbers} values differ: {'; '.join(found.differing[:3])}")
+    for reason in found.incomparable:
+        print(f"not comparable: {reason}")
+    if found.differing and found.changed_code:
+        print(f"the code has changed, too: {found.changed_code}")
+    if found.differing:
+        raise typer.Exit(5)
+
+
+@app.command()
+def export(
+    file: File,
+    to: Annotated[str, typer.Option(help="Format: parquet, csv, optuna or ax.", autocompletion=_formats)],
+    out: Annotated[
+        Path | None, typer.Option(help="File or folder to make. [default: FILE's name + '-' + format]")
+    ] = None,
+) -> None:
+    """Write a comparison as files that other tools open."""
+    from hpsearch.export import load_format
+    from hpsearch.progress import Display
+
+    export_as = load_format(to)
+    with Display() as display:
+        paths = export_as(file, out or export_as.default_out(file), display.preparing)
+    for path in paths:
+        print(path)
+
+
+@app.command()
+def doctor() -> None:
+    """Look at versions, processor, GPUs, folders and data, and say what will be slow or wrong and why."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from hpsearch.doctor import examine
+    from hpsearch.spec import available_datasets
+
+    sys.path.append(str(Path.cwd()))
+    console = Console(highlight=False)
+    with console.status("looking at this machine"):
+        findings = examine([(name, dataset.find) for name, dataset in available_datasets().items()])
+    table = Table(box=None, show_header=False)
+    colours = {"ok": "green", "info": "cyan", "slow": "yellow", "wrong": "red"}
+    for finding in findings:
+        remark = f"\n[dim]{escape(finding.remark)}[/dim]" if finding.remark else ""
+        verdict = f"[{colours[finding.verdict]}]{finding.verdict}[/]"
+        table.add_row(finding.subject, verdict, escape(finding.value) + remark)
+    console.print(table)
+    if any(finding.verdict == "wrong" for finding in findings):
+        raise typer.Exit(4)
+
+
+@data_app.command()
+def fetch(
+    name: DatasetName,
+    source: Annotated[
+        str | None, typer.Option("--from", help="Another address, or a zip file, than the publisher's archive.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help=DATA, file_okay=False)] = None,
+) -> None:
+    """Download and unpack a data set, and check what arrived. The same command resumes it."""
+    from hpsearch import fetch as fetching
+    from hpsearch.dataset import data_folder
+    from hpsearch.progress import Display
+    from hpsearch.spec import load_dataset
+
+    _use_data(data)
+    dataset = load_dataset(name)
+    with Display() as display:
+        display.say(f"{dataset.title}, licence {dataset.licence}, from {source or dataset.archive}")
+        folder, found = fetching.fetch(dataset, data_folder(), source, display.preparing)
+    print(f"{folder}: {found}")
+
+
+@data_app.command()
+def where(
+    name: Annotated[
+        str | None, typer.Argument(help="Data set. [default: all]", show_default=False, autocompletion=_datasets)
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Print the folder of a data set; without a name, of all that there are."""
+    from hpsearch.spec import available_datasets, load_dataset
+    from hpsearch.task import TaskError
+
+    _use_data(data)
+    if name is not None:
+        print(load_dataset(name).find())
+        return
+    for known, dataset in available_datasets().items():
+        try:
+            print(f"{known}: {dataset.find()}")
+        except TaskError as error:
+            print(f"{known}: {error}")
+
+
+@data_app.command()
+def check(name: DatasetName, data: Data = None) -> None:
+    """Read all of a data set and say whether it is whole."""
+    from hpsearch.progress import Display
+    from hpsearch.spec import load_dataset
+
+    _use_data(data)
+    dataset = load_dataset(name)
+    folder = dataset.find()
+    with Display() as display:
+        found = dataset.check(folder, display.preparing)
+    print(f"{folder}: {found}")
+
+
+def _use_data(folder: Path | None) -> None:
+    if folder is not None:
+        os.environ["HPSEARCH_DATA"] = str(folder.resolve())
 
 
 @app.command("list")
@@ -200,7 +410,7 @@ def list_() -> None:
     """List the tasks, methods, searchers, executors and shipped studies."""
     from rich.console import Console
 
-    from hpsearch.spec import Named, available, available_tasks, load_task, shipped_studies
+    from hpsearch.spec import Named, available, available_datasets, available_tasks, load_task, shipped_studies
 
     sys.path.append(str(Path.cwd()))
     console = Console(highlight=False)
@@ -212,8 +422,10 @@ def list_() -> None:
         console.print(f"  {name}: {task.objective.name}, {task.objective.direction}")
     for package in filter(None, packages):
         console.print(f"[bold]methods of {package}[/bold]\n  {', '.join(available(package))}")
-    for kind in ("searchers", "executors"):
-        console.print(f"[bold]{kind}[/bold]\n  {', '.join(available(f'hpsearch.{kind}'))}")
+    console.print(f"[bold]data sets[/bold]\n  {', '.join(available_datasets())}")
+    for kind in ("searchers", "executors", "export"):
+        heading = "export formats" if kind == "export" else kind
+        console.print(f"[bold]{heading}[/bold]\n  {', '.join(available(f'hpsearch.{kind}'))}")
     console.print("[bold]shipped studies[/bold]")
     for name, path in shipped_studies().items():
         console.print(f"  {name}: {_description(path)}")

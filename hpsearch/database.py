@@ -308,17 +308,18 @@ class Database:
         """Record what came out: (study id, trial, result), one transaction. A result is final."""
         with self._transaction() as connection:
             for study_id, trial, result in results:
+                columns = stored(result)
                 connection.execute(
                     "UPDATE trials SET state = ?, objective = ?, metrics = ?, curves = ?, reason = ?, "
                     "run_id = ?, started = ?, ended = ?, seconds = ?, trained_together = ?, attempts = ?, "
                     "host = ?, device = ? "
                     "WHERE study_id = ? AND trial = ? AND state = 'proposed'",
                     (
-                        result.outcome,
-                        _finite(result.objective),
-                        json.dumps({name: _finite(value) for name, value in result.metrics.items()}),
-                        json.dumps({n: [_finite(v) for v in values] for n, values in result.curves.items()}),
-                        result.reason,
+                        columns["state"],
+                        columns["objective"],
+                        json.dumps(columns["metrics"]),
+                        json.dumps(columns["curves"]),
+                        columns["reason"],
                         run_id,
                         measured.started,
                         measured.ended,
@@ -442,6 +443,7 @@ class Tables:
         comparison: the comparison's row: name, spec, objective, direction, chance, data and so on.
         objective: what was measured.
         methods: label -> space.
+        metrics: names of the metrics beside the objective.
         trials: a row a trial: method, repeat, trial, objective, every hyperparameter, every metric, state,
             reason, seconds, seed. Those of other methods are NaN.
         curves: a row an epoch: method, repeat, trial, epoch and every curve.
@@ -451,6 +453,7 @@ class Tables:
     comparison: dict[str, Any]
     objective: Objective
     methods: dict[str, Space]
+    metrics: tuple[str, ...]
     trials: pd.DataFrame
     curves: pd.DataFrame
     runs: list[dict[str, Any]]
@@ -494,12 +497,23 @@ def load_tables(path: Path) -> Tables:
             for epoch, values in enumerate(_transposed(row["curves"]), 1)
         ]
     )
-    return Tables(comparison, objective, spaces, trials, curves, runs)
+    return Tables(comparison, objective, spaces, tuple(metrics), trials, curves, runs)
 
 
 def _transposed(curves: Mapping[str, Sequence[float]]) -> list[dict[str, float]]:
     names = list(curves)
     return [dict(zip(names, values, strict=True)) for values in zip(*curves.values(), strict=True)]
+
+
+def stored(result: Result) -> dict[str, Any]:
+    """A result as the trials table gives it back: state, objective, metrics, curves, reason; None for NaN."""
+    return {
+        "state": result.outcome,
+        "objective": _finite(result.objective),
+        "metrics": {name: _finite(value) for name, value in result.metrics.items()},
+        "curves": {name: [_finite(value) for value in values] for name, values in result.curves.items()},
+        "reason": result.reason,
+    }
 
 
 def _finite(value: float | None) -> float | None:
@@ -529,10 +543,10 @@ def _quoted(path: Path) -> str:
 
 def _journal_mode(path: Path) -> str:
     """WAL lets others read during a write, but needs memory that all of them share: a local disk."""
-    return "DELETE" if _file_system(path).startswith(NETWORK_FILE_SYSTEMS) else "WAL"
+    return "DELETE" if file_system(path).startswith(NETWORK_FILE_SYSTEMS) else "WAL"
 
 
-def _file_system(path: Path) -> str:
+def file_system(path: Path) -> str:
     """Type of the file system that holds `path` on Linux; empty elsewhere."""
     mounts = Path("/proc/mounts")
     if not mounts.is_file():
@@ -541,6 +555,6 @@ def _file_system(path: Path) -> str:
     folder = str(path.resolve().parent) + "/"
     for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines():
         _, mount, this_kind, *_ = line.split(" ")
-        if folder.startswith(mount.rstrip("/") + "/") and len(mount) > len(best):
+        if folder.startswith(mount.rstrip("/") + "/") and len(mount) >= len(best):
             best, kind = mount, this_kind
     return kind

@@ -76,7 +76,7 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> Iterable[str]:
     """What differs between two runs that may change results: processor and versions."""
     if old.get("processor") != new.get("processor"):
         yield f"processor: {old.get('processor')} before, {new.get('processor')} now"
-    for name in sorted({*old.get("versions", {}), *new.get("versions", {})}):
-        was, now = old.get("versions", {}).get(name), new.get("versions", {}).get(name)
-        if was != now:
+    for name, was in sorted(old.get("versions", {}).items()):
+        now = new.get("versions", {}).get(name)
+        if was != now:  # what was not recorded then may have been there all the same
             yield f"{name}: {was} before, {now} now"

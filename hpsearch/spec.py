@@ -21,6 +21,7 @@ from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
+from hpsearch.dataset import DataSet
 from hpsearch.space import Choice, Fixed, Float, Int, Parameter, Space, Value, space_as_json
 from hpsearch.task import Method, SpaceOnly, Task
 
@@ -154,13 +155,13 @@ def load_task(named: Named) -> Task:
 
 def load_searcher(named: Named) -> Any:
     """SEARCHER of `hpsearch/searchers/<name>.py`, with the settings of the study file."""
-    module = _member("hpsearch.searchers", named.name, "searcher")
+    module = member("hpsearch.searchers", named.name, "searcher")
     return _with_settings(_attribute(module, "SEARCHER", "searcher"), named.settings, "searcher")
 
 
 def load_executor(name: str, workers: int | None) -> Any:
     """EXECUTOR of `hpsearch/executors/<name>.py`, started."""
-    module = _member("hpsearch.executors", name, "executor")
+    module = member("hpsearch.executors", name, "executor")
     try:
         return _attribute(module, "EXECUTOR", "executor")(workers)
     except ValueError as error:
@@ -183,7 +184,7 @@ def load_method(task: Task, label: str, spec: MethodSpec) -> Method:
         module_name, _, attribute = name.partition(":")
         method = _attribute(_import(module_name, f"{key}.method", []), attribute, f"{key}.method")
     else:
-        method = _attribute(_member(str(task.methods), name, f"{key}.method"), "METHOD", f"{key}.method")
+        method = _attribute(member(str(task.methods), name, f"{key}.method"), "METHOD", f"{key}.method")
     if not (
         dataclasses.is_dataclass(method)
         and not isinstance(method, type)
@@ -245,6 +246,34 @@ def available(package: str) -> list[str]:
     return sorted(m.name for m in pkgutil.iter_modules(importlib.import_module(package).__path__))
 
 
+def member(package: str, name: str, key: str) -> ModuleType:
+    """The module of that name in a package, for `key` in messages. SpecError names the valid and nearest names."""
+    valid = available(package)
+    if name not in valid:
+        raise SpecError(_unknown(key, name, valid, what="no such name"))
+    return _import(f"{package}.{name}", key, valid)
+
+
+def available_datasets() -> dict[str, DataSet]:
+    """Name -> data set, of all tasks that can be imported here."""
+    found: dict[str, DataSet] = {}
+    for task in available_tasks():
+        package = getattr(load_task(Named(name=task)), "datasets", None)
+        for name in available(package) if package else []:
+            module = _import(f"{package}.{name}", "data", [])
+            if hasattr(module, "DATASET"):
+                found[name] = module.DATASET
+    return found
+
+
+def load_dataset(name: str) -> DataSet:
+    """The data set of that name. Raises SpecError with the names that there are."""
+    found = available_datasets()
+    if name not in found:
+        raise SpecError(_unknown(name, name, found, what="no such data set"))
+    return found[name]
+
+
 def shipped_studies() -> dict[str, Path]:
     """The study files that come with the tool, by name."""
     here = Path(__file__).resolve().parent
@@ -263,6 +292,11 @@ def find_study(name: str) -> Path:
     raise SpecError(_unknown(name, name, shipped, what="no such study file, and no shipped study"))
 
 
+def recorded_name(path: Path) -> str:
+    """What a database remembers of where its study file was: a shipped one's name, another one's path as given."""
+    return path.name if path in shipped_studies().values() else str(path)
+
+
 # What follows turns names into objects and faults into sentences.
 
 
@@ -275,13 +309,6 @@ def _import(name: str, key: str, valid: list[str]) -> ModuleType:
         raise SpecError(_unknown(key, name, valid, what="no such module")) from error
     except Exception as error:  # the user's own module may raise anything while it is imported
         raise SpecError(f"{key}: importing {name} raised {type(error).__name__}: {error}") from error
-
-
-def _member(package: str, name: str, key: str) -> ModuleType:
-    valid = available(package)
-    if name not in valid:
-        raise SpecError(_unknown(key, name, valid, what="no such name"))
-    return _import(f"{package}.{name}", key, valid)
 
 
 def _attribute(module: ModuleType, name: str, key: str) -> Any:

@@ -12,16 +12,17 @@ __all__ = ["Curves", "compute_curves", "write_report"]
 
 
 def write_report(file: Path, folder: Path) -> list[Path]:
-    """Write figure, tables and page of a comparison's database into `folder`; returns what was written."""
+    """Write figures (PNG for the page, SVG and PDF for a paper), tables and page of a database; returns the files."""
     from hpsearch.database import load_tables
 
     tables = load_tables(file)
     curves = compute_curves(tables)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / name for name in ("curves.png", "trials.csv", "curves.csv", "README.md")]
-    figure, trials, table, page = paths
-    draw_figure(curves, figure)
+    figures = [folder / f"curves.{kind}" for kind in ("png", "svg", "pdf")]
+    trials, table, page = (folder / name for name in ("trials.csv", "curves.csv", "README.md"))
+    for figure in figures:
+        draw_figure(curves, figure)
     tables.trials.to_csv(trials, index=False)
     curves.table().to_csv(table, index=False)
     write_page(tables, curves, file, page)
-    return paths
+    return [*figures, trials, table, page]

@@ -96,10 +96,7 @@ def compute_curves(tables: Tables) -> Curves:
     methods = {label: _method(within[within["method"] == label], tables.objective) for label in tables.methods}
     comparison = tables.comparison
     planned = len(tables.methods) * comparison["repeats"] * comparison["trials"]
-    columns = list(tables.trials.columns)
-    hyperparameters = {name for space in tables.methods.values() for name in space.names}
-    metrics = [c for c in columns[4 : columns.index("state")] if c not in hyperparameters]
-    return Curves(tables.objective, methods, length, (len(trials), planned), tuple(metrics))
+    return Curves(tables.objective, methods, length, (len(trials), planned), tables.metrics)
 
 
 def _method(trials: pd.DataFrame, objective: Objective) -> MethodCurves:

@@ -32,8 +32,13 @@ STYLE: dict[Any, Any] = {
     "grid.color": "#dddddd",
     "grid.linewidth": 0.6,
     "svg.fonttype": "none",
+    "svg.hashsalt": "hpsearch",
     "pdf.fonttype": 42,
 }
+
+
+UNDATED: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+"""The same numbers draw the same file, byte for byte."""
 
 
 def draw_figure(curves: Curves, path: Path) -> None:
@@ -69,7 +74,7 @@ def draw_figure(curves: Curves, path: Path) -> None:
             axes.text(0.01, 0.01, f"{outside} of {values.size} dots lie outside", transform=axes.transAxes, fontsize=7)
         corner: Any = "lower right" if curves.maximise else "upper right"
         axes.legend(frameon=False, loc=corner, title="mean with 95% bootstrap band")
-        figure.savefig(path, dpi=200)
+        figure.savefig(path, dpi=200, metadata=UNDATED.get(path.suffix))
 
 
 def _limits(curves: Curves) -> tuple[float, float]:

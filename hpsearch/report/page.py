@@ -23,8 +23,9 @@ def write_page(tables: Tables, curves: Curves, file: Path, path: Path) -> None:
         f"# {_text(comparison['name'])}\n\n{_text(comparison['spec'].get('description', ''))}".rstrip(),
         *_progress(curves),
         f"![Best {curves.objective.name} so far against trials](curves.png)",
-        "Each dot is the best so far of one study; the line is their mean, the band its 95% bootstrap interval. "
-        "The worst one in a hundred dots may lie outside: the picture says how many do.",
+        "(Also as [SVG](curves.svg) and [PDF](curves.pdf).) Each dot is the best so far of one study; the line is "
+        "their mean, the band its 95% bootstrap interval. The worst one in a hundred dots may lie outside: the picture "
+        "says how many do.",
         *_discussion(path.with_name("discussion.md")),
         "## Best objective\n\n" + _best_table(curves),
         "## Trials to the other's final level\n\n" + _reach_table(curves),

@@ -72,13 +72,14 @@ def _client(space: Space, seed: int) -> Any:
     from ax.api.client import Client
 
     client = Client(random_seed=seed % 2**32)
-    client.configure_experiment(parameters=[_ax_parameter(p) for p in space.searched], name="study")
+    client.configure_experiment(parameters=[ax_parameter(p) for p in space.searched], name="study")
     client.configure_optimization(objective="objective")
     client.configure_generation_strategy(method="fast", initialization_budget=0, initialize_with_center=False)
     return client
 
 
-def _ax_parameter(parameter: Searched) -> Any:
+def ax_parameter(parameter: Searched) -> Any:
+    """A parameter as Ax is told of it; a choice by the indices of its values, unless they are false and true."""
     from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig
 
     if isinstance(parameter, Float | Int):

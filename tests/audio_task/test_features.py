@@ -1,5 +1,11 @@
 import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import librosa
 import numpy as np
@@ -7,33 +13,54 @@ import pytest
 import torch
 
 from audio_task import TASK, features
-from audio_task.clips import Clip
-from audio_task.features import cached_features, log_mel, noisy, on_device
+from audio_task.corpora import Clip
+from audio_task.features import CLIPS_A_SHARD, WORTH_A_PROCESS, cached_features, on_device
+from audio_task.log_mel import log_mel, noisy
+
+SIZES = {"training": 6, "validation": 3, "test": 2}
 
 
-def clip(seconds=0.4, part="training", digit=1, name="c", seed=0):
-    samples = 0.1 * np.random.default_rng(seed).standard_normal(int(8000 * seconds))
-    return Clip(name, digit, part, samples.astype(np.float32))
+def speech(seconds=0.4, seed=0):
+    return (0.1 * np.random.default_rng(seed).standard_normal(int(8000 * seconds))).astype(np.float32)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Corpus:
-    name: str = "a"
-    asked: int = 0
+    """Eleven clips; `log` is where each reading of one is noted, also from other processes."""
 
-    def identity(self):
+    log: Path
+    name: str = "a"
+    louder: float = 1.0
+    copies: int = 1
+
+    def identity(self, progress):
         return self.name
 
-    def clips(self, progress):
-        self.asked += 1
-        sizes = {"training": 6, "validation": 3, "test": 2}
-        return [clip(0.2 + 0.1 * i, part, i, f"{part}{i}", i) for part, n in sizes.items() for i in range(n)]
+    def facts(self):
+        return {}
+
+    def clips(self):
+        return [
+            Clip(f"{part}{i}-{copy}", i, part)
+            for copy in range(self.copies)
+            for part, n in SIZES.items()
+            for i in range(n)
+        ]
+
+    def samples(self, clip):
+        with self.log.open("a") as file:
+            file.write(f"{clip.name} {os.getpid()}\n")
+        factor = 1.0 if clip.part == "training" else self.louder
+        return np.float32(factor) * speech(0.2 + 0.1 * clip.digit, clip.digit)
+
+    def read(self):
+        """(clip, process) of each reading so far."""
+        return [tuple(line.split()) for line in self.log.read_text().splitlines()] if self.log.is_file() else []
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("HPSEARCH_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+@pytest.fixture
+def corpus(tmp_path):
+    return Corpus(tmp_path / "log")
 
 
 def silent(*_):
@@ -42,7 +69,7 @@ def silent(*_):
 
 @pytest.mark.parametrize("seconds", [0.14, 0.42, 2.3])
 def test_features_are_librosas_log_mel_over_the_whole_clip(seconds):
-    samples = clip(seconds).samples
+    samples = speech(seconds)
     hop = int(np.ceil(len(samples) / 32))
     mel = librosa.feature.melspectrogram(y=samples, sr=8000, n_fft=512, hop_length=hop, n_mels=40)[:, :32]
     if mel.shape[1] < 32:
@@ -52,84 +79,124 @@ def test_features_are_librosas_log_mel_over_the_whole_clip(seconds):
 
 
 def test_several_draws_at_once_are_the_same_as_one_by_one():
-    draws = noisy(clip(), 10.0, 3)
+    draws = noisy("c", speech(), 10.0, 3)
     np.testing.assert_allclose(log_mel(draws), np.stack([log_mel(draw) for draw in draws]), rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.parametrize("snr_db", [-5.0, 0.0, 10.0])
 def test_the_noise_has_the_stated_ratio_and_differs_between_draws(snr_db):
-    speech = clip(2.0)
-    noise = noisy(speech, snr_db, 3) - speech.samples
+    clip = speech(2.0)
+    noise = noisy("c", clip, snr_db, 3) - clip
     powers = np.square(noise, dtype=float).mean(axis=1)
-    ratio = 10 * np.log10(np.square(speech.samples, dtype=float).mean() / powers)
+    ratio = 10 * np.log10(np.square(clip, dtype=float).mean() / powers)
     assert ratio == pytest.approx([snr_db] * 3, abs=0.3)
     assert np.abs(np.corrcoef(noise) - np.eye(3)).max() < 0.05
-    assert np.array_equal(noisy(speech, snr_db, 3), noisy(speech, snr_db, 3))
-    assert not np.array_equal(noisy(clip(2.0, name="other"), snr_db, 1)[0] - speech.samples, noise[0])
+    assert np.array_equal(noisy("c", clip, snr_db, 3), noisy("c", clip, snr_db, 3))
+    assert not np.array_equal(noisy("other", clip, snr_db, 1)[0] - clip, noise[0])
 
 
 def test_clean_speech_is_left_alone():
-    assert np.array_equal(noisy(clip(), None, 1)[0], clip().samples)
+    assert np.array_equal(noisy("c", speech(), None, 1)[0], speech())
 
 
-def test_only_the_training_part_standardises():
-    found = cached_features(Corpus(), 10.0, 4, 2, silent)
+def test_only_the_training_part_standardises(corpus):
+    found = cached_features(corpus, 10.0, 4, 2, silent)
     shapes = {part: x.shape for part, x in found.inputs.items()}
     assert shapes == {"training": (4, 6, 1280), "validation": (2, 3, 1280), "test": (2, 2, 1280)}
     training = found.inputs["training"]
     assert training.mean(axis=(0, 1)) == pytest.approx(np.zeros(1280), abs=1e-4)
     assert training.std(axis=(0, 1)) == pytest.approx(np.ones(1280), abs=1e-3)
 
-    class Louder(Corpus):
-        def clips(self, progress):
-            return [
-                c if c.part == "training" else Clip(c.name, c.digit, c.part, 5 * c.samples)
-                for c in super().clips(progress)
-            ]
-
-    changed = cached_features(Louder("b"), 10.0, 4, 2, silent)
+    changed = cached_features(Corpus(corpus.log, "b", louder=5.0), 10.0, 4, 2, silent)
     assert np.array_equal(changed.inputs["training"], training)
     assert (changed.inputs["test"] > found.inputs["test"]).all()
 
 
-def test_features_are_computed_once_and_again_for_other_contents_or_settings():
-    corpus = Corpus()
+@pytest.mark.parametrize("shard", [1, 4, 128])
+def test_shards_are_the_same_as_the_whole_at_once(corpus, monkeypatch, shard):
+    monkeypatch.setattr(features, "CLIPS_A_SHARD", shard)
+    monkeypatch.setattr(features, "WORTH_A_PROCESS", 100)
+    found = cached_features(corpus, 10.0, 4, 2, silent)
+    raw = {
+        part: np.stack([
+            log_mel(noisy(clip.name, corpus.samples(clip), 10.0, 4 if part == "training" else 2))
+            for clip in corpus.clips() if clip.part == part
+        ], axis=1)
+        for part in SIZES
+    }  # fmt: skip
+    mean = raw["training"].mean(axis=(0, 1), dtype=np.float64)
+    deviation = raw["training"].std(axis=(0, 1), dtype=np.float64) + 1e-6
+    for part, x in raw.items():
+        assert np.array_equal(found.inputs[part], ((x - mean) / deviation).astype(np.float32))
+
+
+def test_features_are_computed_once_and_again_for_other_contents_or_settings(corpus):
     first = cached_features(corpus, 10.0, 2, 1, silent)
     again = cached_features(corpus, 10.0, 2, 1, silent)
-    assert corpus.asked == 1
+    assert len(corpus.read()) == 11
     assert all(np.array_equal(first.inputs[part], again.inputs[part]) for part in first.inputs)
     cached_features(corpus, 5.0, 2, 1, silent)
-    corpus.name = "changed"
-    cached_features(corpus, 5.0, 2, 1, silent)
-    assert corpus.asked == 3
+    cached_features(Corpus(corpus.log, "changed"), 5.0, 2, 1, silent)
+    assert len(corpus.read()) == 33
 
 
-def test_progress_is_told_to_its_end():
+def test_progress_is_told_to_its_end(corpus):
     told = []
-    cached_features(Corpus(), None, 1, 1, lambda *what: told.append(what))
+    cached_features(corpus, None, 1, 1, lambda *what: told.append(what))
     assert told[-1] == ("computing features", 11, 11)
 
 
-def write_and_die(monkeypatch_cache):
-    import os
+def test_many_clips_are_shared_between_processes(corpus, tmp_path):
+    many = Corpus(tmp_path / "many", copies=-(-(WORTH_A_PROCESS + 1) * CLIPS_A_SHARD // 6))
+    alone = cached_features(Corpus(corpus.log, copies=many.copies // 50), None, 1, 1, silent)
+    found = cached_features(many, None, 1, 1, silent)
+    processes = {process for _, process in many.read()}
+    assert str(os.getpid()) not in processes
+    assert len(many.read()) == 11 * many.copies
+    assert {process for _, process in corpus.read()} == {str(os.getpid())}
+    assert found.inputs["training"].shape == (1, 6 * many.copies, 1280)
+    np.testing.assert_allclose(found.inputs["test"][0, :2], alone.inputs["test"][0, :2], rtol=1e-3, atol=1e-3)
 
-    os.environ["HPSEARCH_CACHE"] = str(monkeypatch_cache)
-    features.np.save = lambda *_: os._exit(9)
-    cached_features(Corpus(), 10.0, 2, 1, silent)
+
+def fill_and_die(corpus, after):
+    """The pass, dying in its `after`-th write."""
+    written, write = [], features.write_whole
+
+    def dying(path, *arguments):
+        if len(written) == after:
+            os._exit(9)
+        write(path, *arguments)
+        written.append(path)
+
+    features.write_whole, features.CLIPS_A_SHARD, features.WORTH_A_PROCESS = dying, 2, 100
+    cached_features(corpus, 10.0, 2, 1, silent)
 
 
-def test_a_writer_that_is_killed_leaves_no_half_cache(cache):
-    process = multiprocessing.get_context("fork").Process(target=write_and_die, args=(cache,))
+@pytest.mark.parametrize(("after", "left"), [(0, 11), (1, 9), (4, 3), (6, 0), (8, 0)])
+def test_a_pass_that_was_killed_goes_on_where_it_stopped(corpus, cache, monkeypatch, after, left):
+    process = multiprocessing.get_context("fork").Process(target=fill_and_die, args=(corpus, after))
     process.start()
     process.join()
     assert process.exitcode == 9
-    corpus = Corpus()
-    assert cached_features(corpus, 10.0, 2, 1, silent).inputs["training"].shape == (2, 6, 1280)
-    assert corpus.asked == 1
+    before = len(corpus.read())
+    monkeypatch.setattr(features, "CLIPS_A_SHARD", 2)
+    monkeypatch.setattr(features, "WORTH_A_PROCESS", 100)
+    found = cached_features(corpus, 10.0, 2, 1, silent)
+    assert len(corpus.read()) - before == left
+    monkeypatch.setenv("HPSEARCH_CACHE", str(cache / "other"))
+    undisturbed = cached_features(corpus, 10.0, 2, 1, silent)
+    assert all(np.array_equal(found.inputs[part], undisturbed.inputs[part]) for part in SIZES)
+    assert not list(cache.glob("audio/.partial-*"))
 
 
-def test_every_draw_of_validation_counts_as_a_clip():
-    found = cached_features(Corpus(), 10.0, 4, 2, silent)
+def test_training_cannot_change_the_cache(corpus):
+    found = cached_features(corpus, 10.0, 2, 1, silent)
+    found.inputs["training"][:] = 0
+    assert cached_features(corpus, 10.0, 2, 1, silent).inputs["training"].any()
+
+
+def test_every_draw_of_validation_counts_as_a_clip(corpus):
+    found = cached_features(corpus, 10.0, 4, 2, silent)
     data = on_device(found, "cpu", "bf16")
     assert data.validation.inputs.shape == (6, 1280)
     assert data.validation.labels.tolist() == [0, 1, 2, 0, 1, 2]
@@ -149,3 +216,53 @@ def test_every_draw_of_validation_counts_as_a_clip():
 def test_a_nonsensical_setting_is_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         type(TASK)(**settings)
+
+
+SLOW_PASS = """
+import sys, time
+from pathlib import Path
+
+sys.path.insert(0, {tests!r})
+from test_features import Corpus, silent
+from audio_task.features import cached_features
+
+
+class Slow(Corpus):
+    def samples(self, clip):
+        time.sleep(0.05)
+        return super().samples(clip)
+
+
+if __name__ == "__main__":
+    cached_features(Slow(Path({log!r}), copies=100), None, 1, 1, silent)
+"""
+
+
+def running(pids):
+    return {
+        pid
+        for pid in pids
+        if Path(f"/proc/{pid}/stat").is_file() and " Z " not in Path(f"/proc/{pid}/stat").read_text()
+    }
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="looks for processes in /proc")
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
+def test_no_process_of_the_pass_outlives_its_driver(tmp_path, cache, sign):
+    corpus = Corpus(tmp_path / "log")
+    script = tmp_path / "slow.py"
+    script.write_text(SLOW_PASS.format(tests=str(Path(__file__).parent), log=str(corpus.log)))
+    driver = subprocess.Popen([sys.executable, script], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and len(corpus.read()) < 30:
+        time.sleep(0.1)
+    workers = {int(process) for _, process in corpus.read()}
+    assert workers
+    assert driver.pid not in workers
+    assert running(workers) == workers
+    driver.send_signal(sign)
+    driver.wait(timeout=20)
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and running(workers):
+        time.sleep(0.1)
+    assert running(workers) == set()

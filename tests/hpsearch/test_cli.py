@@ -1,12 +1,16 @@
 """The commands as a person meets them."""
 
 import io
+import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+import tomllib
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -44,7 +48,7 @@ except SystemExit:
 
 def test_every_command_has_help_and_stands_in_the_readme():
     commands = re.findall(r"│ (\w+) ", cli("--help").stdout.split("Commands")[1])
-    assert {"run", "status", "report", "trials", "list"} <= set(commands)
+    assert {"run", "status", "report", "trials", "list", "best", "replay", "export", "data", "doctor"} <= set(commands)
     text = (Path(hpsearch.__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     for command in commands:
         assert "Usage" in cli(command, "--help").stdout
@@ -134,7 +138,12 @@ def test_list_names_what_a_study_file_may_name():
         (["run", "own.toml", "--executor", "procesess"], 2, ["executor", "did you mean 'processes'"]),
         (["run", "own.toml", "--workers", "0"], 2, ["--workers"]),
         (["run", "own.toml", "--database", "text.db"], 3, ["text.db", "not a readable"]),
-        (["run", "speech.toml"], 4, ["FSDD", "--data DIR"]),
+        (["run", "speech.toml"], 4, ["FSDD", "hpsearch data fetch fsdd", "--data DIR"]),
+        (["best", "done.db", "--method", "zz"], 2, ["zz", "wide, narrow"]),
+        (["replay", "done.db", "zz", "1", "1"], 2, ["'zz'", "wide, narrow"]),
+        (["replay", "none.db", "zz", "1", "1"], 3, ["none.db: no such file"]),
+        (["export", "none.db", "--to", "csv"], 3, ["none.db: no such file"]),
+        (["export", "done.db", "--to", "cvs"], 2, ["cvs", "did you mean 'csv'"]),
         (["run", "speech.toml", "--data", "."], 4, ["no FSDD recordings under", "fsdd/recordings"]),
         (["status", "none.db"], 3, ["none.db: no such file"]),
         (["report", "text.db"], 3, ["text.db: not a readable"]),
@@ -198,3 +207,106 @@ def test_the_readmes_own_task_runs_as_it_stands(tmp_path):
     assert trials["state"].eq("complete").all()
     assert len(trials) == 2 * 12 * 8
     assert cli("report", "forest.db", cwd=tmp_path).returncode == 0
+
+
+@pytest.fixture
+def finished(own_study, tmp_path):
+    """A finished comparison, own.db."""
+    assert cli("run", own_study(), "--quiet", "--executor", "inline", cwd=tmp_path).returncode == 0
+    return tmp_path
+
+
+def test_the_best_of_each_study_as_table_and_as_files_to_train_from(finished):
+    tables = hpsearch.load(finished / "own.db")
+    expected = tables.trials.sort_values("objective", kind="stable").groupby(["method", "repeat"]).head(1)
+    table = cli("best", "own.db", cwd=finished).stdout
+    assert len(re.findall(r"best loss of each study", table)) == 2
+    assert len(table.splitlines()) == 2 * (1 + 1 + 3)
+
+    as_toml = tomllib.loads(cli("best", "own.db", "--as", "toml", cwd=finished).stdout)
+    assert as_toml == json.loads(cli("best", "own.db", "--as", "json", cwd=finished).stdout)
+    assert (as_toml["comparison"], as_toml["objective"], as_toml["direction"]) == ("own", "loss", "minimise")
+    for label, method in as_toml["methods"].items():
+        rows = expected[expected["method"] == label].sort_values("repeat")
+        assert [row["trial"] for row in method["chosen"]] == rows["trial"].tolist()
+        assert [row["objective"] for row in method["chosen"]] == rows["objective"].tolist()
+        assert [row["configuration"]["x"] for row in method["chosen"]] == rows["x"].tolist()
+        assert [row["seed"] for row in method["chosen"]] == rows["seed"].tolist()
+    chosen = as_toml["methods"]["narrow"]["chosen"][0]
+    assert type(chosen["configuration"]["depth"]) is int  # also where other methods have no such hyperparameter
+    assert "depth" not in as_toml["methods"]["wide"]["chosen"][0]["configuration"]
+
+    only = json.loads(cli("best", "own.db", "--as", "json", "--overall", "--method", "wide", cwd=finished).stdout)
+    assert list(only["methods"]) == ["wide"]
+    (best,) = only["methods"]["wide"]["chosen"]
+    assert best["objective"] == tables.trials[tables.trials["method"] == "wide"]["objective"].min()
+
+
+def test_a_replayed_trial_agrees_or_the_exit_code_says_not(finished):
+    done = cli("replay", "own.db", "wide", "2", "3", cwd=finished)
+    assert done.returncode == 0
+    assert "wide, study 2, trial 3: every bit agrees: objective, metrics and curves, 5 values" in done.stdout
+    with sqlite3.connect(finished / "own.db") as connection:
+        connection.execute("UPDATE trials SET objective = objective + 1 WHERE trial = 3")
+    connection.close()
+    done = cli("replay", "own.db", "wide", "2", "3", cwd=finished)
+    assert done.returncode == 5
+    assert "1 of 5 values differ: objective: " in done.stdout
+
+
+def test_an_export_is_written_where_it_says(finished):
+    done = cli("export", "own.db", "--to", "csv", cwd=finished)
+    assert done.returncode == 0, done.stderr
+    paths = done.stdout.split()
+    assert paths
+    assert all((finished / path).is_file() for path in paths)
+
+
+def test_doctor_looks_at_this_machine():
+    done = cli("doctor", HPSEARCH_DATA="")
+    assert done.returncode == 0, done.stdout
+    for subject in ("python", "versions", "cores", "matrix products", "data audiomnist", "data fsdd"):
+        assert re.search(rf"^ ?{subject}\s+(ok|info|slow)", done.stdout, re.MULTILINE)
+    assert "hpsearch data fetch fsdd" in " ".join(done.stdout.split())
+
+
+def test_data_sets_are_found_checked_and_fetched(tmp_path):
+    with zipfile.ZipFile(tmp_path / "mine.zip", "w") as archive:
+        archive.writestr("fsdd-master/recordings/0_theo_0.wav", b"")
+    missing = cli("data", "where", "fsdd", "--data", str(tmp_path))
+    assert missing.returncode == 4
+    assert "get it with: hpsearch data fetch fsdd" in missing.stderr
+    fetched = cli("data", "fetch", "fsdd", "--data", str(tmp_path), "--from", str(tmp_path / "mine.zip"))
+    assert fetched.returncode == 4
+    assert "no clips for training" in fetched.stderr
+    (tmp_path / "fsdd" / "recordings").mkdir(parents=True)
+    (tmp_path / "fsdd" / "recordings" / "0_theo_0.wav").write_bytes(b"")
+    assert cli("data", "where", "fsdd", "--data", str(tmp_path)).stdout.strip().endswith("fsdd/recordings")
+    assert "audiomnist: no AudioMNIST under" in cli("data", "where", "--data", str(tmp_path)).stdout
+    checked = cli("data", "check", "fsdd", "--data", str(tmp_path))
+    assert checked.returncode == 4
+    assert "no clips for training" in checked.stderr
+    wrong = cli("data", "fetch", "fsd", "--data", str(tmp_path))
+    assert (wrong.returncode, "did you mean 'fsdd'" in wrong.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "completions"),
+    [
+        ("run figure8-f", ["figure8-fsdd"]),
+        ("run ow", ["own.toml"]),
+        ("best o", ["own.db"]),
+        ("data fetch a", ["audiomnist"]),
+        ("data c", ["check"]),
+        ("rep", ["report", "replay"]),
+    ],
+)
+def test_the_shell_completes(finished, typed, completions):
+    done = subprocess.run(
+        [Path(sys.executable).with_name("hpsearch")], cwd=finished, capture_output=True, text=True, check=True,
+        env={
+            **os.environ, "_HPSEARCH_COMPLETE": "complete_bash",
+            "COMP_WORDS": f"hpsearch {typed}", "COMP_CWORD": str(len(typed.split())),
+        },
+    )  # fmt: skip
+    assert sorted(done.stdout.split()) == sorted(completions)

@@ -91,7 +91,12 @@ def test_a_method_without_trials_is_named(make):
 def test_the_report_is_written(make, tmp_path, direction):
     folder = tmp_path / "report"
     paths = write_report(make(direction), folder)
-    assert sorted(path.name for path in paths) == ["README.md", "curves.csv", "curves.png", "trials.csv"]
+    assert sorted(path.name for path in paths) == [
+        "README.md", "curves.csv", "curves.pdf", "curves.png", "curves.svg", "trials.csv",
+    ]  # fmt: skip
+    assert (folder / "curves.pdf").read_bytes().startswith(b"%PDF")
+    assert "<svg" in (folder / "curves.svg").read_text()
+    assert "<image" not in (folder / "curves.svg").read_text()  # lines, not a picture of them
     page = (folder / "README.md").read_text()
     sign = "" if direction == "maximise" else "-"
     assert f"| fast | 2 | {sign}0.9000 ({sign}0.9000 to {sign}0.9000) |" in page

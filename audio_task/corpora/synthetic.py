@@ -8,13 +8,14 @@ tested, on a machine without any.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from audio_task.clips import RATE, Clip, Part
+from audio_task.corpora import RATE, Clip, Part
 from hpsearch.task import Progress, derived_seed
 
 Array = NDArray[np.float64]
@@ -74,24 +75,35 @@ class SyntheticSpeech:
     voices: int
     takes: int
 
-    def identity(self) -> str:
+    def identity(self, progress: Progress) -> str:  # noqa: ARG002 it takes no time
         """Of the numbers of voices and takes and of this file, which makes the rest."""
         source = Path(__file__).read_bytes()
         return hashlib.sha256(f"{self.voices} {self.takes}\n".encode() + source).hexdigest()
 
-    def clips(self, progress: Progress) -> list[Clip]:
+    def facts(self) -> Mapping[str, str | int]:
+        """None: the settings say all."""
+        return {}
+
+    def clips(self) -> list[Clip]:
         """Voice by voice, digit by digit, take by take."""
-        clips = []
-        for number in range(self.voices):
-            voice = make_voice(np.random.default_rng(derived_seed(number, "synthetic voice")))
-            part: Part = "test" if number % 5 == 0 else "validation" if number % 5 == 1 else "training"
-            for digit in range(10):
-                for take in range(self.takes):
-                    random = np.random.default_rng(derived_seed(number, "take", digit, take))
-                    samples = speak(digit, voice, random)
-                    clips.append(Clip(f"{digit}_voice{number}_{take}", digit, part, samples))
-            progress("synthesising speech", number + 1, self.voices)
-        return clips
+        return [
+            Clip(f"{digit}_voice{number}_{take}", digit, part_of(number))
+            for number in range(self.voices)
+            for digit in range(10)
+            for take in range(self.takes)
+        ]
+
+    def samples(self, clip: Clip) -> NDArray[np.float32]:
+        """Synthesised anew at each call, always the same."""
+        _, voice, take = clip.name.split("_")
+        number = int(voice.removeprefix("voice"))
+        random = np.random.default_rng(derived_seed(number, "take", clip.digit, int(take)))
+        return speak(clip.digit, make_voice(np.random.default_rng(derived_seed(number, "synthetic voice"))), random)
+
+
+def part_of(number: int) -> Part:
+    """Voices are in one part only."""
+    return "test" if number % 5 == 0 else "validation" if number % 5 == 1 else "training"
 
 
 def make_voice(random: np.random.Generator) -> Voice:

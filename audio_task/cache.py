@@ -1,0 +1,32 @@
+"""The folder of what is computed once: features, and the identities of recordings."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from platformdirs import user_cache_path
+
+
+def cache_folder() -> Path:
+    """HPSEARCH_CACHE, or else the platform's folder for caches."""
+    given = os.environ.get("HPSEARCH_CACHE")
+    return (Path(given) if given else user_cache_path("hpsearch")) / "audio"
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file that is whole or absent, whoever is killed or writes the same one at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())  # before the rename, or losing power could leave a whole name for half a file
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,149 @@
+"""AudioMNIST (Becker et al. 2018) as its publisher lays it out: data/{NN}/{digit}_{NN}_{repetition}.wav at 48 kHz."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audio_task.corpora import PARTS, RATE, Clip, Part
+from audio_task.recordings import identity, read_wav
+from hpsearch.dataset import DataSet
+from hpsearch.task import Progress, TaskError
+
+PUBLISHED_RATE = 48_000
+SPEAKERS, DIGITS, REPETITIONS = range(1, 61), range(10), range(50)
+# Becker's test speakers of each fold of the digit task, from the splits that he published.
+TEST_SPEAKERS = (
+    (26, 52, 60, 18, 32, 42, 5, 13, 22, 33, 45, 51),
+    (28, 56, 7, 19, 35, 1, 6, 16, 23, 34, 46, 53),
+    (36, 57, 9, 24, 37, 2, 8, 17, 29, 39, 48, 54),
+    (43, 58, 14, 25, 38, 3, 10, 20, 30, 40, 49, 55),
+    (12, 47, 59, 15, 27, 41, 4, 11, 21, 31, 44, 50),
+)
+SHOWN = 10
+"""Files that a message names before it only counts them."""
+
+
+def part_of(speaker: int, fold: int) -> Part:
+    """Fold k tests on the k-th twelve speakers, validates on the twelve before them, trains on the 36 others."""
+    if speaker in TEST_SPEAKERS[fold]:
+        return "test"
+    return "validation" if speaker in TEST_SPEAKERS[fold - 1] else "training"
+
+
+@dataclass(frozen=True)
+class AudioMnist:
+    """The recordings under a folder, split by speaker.
+
+    Attributes:
+        folder: that of the speakers' folders.
+        fold: 0 to 4.
+        speakers: "all" insists on 500 clips of each of the 60; "present" takes those that are there.
+    """
+
+    folder: Path
+    fold: int = 0
+    speakers: Literal["all", "present"] = "all"
+
+    def identity(self, progress: Progress) -> str:
+        """Of the files' names and bytes, whatever the fold."""
+        return identity([self._path(name) for name in self._names()], PUBLISHED_RATE, progress)
+
+    def facts(self) -> Mapping[str, str | int]:
+        """How many speakers each part has."""
+        counts = [len({clip.name.split("_")[1] for clip in self.clips() if clip.part == part}) for part in PARTS]
+        return {"speakers": f"{'/'.join(map(str, counts))} for {'/'.join(PARTS)}, fold {self.fold} of AudioMNIST"}
+
+    def clips(self) -> list[Clip]:
+        """Ordered by speaker, digit and repetition."""
+        clips = []
+        for name in self._names():
+            digit, speaker, _ = map(int, name.split("_"))
+            clips.append(Clip(name, digit, part_of(speaker, self.fold)))
+        for part in PARTS:
+            if not any(clip.part == part for clip in clips):
+                raise TaskError(f"{self.folder} holds no speaker for {part} in fold {self.fold}; choose another fold")
+        return clips
+
+    def samples(self, clip: Clip) -> NDArray[np.float32]:
+        """Resampled to 8 kHz by librosa's best method."""
+        import librosa  # seconds to import, and not needed where the cache has the features
+
+        recorded = read_wav(self._path(clip.name), PUBLISHED_RATE)
+        resampled = librosa.resample(recorded, orig_sr=PUBLISHED_RATE, target_sr=RATE, res_type="soxr_hq")
+        return np.asarray(resampled, np.float32)
+
+    def _names(self) -> list[str]:
+        """Names of the clips that are to be used; TaskError unless just those are there that should be."""
+        found = {f"{path.parent.name}/{path.name}" for path in self.folder.glob("*/*.[wW][aA][vV]")}
+        expected = {_file(s, d, r): f"{d}_{s:02d}_{r}" for s in SPEAKERS for d in DIGITS for r in REPETITIONS}
+        faults = _surplus(found - expected.keys())
+        if self.speakers == "all":
+            faults += _missing(expected.keys() - found)
+            way_out = 'get it whole with: hpsearch data fetch audiomnist; or set speakers = "present" in the study'
+        else:
+            way_out = "move what does not belong there away"
+        if faults:
+            raise TaskError(f"{self.folder} is not AudioMNIST as published: {'; '.join(faults)}; {way_out}")
+        if not found:
+            raise TaskError(f"no recordings called NN/digit_NN_repetition.wav in {self.folder}")
+        return [name for file, name in expected.items() if file in found]
+
+    def _path(self, name: str) -> Path:
+        return self.folder / name.split("_")[1] / f"{name}.wav"
+
+
+def _file(speaker: int, digit: int, repetition: int) -> str:
+    return f"{speaker:02d}/{digit}_{speaker:02d}_{repetition}.wav"
+
+
+def _surplus(files: Iterable[str]) -> list[str]:
+    return [f"surplus files {_some(files)}"] if files else []
+
+
+def _missing(files: Iterable[str]) -> list[str]:
+    """Whole speakers by number, other clips by name."""
+    lacking: dict[int, list[str]] = {}
+    for file in files:
+        lacking.setdefault(int(file[:2]), []).append(file)
+    whole = [speaker for speaker, clips in lacking.items() if len(clips) == len(DIGITS) * len(REPETITIONS)]
+    faults = [f"{len(whole)} of {len(SPEAKERS)} speakers are missing ({_ranges(whole)})"] if whole else []
+    single = [file for speaker, clips in lacking.items() if speaker not in whole for file in clips]
+    return faults + ([f"missing files {_some(single)}"] if single else [])
+
+
+def _ranges(numbers: Iterable[int]) -> str:
+    """1, 3, 4, 5 as "01, 03-05"."""
+    runs = [[n for _, n in run] for _, run in groupby(enumerate(sorted(numbers)), lambda pair: pair[1] - pair[0])]
+    return ", ".join(f"{run[0]:02d}" if len(run) == 1 else f"{run[0]:02d}-{run[-1]:02d}" for run in runs)
+
+
+def _some(files: Iterable[str]) -> str:
+    ordered = sorted(files)
+    more = f" and {len(ordered) - SHOWN} more" if len(ordered) > SHOWN else ""
+    return ", ".join(ordered[:SHOWN]) + more
+
+
+def check(folder: Path, progress: Progress) -> str:
+    """All 30,000 recordings, each of them read."""
+    corpus = AudioMnist(folder)
+    count, found = len(corpus.clips()), corpus.identity(progress)
+    return f"{count:,} recordings of {len(SPEAKERS)} speakers, SHA-256 {found}"
+
+
+DATASET = DataSet(
+    name="audiomnist",
+    title="AudioMNIST",
+    archive="https://github.com/soerenab/AudioMNIST/archive/refs/heads/master.zip",
+    megabytes=1000,
+    licence="MIT",
+    members=r"[^/]+/data/(\d\d/\d_\d\d_\d+\.wav)",
+    places=("AudioMNIST/data", "audiomnist/data", "AudioMNIST-master/data", "data"),
+    check=check,
+)

@@ -1,0 +1,95 @@
+"""WAV files of a corpus on disk: read strictly, checked all at once, identified by their contents."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from audio_task.cache import cache_folder, write_whole
+from hpsearch.task import Progress, TaskError
+
+SHOWN = 10
+"""Broken files that a message names before it only counts them."""
+
+
+def read_wav(path: Path, rate: int) -> NDArray[np.float32]:
+    """Samples in [-1, 1] of a mono WAV file, shape (samples,). TaskError with its name if it is anything else."""
+    return _decoded(path, _bytes(path), rate)
+
+
+def identity(paths: Sequence[Path], rate: int, progress: Progress) -> str:
+    """SHA-256 of the files' names and bytes, in the order given.
+
+    Every file is read and checked, and TaskError names those that are broken. What was sound is remembered
+    by size and time of change, so that a second call takes a `stat` a file.
+    """
+    stats = [(str(path), (found := path.stat()).st_size, found.st_mtime_ns) for path in paths]
+    key = hashlib.sha256(json.dumps([rate, stats]).encode()).hexdigest()[:32]
+    remembered = cache_folder() / "identities" / key
+    if remembered.is_file():
+        return remembered.read_text(encoding="ascii")
+    digest, broken = hashlib.sha256(), []
+    for done, path in enumerate(paths, 1):
+        try:
+            contents = _bytes(path)
+            _decoded(path, contents, rate)
+            digest.update(path.name.encode() + b"\0" + contents)
+        except TaskError as error:
+            broken.append(str(error))
+        progress("checking recordings", done, len(paths))
+    if broken:
+        more = f"; and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
+        raise TaskError("; ".join(broken[:SHOWN]) + more)
+    write_whole(remembered, lambda file: file.write(digest.hexdigest().encode()))
+    return digest.hexdigest()
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TaskError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _decoded(path: Path, contents: bytes, rate: int) -> NDArray[np.float32]:
+    if not contents:
+        raise TaskError(f"{path} is empty")
+    if contents[:4] != b"RIFF" or contents[8:12] != b"WAVE":
+        raise TaskError(f"{path} is not a WAV file")
+    missing = _missing_bytes(contents)
+    if missing:
+        raise TaskError(f"{path} is truncated: its last {missing} bytes are missing")
+    try:
+        samples, found = soundfile.read(io.BytesIO(contents), dtype="float32")
+    except soundfile.LibsndfileError as error:
+        raise TaskError(f"{path} is not a readable WAV file: {error.error_string}") from error
+    if samples.ndim != 1:
+        raise TaskError(f"{path} should be mono, but has {samples.shape[1]} channels")
+    if found != rate:
+        raise TaskError(f"{path} should be at {rate} Hz, but is at {found}")
+    if not len(samples):
+        raise TaskError(f"{path} holds no samples")
+    if not (np.abs(samples) <= 1).all():
+        raise TaskError(f"{path} holds samples that are not numbers in [-1, 1]")
+    return np.asarray(samples, np.float32)
+
+
+def _missing_bytes(contents: bytes) -> int:
+    """How much shorter a WAV file is than its chunks say; libsndfile reads what is there and says nothing."""
+    at = 12
+    while at + 8 <= len(contents):
+        size = int.from_bytes(contents[at + 4 : at + 8], "little")
+        end = at + 8 + size
+        if end > len(contents):
+            return end - len(contents)
+        if contents[at : at + 4] == b"data":
+            return 0
+        at = end + size % 2  # chunks begin at even bytes
+    return max(1, at + 8 - len(contents))  # it ended before its data began

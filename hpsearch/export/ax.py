@@ -1,0 +1,87 @@
+"""Ax: a folder with a JSON file a study, for `ax.api.client.Client.load_from_json_file`, which can go on.
+
+Ax itself keeps ten decimals of a metric in such a file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from keyword import iskeyword
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from hpsearch.export import Format, Study, optional, quiet, read_studies
+from hpsearch.searchers.ax import ax_parameter
+from hpsearch.space import Choice, Fixed, Parameter, Space, Value
+from hpsearch.task import Objective, Progress
+
+
+def _write(file: Path, out: Path, progress: Progress) -> None:
+    objective, studies = read_studies(file)
+    metric = _metric_name(objective, {name for study in studies for row in study.trials for name in row["metrics"]})
+    done, total = 0, sum(len(study.trials) for study in studies)
+    progress("writing trials", done, total)  # before what takes seconds to import
+    out.mkdir()
+    with quiet():
+        for study in studies:
+            client = _client(study, metric if objective.direction == "maximise" else f"-{metric}")
+            for row in study.trials:
+                _attach(client, study.space, row, metric)
+                done += 1
+                progress("writing trials", done, total)
+            client.save_to_json_file(str(out / f"{quote(study.method, safe='')}-{study.repeat}.json"))
+
+
+def _client(study: Study, goal: str) -> Any:
+    from ax.api.client import Client
+
+    client = Client()
+    client.configure_experiment(parameters=[_parameter(p) for p in study.space], name=study.name)
+    client.configure_optimization(objective=goal)
+    client.configure_generation_strategy(initialization_random_seed=study.seed % 2**32, initialize_with_center=False)
+    return client
+
+
+def _attach(client: Any, space: Space, row: dict[str, Any], metric: str) -> None:
+    index = client.attach_trial({p.name: _value(p, row["configuration"][p.name]) for p in space})
+    if row["state"] == "complete":
+        measured = {name: value for name, value in row["metrics"].items() if value is not None}
+        client.complete_trial(index, raw_data={**measured, metric: row["objective"]})
+    else:
+        client.mark_trial_failed(index, failed_reason=f"{row['state']}: {row['reason']}")
+
+
+def _metric_name(objective: Objective, metrics: Collection[str]) -> str:
+    """The objective's name as Ax can read it in an expression, and as no other metric is called."""
+    name = re.sub(r"\W", "_", objective.name)
+    taken = name in metrics or iskeyword(name) or hasattr(optional("sympy"), name)
+    return f"objective_{name}" if taken or not name.isidentifier() else name
+
+
+def _parameter(parameter: Parameter) -> Any:
+    from ax.api.configs import ChoiceParameterConfig
+
+    if not isinstance(parameter, Choice | Fixed):
+        return ax_parameter(parameter)
+    # To Ax a choice of one value is a fixed parameter.
+    choices = parameter.values if isinstance(parameter, Choice) else (parameter.value,)
+    values = [_value(parameter, value) for value in choices]
+    return ChoiceParameterConfig(
+        name=parameter.name,
+        values=values,
+        parameter_type=type(values[0]).__name__,
+        is_ordered=isinstance(parameter, Choice) and parameter.ordered,
+    )
+
+
+def _value(parameter: Parameter, value: Value) -> Value:
+    """As it is, but in a choice of several types, of which Ax wants one: numbers as floats, all else as text."""
+    kinds = {type(choice) for choice in parameter.values} if isinstance(parameter, Choice) else set()
+    if len(kinds) < 2:
+        return value
+    return float(value) if kinds == {int, float} else repr(value)
+
+
+EXPORT = Format("-ax", _write)

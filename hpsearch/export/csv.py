@@ -1,0 +1,99 @@
+"""Comma-separated tables: trials, training, curves, studies and hyperparameters, floats to the last bit."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hpsearch.database import Database
+from hpsearch.export import Format, comparison_of
+from hpsearch.space import Value, space_as_json
+from hpsearch.task import Progress
+
+Table = dict[str, list[Value | None]]
+"""Column -> values, all of one type or None."""
+
+KEY = ("method", "repeat", "trial")
+RESULT = (*KEY, "objective", "state", "reason", "seconds", "seed")
+
+
+def tables(file: Path) -> dict[str, Table]:
+    """A comparison as tables that name each other's rows by method, repeat and trial.
+
+    Returns:
+        trials: a row a trial with its objective, hyperparameters (None where its method has no such one),
+            metrics, state, reason, seconds and seed; also those that are proposed only.
+        training: when (ISO 8601, UTC), where and how each trial was trained.
+        curves: a row an epoch, from 1.
+        studies: a row a study with its seed, and what the comparison measures.
+        hyperparameters: a row a hyperparameter of a method; `values` and `value` are JSON.
+    """
+    with Database(file) as database:
+        row, methods, studies = comparison_of(database), database.methods(), database.studies()
+        trials = database.all_trials()
+    measured = {"comparison": row["name"], **{k: row[k] for k in ("objective", "unit", "direction", "chance")}}
+    names = [name for space, _ in methods.values() for name in space.names]
+    metrics = [name for trial in trials for name in trial["metrics"]]
+    curves = [name for trial in trials for name in trial["curves"]]
+    return {
+        "trials": _table(
+            [{**{k: trial[k] for k in RESULT}, **trial["metrics"], **trial["configuration"]} for trial in trials],
+            (*KEY, "objective", *names, *metrics, *RESULT[4:]),
+        ),
+        "training": _table(
+            [{**trial, "run": trial["run_id"]} for trial in trials],
+            (*KEY, "proposed", "started", "ended", "trained_together", "attempts", "host", "device", "run"),
+        ),
+        "curves": _table(
+            (
+                {**{k: trial[k] for k in KEY}, "epoch": epoch, **dict(zip(trial["curves"], values, strict=True))}
+                for trial in trials
+                for epoch, values in enumerate(zip(*trial["curves"].values(), strict=True), 1)
+            ),
+            (*KEY, "epoch", *curves),
+        ),
+        "studies": _table(
+            [{**measured, "method": s.method, "repeat": s.repeat, "seed": s.seed, "pack": s.pack} for s in studies],
+            (*measured, "method", "repeat", "seed", "pack"),
+        ),
+        "hyperparameters": _table(
+            [
+                {"method": label, **parameter, "schedule": schedules.get(parameter["name"], "constant")}
+                | {key: json.dumps(parameter[key]) for key in ("values", "value") if key in parameter}
+                for label, (space, schedules) in methods.items()
+                for parameter in space_as_json(space)
+            ],
+            ("method", "name", "kind", "low", "high", "log", "values", "ordered", "value", "schedule"),
+        ),
+    }
+
+
+def _table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Table:
+    kept = list(rows)
+    return {column: _of_one_type([row.get(column) for row in kept]) for column in dict.fromkeys(columns)}
+
+
+def _of_one_type(values: list[Value | None]) -> list[Value | None]:
+    """Whole numbers among floats as floats, and any other mixture as text."""
+    kinds = {type(value) for value in values if value is not None}
+    if len(kinds) < 2:
+        return values
+    kind = float if kinds == {int, float} else str
+    return [None if value is None else kind(value) for value in values]
+
+
+def _write(file: Path, out: Path, progress: Progress) -> None:
+    written = tables(file)
+    out.mkdir()
+    for done, (name, table) in enumerate(written.items(), 1):
+        with (out / f"{name}.csv").open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(table)
+            writer.writerows(zip(*table.values(), strict=True))
+        progress("writing tables", done, len(written))
+
+
+EXPORT = Format("-csv", _write)

@@ -1,0 +1,224 @@
+"""Get a data set: download its archive, resumably, unpack what is wanted of it, and check what arrived.
+
+Whatever stops it, the same command goes on: a download where it broke off, the rest from its beginning.
+The data set's folder appears at the end, whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+import shutil
+import time
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import filelock
+
+from hpsearch.dataset import DataSet
+from hpsearch.task import Progress, TaskError
+
+if TYPE_CHECKING:
+    from requests import Response
+
+BLOCK = 2**16
+"""Bytes read and written at once; of a connection that breaks, fewer than these are lost."""
+BREAKS = 5
+"""How often in a row a connection may break without a byte gained before we give up."""
+
+
+class FetchError(Exception):
+    """Why a data set could not be had, in one sentence: what, where, and what to do."""
+
+    exit_code = 4
+
+
+class NoSpaceError(FetchError):
+    """The disk is full, or will be."""
+
+    exit_code = 3
+
+
+def fetch(dataset: DataSet, folder: Path, source: str | None, progress: Progress) -> tuple[Path, str]:
+    """Bring a data set into a data folder, unless it is there.
+
+    Args:
+        dataset: what to get.
+        folder: the data folder; it is made if need be.
+        source: another address, or a zip file of this machine, in place of the publisher's archive.
+        progress: told of bytes, files and clips.
+
+    Returns:
+        Where it lies, and what the check says of it.
+
+    Raises:
+        FetchError: if the archive cannot be had, or is not what it should be; nothing of it stays.
+        NoSpaceError: if the disk is full; what is downloaded stays, and the next call goes on.
+    """
+    target = folder / dataset.places[0]
+    with _clear_of_space(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(folder / f".{dataset.name}.lock"):
+            if not target.is_dir():
+                return target, _get(dataset, folder / f".fetching-{dataset.name}", target, source, progress)
+    try:
+        return target, dataset.check(target, progress)
+    except TaskError as error:
+        raise FetchError(f"{target} is there, but: {error}; move it away, and fetch again") from error
+
+
+def _get(dataset: DataSet, work: Path, target: Path, source: str | None, progress: Progress) -> str:
+    """Download, unpack and check in a folder of its own, then rename; returns what the check says."""
+    work.mkdir(exist_ok=True)
+    unpacked = work / "unpacked"
+    shutil.rmtree(unpacked, ignore_errors=True)
+    archive = _archive(dataset, work, source, progress)  # what an error here leaves is the beginning of the next try
+    try:
+        _unpack(archive, unpacked, dataset, progress)
+        found = dataset.check(unpacked, progress)
+    except NoSpaceError:
+        shutil.rmtree(unpacked, ignore_errors=True)
+        raise
+    except (FetchError, TaskError) as error:
+        shutil.rmtree(work)  # or the next try would stumble over it again
+        if isinstance(error, TaskError):
+            raise FetchError(f"what was unpacked is not {dataset.title} as known: {error}") from error
+        raise
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unpacked.rename(target)
+    shutil.rmtree(work)
+    return found
+
+
+def _archive(dataset: DataSet, work: Path, source: str | None, progress: Progress) -> Path:
+    """The archive on this machine: the user's own, or downloaded."""
+    if source and "://" not in source:
+        if not Path(source).is_file():
+            raise FetchError(f"{source}: no such zip file, nor is it an address with ://")
+        return Path(source)
+    import pooch
+
+    def resumed(address: str, output: str, _: object) -> None:
+        _stream(address, work / "part", dataset.megabytes * 10**6, progress)
+        (work / "part").replace(output)
+
+    pooch.get_logger().setLevel("WARNING")  # it would tell hashes and hidden names
+    # No hash is known: an archive that is made on request has no stable one. Its contents are checked.
+    address = source or dataset.archive
+    return Path(pooch.retrieve(address, known_hash=None, fname="archive.zip", path=work, downloader=resumed))
+
+
+def _stream(address: str, part: Path, size: int, progress: Progress) -> None:
+    """Download into `part`, going on where an earlier call or a broken connection left off."""
+    import requests
+
+    broken = 0
+    while True:
+        had = _size(part)
+        try:
+            with requests.get(address, stream=True, timeout=(30, 60), headers=_resuming(part)) as response:
+                if _receive(response, part, size, progress):
+                    break
+            reason = "the connection broke off"
+        except requests.RequestException as error:
+            reason = f"{type(error).__name__}: {error}"
+        broken = broken + 1 if _size(part) <= had else 1
+        if broken >= BREAKS:
+            raise FetchError(
+                f"{address}: {reason}; {_size(part) / 1e6:.1f} MB are kept: the same command goes on, "
+                "or give another address or a zip file with --from"
+            )
+        time.sleep(min(2.0**broken / 4, 10))
+    _validator(part).unlink(missing_ok=True)
+
+
+def _resuming(part: Path) -> dict[str, str]:
+    """Headers that ask for the rest of the very file that `part` is the beginning of."""
+    if not _size(part) or not _validator(part).is_file():
+        return {"Accept-Encoding": "identity"}
+    validator = _validator(part).read_text(encoding="ascii")
+    return {"Accept-Encoding": "identity", "Range": f"bytes={_size(part)}-", "If-Range": validator}
+
+
+def _receive(response: Response, part: Path, size: int, progress: Progress) -> bool:
+    """Append or write a response's body; returns whether that was all of it."""
+    if response.status_code == 416:  # more is kept than the server has: begin anew
+        part.unlink()
+        return False
+    if response.status_code not in (200, 206):
+        raise FetchError(
+            f"{response.url}: the server answered {response.status_code} {response.reason}; "
+            "try again later, or give another address or a zip file with --from"
+        )
+    if "html" in response.headers.get("Content-Type", ""):
+        raise FetchError(
+            f"{response.url}: a web page came instead of an archive (a login, a proxy, a wrong address?); "
+            "give another address or a zip file with --from"
+        )
+    start = _size(part) if response.status_code == 206 else 0
+    length = response.headers.get("Content-Length")
+    total = start + int(length) if length else None
+    _needs(part.parent, (total or size) - start)
+    if validator := response.headers.get("ETag") or response.headers.get("Last-Modified"):
+        _validator(part).write_text(validator, encoding="ascii")
+    with part.open("r+b" if start else "wb") as file:
+        file.seek(start)
+        for block in response.iter_content(BLOCK):
+            file.write(block)
+            progress("downloading, kB", file.tell() // 1000, max(total or size, file.tell()) // 1000)
+    return total is None or _size(part) == total
+
+
+def _unpack(archive: Path, work: Path, dataset: DataSet, progress: Progress) -> None:
+    """The wanted files of a zip archive, each at the place that its name gives."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            names = [info.filename for info in opened.infolist()]
+            for name in names:
+                if _leads_out(name):
+                    raise FetchError(f"the archive holds {name!r}, which leads out of its folder: nothing was unpacked")
+            wanted = {name: match[1] for name in names if (match := re.fullmatch(dataset.members, name))}
+            if not wanted:
+                raise FetchError(f"the archive holds no {dataset.title} among its {len(names)} files")
+            _needs(work.parent, sum(opened.getinfo(name).file_size for name in wanted))
+            for done, (name, path) in enumerate(wanted.items(), 1):
+                (work / path).parent.mkdir(parents=True, exist_ok=True)
+                with opened.open(name) as packed, (work / path).open("wb") as file:
+                    shutil.copyfileobj(packed, file, BLOCK)
+                progress("unpacking files", done, len(wanted))
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise FetchError(f"what came is no sound zip archive ({error}); fetch again, or use --from") from error
+
+
+def _leads_out(name: str) -> bool:
+    path = PurePosixPath(name.replace("\\", "/"))
+    return path.is_absolute() or ".." in path.parts or ":" in name
+
+
+def _needs(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise NoSpaceError(f"{folder}: {needed / 1e6:.0f} MB are needed there, and {free / 1e6:.0f} MB are free")
+
+
+@contextmanager
+def _clear_of_space(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoSpaceError(f"{folder}: the disk is full; make room, and the same command goes on") from error
+        raise
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _validator(part: Path) -> Path:
+    """Where the ETag or date of a partial download is kept: without one, its rest might be of another file."""
+    return part.with_name(part.name + ".validator")

@@ -1,0 +1,119 @@
+"""Train one recorded trial again, and compare every number that was recorded of it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hpsearch.database import Database, DatabaseError, stored
+from hpsearch.pack import PackError, train_pack
+from hpsearch.provenance import differences, provenance
+from hpsearch.spec import Spec, load_task, resolved
+from hpsearch.task import Progress, Result
+
+
+class ReplayError(Exception):
+    """Why a trial cannot be trained again, in one sentence."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A trial trained again.
+
+    Attributes:
+        numbers: how many were compared: objective, metrics, and every epoch of every curve.
+        differing: what is not the same to the last bit, "NAME: OLD recorded, NEW now".
+        incomparable: why not even an honest replay has to agree: another processor, versions, settings.
+        changed_code: the commits, where they differ; same numbers are expected across most changes.
+        seconds: how long the training took.
+    """
+
+    numbers: int
+    differing: tuple[str, ...]
+    incomparable: tuple[str, ...]
+    changed_code: str
+    seconds: float
+
+
+def replay(file: Path, method: str, repeat: int, trial: int, progress: Progress) -> Replay:
+    """Train a trial again, alone, from its recorded configuration and seed.
+
+    Raises:
+        DatabaseError: if the file cannot be read.
+        ReplayError: if it holds no such trial, or its data is not here.
+    """
+    with Database(file) as database:
+        comparison, runs, row = database.comparison(), database.runs(), _row(database, file, method, repeat, trial)
+    if comparison is None:
+        raise DatabaseError(f"{file}: holds no comparison yet")
+    sys.path.append(str(Path(comparison["study_file"]).resolve().parent))  # a task of one's own lies beside its study
+    spec = Spec.model_validate(comparison["spec"])
+    data = dict(load_task(spec.task).prepare(progress))
+    if other := [name for name, value in comparison["data"].items() if data.get(name) != value]:
+        raise ReplayError(f"{file}: was run on other data than lies here ({', '.join(other)} differ)")
+    started = time.monotonic()
+    result = _train(spec, method, row)
+    place = next(run["provenance"] for run in runs if run["id"] == row["run_id"])
+    here = provenance()
+    old, new = _numbers(row), _numbers(stored(result))
+    return Replay(
+        numbers=len(old),
+        differing=tuple(_differing(old, new)),
+        incomparable=(*differences(place, here), *_other_defaults(comparison["resolved"], resolved(spec), method)),
+        changed_code="" if place["commit"] == here["commit"] else f"{place['commit']} then, {here['commit']} now",
+        seconds=time.monotonic() - started,
+    )
+
+
+def _row(database: Database, file: Path, method: str, repeat: int, trial: int) -> dict[str, Any]:
+    rows = [row for row in database.all_trials() if row["state"] != "proposed"]
+    labels = list(dict.fromkeys(row["method"] for row in rows))
+    if method not in labels:
+        raise ReplayError(f"{file}: has no finished trial of {method!r}; there are {', '.join(labels) or 'none'}")
+    for row in rows:
+        if (row["method"], row["repeat"], row["trial"]) == (method, repeat, trial):
+            return row
+    studies = sum(row["method"] == method and row["trial"] == 1 for row in rows)
+    length = max(row["trial"] for row in rows if row["method"] == method)
+    raise ReplayError(
+        f"{file}: has no finished trial {trial} in study {repeat} of {method}; "
+        f"studies are 1 to {studies} and trials 1 to {length}"
+    )
+
+
+def _train(spec: Spec, method: str, row: Mapping[str, Any]) -> Result:
+    device = row["device"] or "cpu"
+    try:
+        trained = train_pack(spec.task, method, spec.methods[method], [row["configuration"]], [row["seed"]], device)
+    except PackError as error:
+        return Result(None, outcome="failed", reason=str(error))
+    return trained.results[0]
+
+
+def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
+    numbers = {"state": row["state"], "objective": row["objective"], **row["metrics"]}
+    for name, values in row["curves"].items():
+        numbers |= {f"{name} in epoch {epoch}": value for epoch, value in enumerate(values, 1)}
+    return numbers
+
+
+def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    for name in dict.fromkeys([*old, *new]):
+        was, now = old.get(name), new.get(name)
+        if was != now:
+            yield f"{name}: {was} recorded, {now} now"
+
+
+def _other_defaults(old: Mapping[str, Any], new: Mapping[str, Any], method: str) -> Iterator[str]:
+    """Settings whose value has changed since; one that is new since then was not there to differ."""
+    for part in ("task", "schedules"):
+        before, now = (r["task"] if part == "task" else r["methods"][method]["schedules"] for r in (old, new))
+        for name, value in before.items():
+            if now.get(name) != value:
+                yield f"{part}.{name}: {value!r} before, {now.get(name)!r} now"

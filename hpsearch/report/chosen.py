@@ -1,0 +1,70 @@
+"""The configuration that each study chose: its complete trial with the best objective, the first of equals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from hpsearch.database import Tables
+from hpsearch.space import Choice, Fixed, Int, Parameter
+
+
+def chosen(tables: Tables, *, overall: bool = False) -> dict[str, pd.DataFrame]:
+    """Label -> one row a study, of the trials table: repeat, trial, objective, hyperparameters, metrics, seed.
+
+    A study without a complete trial has no row. With `overall` only the best study of each method has one.
+    """
+    maximise = tables.objective.direction == "maximise"
+    complete = tables.trials[tables.trials["state"] == "complete"]
+    found = {}
+    for label, space in tables.methods.items():
+        rows = complete[complete["method"] == label].sort_values("objective", ascending=not maximise, kind="stable")
+        rows = rows.head(1) if overall else rows.groupby("repeat").head(1).sort_values("repeat")
+        columns = ["repeat", "trial", "objective", *space.names, *tables.metrics, "seed"]
+        found[label] = rows[columns].reset_index(drop=True)
+    return found
+
+
+def chosen_as_settings(tables: Tables, found: dict[str, pd.DataFrame]) -> dict[str, Any]:
+    """What it takes to train the chosen configurations elsewhere, as plain values for TOML or JSON."""
+    comparison = tables.comparison
+    return {
+        "comparison": comparison["name"],
+        "objective": tables.objective.name,
+        "direction": tables.objective.direction,
+        "task": {"name": comparison["spec"]["task"]["name"], **_settings(comparison["resolved"]["task"])},
+        "methods": {
+            label: {
+                "schedules": comparison["resolved"]["methods"][label]["schedules"],
+                "chosen": [_row(tables, label, row) for row in rows.to_dict("records")],
+            }
+            for label, rows in found.items()
+        },
+    }
+
+
+def _row(tables: Tables, label: str, row: dict[Any, Any]) -> dict[str, Any]:
+    metrics = {name: row[name] for name in tables.metrics if row[name] == row[name]}
+    return {
+        "repeat": row["repeat"],
+        "trial": row["trial"],
+        "objective": row["objective"],
+        "seed": row["seed"],
+        "configuration": {p.name: _value(p, row[p.name]) for p in tables.methods[label]},
+        "metrics": metrics,
+    }
+
+
+def _value(parameter: Parameter, value: Any) -> Any:
+    """As the space has it: in a column that other methods leave empty a table keeps integers as floats."""
+    if isinstance(parameter, Fixed):
+        return parameter.value
+    if isinstance(parameter, Choice):
+        return parameter.values[parameter.values.index(value)]
+    return int(value) if isinstance(parameter, Int) else float(value)
+
+
+def _settings(resolved: dict[str, Any]) -> dict[str, Any]:
+    """TOML has no null."""
+    return {name: value for name, value in resolved.items() if value is not None}

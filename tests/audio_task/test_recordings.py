@@ -1,0 +1,107 @@
+import os
+import time
+import wave
+
+import numpy as np
+import pytest
+import soundfile
+
+from audio_task import recordings
+from audio_task.recordings import identity, read_wav
+from hpsearch.task import TaskError
+
+
+def silent(*_):
+    pass
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Twelve sound recordings."""
+    random = np.random.default_rng(0)
+    paths = [tmp_path / f"{number:02d}.wav" for number in range(12)]
+    for path in paths:
+        soundfile.write(path, (8000 * random.uniform(-1, 1, 500)).astype("<i2"), 8000)
+    return paths
+
+
+def test_samples_are_what_the_file_holds(files):
+    with wave.open(str(files[0])) as file:
+        expected = np.frombuffer(file.readframes(500), "<i2") / 32768
+    assert np.array_equal(read_wav(files[0], 8000), expected.astype(np.float32))
+
+
+def chunk_before_the_data(path):
+    contents = path.read_bytes()
+    at = contents.index(b"data")
+    path.write_bytes(contents[:at] + b"LIST" + (3).to_bytes(4, "little") + b"abc\0" + contents[at:])
+
+
+def test_other_chunks_do_not_matter(files):
+    expected = read_wav(files[0], 8000)
+    chunk_before_the_data(files[0])
+    assert np.array_equal(read_wav(files[0], 8000), expected)
+
+
+BROKEN = [
+    (lambda path: path.write_bytes(b""), "is empty"),
+    (lambda path: path.write_bytes(b"<html>not found</html>" * 9), "is not a WAV file"),
+    (lambda path: path.write_bytes(path.read_bytes()[:-100]), "is truncated: its last 100 bytes are missing"),
+    (lambda path: path.write_bytes(path.read_bytes()[:20]), "is truncated"),
+    (lambda path: path.write_bytes(path.read_bytes()[:36]), "is truncated"),
+    (lambda path: soundfile.write(path, np.zeros((100, 2)), 8000), "should be mono, but has 2 channels"),
+    (lambda path: soundfile.write(path, np.zeros(100), 48000), "should be at 8000 Hz, but is at 48000"),
+    (lambda path: soundfile.write(path, np.zeros(0), 8000), "holds no samples"),
+    (lambda path: soundfile.write(path, np.full(9, np.nan, "f4"), 8000, "FLOAT"), "not numbers"),
+    (lambda path: soundfile.write(path, np.full(9, 3.0, "f4"), 8000, "FLOAT"), "not numbers"),
+    (lambda path: path.write_bytes(path.read_bytes().replace(b"fmt ", b"fmd ")), "not a readable WAV"),
+    (lambda path: (path.unlink(), path.mkdir()), "cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("damage", "message"), BROKEN)
+def test_a_broken_file_is_named(files, damage, message):
+    damage(files[3])
+    with pytest.raises(TaskError, match=rf"03\.wav {message}|03\.wav .*{message}"):
+        read_wav(files[3], 8000)
+    with pytest.raises(TaskError, match=r"03\.wav"):
+        identity(files, 8000, silent)
+
+
+def test_all_broken_files_are_named_up_to_ten(files):
+    for path in files[:2]:
+        path.write_bytes(b"")
+    with pytest.raises(TaskError, match=r"00\.wav is empty; \S*01\.wav is empty$"):
+        identity(files, 8000, silent)
+    for path in files:
+        path.write_bytes(b"")
+    with pytest.raises(TaskError, match=r"09\.wav is empty; and 2 more$"):
+        identity(files, 8000, silent)
+
+
+def test_what_was_sound_is_read_again_only_if_it_has_changed(files, monkeypatch):
+    read = []
+    original = recordings._bytes
+    monkeypatch.setattr(recordings, "_bytes", lambda path: read.append(path) or original(path))
+    first = identity(files, 8000, silent)
+    assert len(read) == 12
+    assert identity(files, 8000, silent) == first
+    assert len(read) == 12
+    contents = bytearray(files[5].read_bytes())
+    contents[-1] ^= 1
+    files[5].write_bytes(contents)
+    os.utime(files[5], ns=(0, time.time_ns() + 1))
+    assert identity(files, 8000, silent) != first
+
+
+def test_a_broken_file_is_named_each_time(files):
+    files[3].write_bytes(b"")
+    for _ in range(2):
+        with pytest.raises(TaskError, match=r"03\.wav is empty"):
+            identity(files, 8000, silent)
+
+
+def test_progress_is_told(files):
+    told = []
+    identity(files, 8000, lambda *what: told.append(what))
+    assert told[-1] == ("checking recordings", 12, 12)

@@ -1,0 +1,311 @@
+"""Downloads from a real server on the loopback interface."""
+
+import contextlib
+import errno
+import http.server
+import io
+import os
+import shutil
+import threading
+import zipfile
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pytest
+
+from hpsearch import fetch as fetching
+from hpsearch.dataset import DataSet
+from hpsearch.fetch import FetchError, NoSpaceError, fetch
+from hpsearch.task import TaskError
+
+CONTENTS = {f"{i}.wav": np.random.default_rng(i).bytes(200_000) for i in range(5)}
+
+
+def silent(*_):
+    pass
+
+
+def check(folder, progress):
+    for name, contents in CONTENTS.items():
+        if not (folder / name).is_file() or (folder / name).read_bytes() != contents:
+            raise TaskError(f"{folder / name} is not as published")
+    return f"{len(list(folder.iterdir()))} files"
+
+
+def archive(extra=()):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as file:
+        for name, contents in CONTENTS.items():
+            file.writestr(f"set-master/data/{name}", contents)
+        file.writestr("set-master/README.md", "not wanted")
+        for name, contents in extra:
+            file.writestr(name, contents)
+    return packed.getvalue()
+
+
+@dataclass
+class Site:
+    """What the server serves, and what it was asked."""
+
+    body: bytes
+    kind: str = "application/zip"
+    tag: str | None = '"one"'
+    cuts: list[int] = field(default_factory=list)
+    ranges: bool = True
+    length: bool = True
+    status: int = 200
+    asked: list[tuple[str | None, int]] = field(default_factory=list)
+    address: str = ""
+
+
+@pytest.fixture
+def site():
+    """A server that may cut its answers short after `cuts` bytes, one a request."""
+    served = Site(archive())
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            wanted, start, status = self.headers.get("Range"), 0, served.status
+            if wanted and served.ranges and self.headers.get("If-Range") == served.tag:
+                start, status = int(wanted.removeprefix("bytes=").removesuffix("-")), 206
+                if start >= len(served.body):
+                    status = 416
+            body = served.body[start:] if status in (200, 206) else b"no"
+            served.asked.append((wanted, status))
+            self.send_response(status)
+            self.send_header("Content-Type", served.kind)
+            if served.tag:
+                self.send_header("ETag", served.tag)
+            if served.length:
+                self.send_header("Content-Length", str(len(body)))
+            else:
+                self.send_header("Connection", "close")
+            self.end_headers()
+            cut = served.cuts.pop(0) if served.cuts else len(body)
+            with contextlib.suppress(OSError):
+                self.wfile.write(body[:cut])
+            self.close_connection = True
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    served.address = f"http://127.0.0.1:{server.server_port}/set.zip"
+    yield served
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def dataset(site):
+    return DataSet("set", "The Set", site.address, 1, "none", r"[^/]+/data/(.+\.wav)", ("set/data", "data"), check)
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch):
+    monkeypatch.setattr(fetching.time, "sleep", lambda _: None)
+
+
+def left(folder):
+    """Everything in the data folder but the lock."""
+    return sorted(path.name for path in folder.iterdir() if path.name != ".set.lock")
+
+
+def test_a_whole_download_is_unpacked_checked_and_nothing_else_stays(site, dataset, tmp_path):
+    told = []
+    folder, found = fetch(dataset, tmp_path / "new", None, lambda *what: told.append(what))
+    assert folder == tmp_path / "new" / "set" / "data"
+    assert found == "5 files"
+    assert sorted(path.name for path in folder.iterdir()) == sorted(CONTENTS)
+    assert left(tmp_path / "new") == ["set"]
+    assert {what for what, _, _ in told} == {"downloading, kB", "unpacking files"}
+    assert told[-1] == ("unpacking files", 5, 5)
+    assert site.asked == [(None, 200)]
+
+
+def test_what_is_there_and_whole_is_not_fetched_again(site, dataset, tmp_path):
+    fetch(dataset, tmp_path, None, silent)
+    assert fetch(dataset, tmp_path, None, silent)[1] == "5 files"
+    assert len(site.asked) == 1
+    (tmp_path / "set" / "data" / "3.wav").unlink()
+    with pytest.raises(FetchError, match=r"is there, but: .*3\.wav is not as published; move it away"):
+        fetch(dataset, tmp_path, None, silent)
+
+
+def test_a_connection_that_breaks_is_resumed_where_it_broke(site, dataset, tmp_path):
+    site.cuts = [300_000, 100_000, 50]
+    fetch(dataset, tmp_path, None, silent)
+    starts = [wanted for wanted, _ in site.asked]
+    first, second = 4 * fetching.BLOCK, 5 * fetching.BLOCK  # whole blocks of what had arrived
+    assert starts == [None, f"bytes={first}-", f"bytes={second}-", f"bytes={second}-"]
+
+
+def test_a_later_call_resumes_what_an_earlier_one_kept(site, dataset, tmp_path):
+    site.cuts = [300_000, 0, 0, 0, 0, 0]
+    with pytest.raises(FetchError, match=r"0\.3 MB are kept: the same command goes on"):
+        fetch(dataset, tmp_path, None, silent)
+    site.cuts, before = [], len(site.asked)
+    fetch(dataset, tmp_path, None, silent)
+    assert site.asked[before:] == [(f"bytes={4 * fetching.BLOCK}-", 206)]
+
+
+class PowerCutError(BaseException):
+    pass
+
+
+def test_a_download_that_is_killed_is_resumed(site, dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(fetching, "BLOCK", 100_000)
+
+    def dying(what, done, total):
+        if done >= 400:
+            raise PowerCutError
+
+    with pytest.raises(PowerCutError):
+        fetch(dataset, tmp_path, None, dying)
+    fetch(dataset, tmp_path, None, silent)
+    assert site.asked[1] == ("bytes=400000-", 206)
+
+
+def test_an_unpacking_that_is_killed_starts_anew_without_downloading(site, dataset, tmp_path):
+    def dying(what, done, total):
+        if what == "unpacking files" and done == 3:
+            raise PowerCutError
+
+    with pytest.raises(PowerCutError):
+        fetch(dataset, tmp_path, None, dying)
+    assert not (tmp_path / "set").exists()
+    assert fetch(dataset, tmp_path, None, silent)[1] == "5 files"
+    assert len(site.asked) == 1
+
+
+def test_the_rest_of_another_file_is_not_appended(site, dataset, tmp_path):
+    site.cuts = [300_000, 0, 0, 0, 0, 0]
+    with pytest.raises(FetchError):
+        fetch(dataset, tmp_path, None, silent)
+    site.tag, site.cuts, site.body = '"two"', [], archive(extra=[("set-master/new.txt", "x" * 999)])
+    assert fetch(dataset, tmp_path, None, silent)[1] == "5 files"
+    assert site.asked[-1] == (f"bytes={4 * fetching.BLOCK}-", 200)
+
+
+@pytest.mark.parametrize("without", ["ranges", "tag"])
+def test_a_server_that_cannot_resume_begins_anew(site, dataset, tmp_path, without):
+    setattr(site, without, None)
+    site.cuts = [300_000, 500_000]
+    assert fetch(dataset, tmp_path, None, silent)[1] == "5 files"
+    assert [status for _, status in site.asked] == [200, 200, 200]
+
+
+def test_a_server_that_says_no_length_is_believed_only_as_far_as_the_archive_is_sound(site, dataset, tmp_path):
+    site.length, site.cuts = False, [300_000]
+    with pytest.raises(FetchError, match=r"no sound zip archive .*; fetch again"):
+        fetch(dataset, tmp_path, None, silent)
+    assert left(tmp_path) == []
+    assert fetch(dataset, tmp_path, None, silent)[1] == "5 files"
+
+
+def test_more_kept_than_the_server_has_begins_anew(site, dataset, tmp_path):
+    work = tmp_path / ".fetching-set"
+    work.mkdir()
+    (work / "part").write_bytes(b"x" * (len(site.body) + 5))
+    (work / "part.validator").write_text('"one"')
+    assert fetch(dataset, tmp_path, None, silent)[1] == "5 files"
+    assert [status for _, status in site.asked] == [416, 200]
+
+
+def test_a_web_page_is_no_archive(site, dataset, tmp_path):
+    site.body, site.kind = b"<html>please log in</html>", "text/html; charset=utf-8"
+    with pytest.raises(FetchError, match=r"set\.zip: a web page came instead of an archive .* --from"):
+        fetch(dataset, tmp_path, None, silent)
+    site.kind = "application/zip"  # and one that calls itself an archive
+    with pytest.raises(FetchError, match="no sound zip archive"):
+        fetch(dataset, tmp_path, None, silent)
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("status", [404, 403, 503])
+def test_the_servers_refusal_is_passed_on(site, dataset, tmp_path, status):
+    site.status = status
+    with pytest.raises(FetchError, match=rf"the server answered {status} .* --from"):
+        fetch(dataset, tmp_path, None, silent)
+
+
+def test_no_server_at_all(dataset, tmp_path):
+    with pytest.raises(FetchError, match="ConnectionError"):
+        fetch(replace(dataset, archive="http://127.0.0.1:9/set.zip"), tmp_path, None, silent)
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil.wav", "set-master/data/../../../evil.wav", "/tmp/evil.wav", "..\\evil.wav", "C:\\evil.wav"]
+)
+def test_an_archive_that_leads_out_of_its_folder_is_refused_whole(site, dataset, tmp_path, name):
+    site.body = archive(extra=[(name, "evil")])
+    with pytest.raises(FetchError, match="leads out of its folder: nothing was unpacked"):
+        fetch(dataset, tmp_path / "inner", None, silent)
+    assert left(tmp_path / "inner") == []
+    assert not list(tmp_path.rglob("*evil*"))
+
+
+def test_other_contents_than_published_leave_nothing(site, dataset, tmp_path):
+    site.body = archive(extra=[]).replace(CONTENTS["2.wav"][:50], b"z" * 50)
+    with pytest.raises(FetchError, match=r"no sound zip archive .*CRC"):
+        fetch(dataset, tmp_path, None, silent)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as file:
+        file.writestr("set-master/data/0.wav", b"other")
+    site.body = packed.getvalue()
+    with pytest.raises(FetchError, match=r"what was unpacked is not The Set as known: .*0\.wav is not as published"):
+        fetch(dataset, tmp_path, None, silent)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as file:
+        file.writestr("other/readme", b"other")
+    site.body = packed.getvalue()
+    with pytest.raises(FetchError, match="holds no The Set among its 1 files"):
+        fetch(dataset, tmp_path, None, silent)
+    assert left(tmp_path) == []
+
+
+def test_a_zip_file_of_the_users_own_is_left_alone(site, dataset, tmp_path):
+    mine = tmp_path / "mine.zip"
+    mine.write_bytes(site.body)
+    assert fetch(dataset, tmp_path / "data", str(mine), silent)[1] == "5 files"
+    assert mine.is_file()
+    assert site.asked == []
+    with pytest.raises(FetchError, match="no such zip file"):
+        fetch(dataset, tmp_path / "elsewhere", str(tmp_path / "yours.zip"), silent)
+
+
+def test_too_little_room_is_said_before_the_first_byte(site, dataset, tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)._replace(free=500_000)
+    monkeypatch.setattr(fetching.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(NoSpaceError, match="1 MB are needed there, and 0 MB are free"):
+        fetch(dataset, tmp_path, None, silent)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")  # noqa: PTH110
+def test_a_disk_that_fills_up_is_said_and_the_next_call_goes_on(site, dataset, tmp_path):
+    work = tmp_path / ".fetching-set"
+    work.mkdir()
+    (work / "part").symlink_to("/dev/full")  # the kernel itself says that there is no space
+    with pytest.raises(NoSpaceError, match="the disk is full; make room, and the same command goes on") as caught:
+        fetch(dataset, tmp_path, None, silent)
+    assert caught.value.exit_code == 3
+    assert isinstance(caught.value.__cause__, OSError)
+    assert caught.value.__cause__.errno == errno.ENOSPC
+    (work / "part").unlink()
+    assert fetch(dataset, tmp_path, None, silent)[1] == "5 files"
+
+
+def test_two_at_once_fetch_once(site, dataset, tmp_path):
+    found = []
+    threads = [
+        threading.Thread(target=lambda: found.append(fetch(dataset, tmp_path, None, silent)[1])) for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == ["5 files"] * 3
+    assert len(site.asked) == 1
