@@ -70,6 +70,9 @@ def cached_features(
     counts = {part: draws if part == "training" else evaluation_draws for part in PARTS}
     folder = cache_folder() / _key(identity, clips, snr_db, counts)
     if not folder.is_dir():
+        if getattr(multiprocessing.current_process(), "_inheriting", False):
+            # A process of the pass, importing its driver's script, would wait for ever for its own driver.
+            raise TaskError("a script that computes features must do it below `if __name__ == '__main__':`")
         folder.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(folder.with_name(f".{folder.name}.lock")):  # one computes, others wait for it
             if not folder.is_dir():

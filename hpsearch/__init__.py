@@ -32,6 +32,13 @@ def run(
     Raises:
         SpecError, DatabaseError, TaskError: one sentence on what is wrong, where, and what to do.
     """
+    import multiprocessing
+
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise RuntimeError(
+            "a script must call hpsearch.run below `if __name__ == '__main__':`, or with executor='inline'"
+        )
+
     from hpsearch.executors.processes import pin_threads
 
     pin_threads()

@@ -266,3 +266,13 @@ def test_no_process_of_the_pass_outlives_its_driver(tmp_path, cache, sign):
     while time.monotonic() < deadline and running(workers):
         time.sleep(0.1)
     assert running(workers) == set()
+
+
+def test_a_script_without_a_guard_is_told_and_does_not_hang(tmp_path):
+    script = tmp_path / "slow.py"
+    unguarded = SLOW_PASS.split("if __name__")[0] + SLOW_PASS.split('"__main__":')[1].replace("\n    ", "\n")
+    script.write_text(unguarded.format(tests=str(Path(__file__).parent), log=str(tmp_path / "log")))
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "TaskError: a process that computes features died" in done.stderr
+    assert "must do it below `if __name__ == '__main__':`" in done.stderr
