@@ -13,9 +13,10 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -69,16 +70,27 @@ def cached_features(
     parts: dict[Part, list[Clip]] = {part: [clip for clip in clips if clip.part == part] for part in PARTS}
     counts = {part: draws if part == "training" else evaluation_draws for part in PARTS}
     folder = cache_folder() / _key(identity, clips, snr_db, counts)
-    if not folder.is_dir():
+    shapes = {part: (counts[part], len(parts[part]), MELS * FRAMES) for part in PARTS}
+    inputs = _cached(folder, shapes)
+    if inputs is None:
         if getattr(multiprocessing.current_process(), "_inheriting", False):
             # A process of the pass, importing its driver's script, would wait for ever for its own driver.
             raise TaskError("a script that computes features must do it below `if __name__ == '__main__':`")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(folder.with_name(f".{folder.name}.lock")):  # one computes, others wait for it
-            if not folder.is_dir():
-                _fill(folder, corpus, parts, counts, snr_db, progress)
-    # Copy on write: workers share the pages, and torch wants arrays that could be written.
-    inputs = {part: np.load(folder / f"{part}.npy", mmap_mode="c") for part in PARTS}
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with _only_one(folder.with_name(f".{folder.name}.lock"), progress):
+                inputs = _cached(folder, shapes)
+                if inputs is None:
+                    _fill(folder, corpus, parts, counts, snr_db, progress)
+                    inputs = _cached(folder, shapes)
+        except OSError as error:
+            why = error.strerror or error  # NumPy's own errors have no strerror
+            raise TaskError(
+                f"features cannot be kept in {folder.parent}: {why}; make room there, or let HPSEARCH_CACHE name "
+                "another folder; what is computed is kept"
+            ) from error
+        if inputs is None:
+            raise TaskError(f"{folder} changed while it was being filled; run again")
     labels = {part: np.array([clip.digit for clip in parts[part]], np.int64) for part in PARTS}
     noise = "clean" if snr_db is None else f"white noise at {snr_db:g} dB SNR"
     sizes = "/".join(str(len(labels[part])) for part in PARTS)
@@ -119,6 +131,33 @@ def on_device(features: Features, device: str, precision: str) -> Data:
     return Data(training, flat("validation"), flat("test"))
 
 
+def _cached(folder: Path, shapes: dict[Part, tuple[int, int, int]]) -> dict[Part, NDArray[np.float32]] | None:
+    """The arrays of a cache folder, or None where one is missing, cut short, or of another shape.
+
+    Copy on write: workers share the pages, and torch wants arrays that could be written.
+    """
+    try:
+        arrays = {part: np.load(folder / f"{part}.npy", mmap_mode="c") for part in shapes}
+    except (OSError, ValueError, EOFError):
+        return None
+    return arrays if all(arrays[part].shape == shape for part, shape in shapes.items()) else None
+
+
+@contextmanager
+def _only_one(path: Path, progress: Progress) -> Iterator[None]:
+    """One process computes; others wait for it, and say so."""
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        progress("waiting for another process to compute the features", 0, 1)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _key(identity: str, clips: Sequence[Clip], snr_db: float | None, counts: dict[Part, int]) -> str:
     sources = [Path(__file__), Path(__file__).with_name("log_mel.py")]
     made_by = [version("librosa"), version("numpy"), *(hashlib.sha256(p.read_bytes()).hexdigest() for p in sources)]
@@ -148,6 +187,7 @@ def _fill(
             partial_folder / "whole" / f"{part}.npy",
             partial(_write_standardised, files[part], shape, mean, deviation),
         )
+    shutil.rmtree(folder, ignore_errors=True)  # one that lost a file
     (partial_folder / "whole").rename(folder)
     shutil.rmtree(partial_folder)
 

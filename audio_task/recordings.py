@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -24,17 +26,17 @@ def read_wav(path: Path, rate: int) -> NDArray[np.float32]:
     return _decoded(path, _bytes(path), rate)
 
 
-def identity(paths: Sequence[Path], rate: int, progress: Progress) -> str:
+def identity(paths: Sequence[Path], rate: int, progress: Progress, *, anew: bool = False) -> str:
     """SHA-256 of the files' names and bytes, in the order given.
 
     Every file is read and checked, and TaskError names those that are broken. What was sound is remembered
-    by size and time of change, so that a second call takes a `stat` a file.
+    by size and time of change, so that a second call takes a `stat` a file, unless it asks for all `anew`.
     """
-    stats = [(str(path), (found := path.stat()).st_size, found.st_mtime_ns) for path in paths]
+    stats = [(str(path), *_size_and_time(path)) for path in paths]
     key = hashlib.sha256(json.dumps([rate, stats]).encode()).hexdigest()[:32]
     remembered = cache_folder() / "identities" / key
-    if remembered.is_file():
-        return remembered.read_text(encoding="ascii")
+    if not anew and (known := _remembered(remembered)):
+        return known
     digest, broken = hashlib.sha256(), []
     for done, path in enumerate(paths, 1):
         try:
@@ -47,8 +49,25 @@ def identity(paths: Sequence[Path], rate: int, progress: Progress) -> str:
     if broken:
         more = f"; and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
         raise TaskError("; ".join(broken[:SHOWN]) + more)
-    write_whole(remembered, lambda file: file.write(digest.hexdigest().encode()))
+    with suppress(OSError):  # where nothing can be remembered, all is read the next time
+        write_whole(remembered, lambda file: file.write(digest.hexdigest().encode()))
     return digest.hexdigest()
+
+
+def _size_and_time(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:  # a link that leads nowhere is named when it is read
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
+
+
+def _remembered(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return text if re.fullmatch("[0-9a-f]{64}", text) else ""
 
 
 def _bytes(path: Path) -> bytes:

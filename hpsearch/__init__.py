@@ -24,8 +24,9 @@ def run(
     Args:
         study: study file, or the name of a shipped study.
         database: file to create or resume; NAME.db in the current folder if None.
-        executor: "processes", or "inline" for this very process. Processes import the main module anew, so a
-            script calls this below `if __name__ == "__main__":`; a notebook need not care.
+        executor: "processes", or "inline" to train in this very process. Processes import the main module anew
+            (those that compute features, too), so a script calls this below `if __name__ == "__main__":`; a
+            notebook need not care.
         workers: worker processes; one a core if None.
         quiet: whether to show no progress.
 
@@ -35,9 +36,7 @@ def run(
     import multiprocessing
 
     if getattr(multiprocessing.current_process(), "_inheriting", False):
-        raise RuntimeError(
-            "a script must call hpsearch.run below `if __name__ == '__main__':`, or with executor='inline'"
-        )
+        raise RuntimeError("a script must call hpsearch.run below `if __name__ == '__main__':`")
 
     from hpsearch.executors.processes import pin_threads
 

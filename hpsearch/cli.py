@@ -71,6 +71,12 @@ def _studies(incomplete: str) -> list[str]:
     return [name for name in [*shipped_studies(), *_files(incomplete, ".toml")] if name.startswith(incomplete)]
 
 
+def _executors(incomplete: str) -> list[str]:
+    from hpsearch.spec import available
+
+    return [name for name in available("hpsearch.executors") if name.startswith(incomplete)]
+
+
 def _formats(incomplete: str) -> list[str]:
     from hpsearch.spec import available
 
@@ -88,14 +94,10 @@ def _databases(incomplete: str) -> list[str]:
 
 
 def _files(incomplete: str, ending: str) -> list[str]:
-    """Files of one kind, and folders on the way to some, that begin as what is typed so far."""
-    folder, _, _ = incomplete.rpartition("/")
-    found = sorted(Path(folder or ("/" if incomplete.startswith("/") else ".")).glob("[!.]*"))
-    names = [
-        f"{path.name}/" if path.is_dir() else path.name for path in found if path.is_dir() or path.suffix == ending
-    ]
+    """Files of one kind that begin as what is typed so far; where there are none, the shell offers its own."""
     start = incomplete[: len(incomplete) - len(incomplete.rpartition("/")[2])]
-    return [start + name for name in names if (start + name).startswith(incomplete)]
+    names = [start + path.name for path in sorted(Path(start or ".").glob(f"[!.]*{ending}"))]
+    return [name for name in names if name.startswith(incomplete)]
 
 
 DatasetName = Annotated[str, typer.Argument(help="Data set.", show_default=False, autocompletion=_datasets)]
@@ -110,7 +112,9 @@ def run(
     ],
     database: Annotated[Path | None, typer.Option(help="Database to create or resume. [default: NAME.db]")] = None,
     data: Data = None,
-    executor: Annotated[str, typer.Option(help="Where to train: processes, or inline in this one.")] = "processes",
+    executor: Annotated[
+        str, typer.Option(help="Where to train: processes, or inline in this one.", autocompletion=_executors)
+    ] = "processes",
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes. [default: one a core]")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many trials, how long, how much disk.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
@@ -142,7 +146,8 @@ def _run(spec: Spec, study: Path, file: Path, executor_name: str, workers: int |
         run_shown(spec, study, file, executor_name, workers, display)
     except (KeyboardInterrupt, SystemExit) as stop:
         display.stop()
-        print(f"stopped; everything finished is in {file}; the same command goes on", file=sys.stderr)
+        kept = f"everything finished is in {file}" if file.exists() else "before the first trial"
+        print(f"stopped; {kept}; the same command goes on", file=sys.stderr)
         raise SystemExit(stop.code if isinstance(stop, SystemExit) else 130) from None
     lost = display.lost()
     display.say(f"finished: {file}{lost}; see it with: hpsearch report {file}")
@@ -168,11 +173,10 @@ def status(file: File) -> None:
     from hpsearch.task import Objective
 
     with Database(file) as database:
-        comparison, counts, runs, best = (
-            database.comparison(), database.counts(), database.runs(), database.best_objectives(),
-        )  # fmt: skip
-    if comparison is None:
-        raise DatabaseError(f"{file}: holds no comparison yet")
+        comparison = database.comparison()
+        if comparison is None:
+            raise DatabaseError(f"{file}: holds no comparison yet: a run prepares its data, or was stopped at it")
+        counts, runs, best = database.counts(), database.runs(), database.best_objectives()
     planned = comparison["trials"] * comparison["repeats"]
     table = Table("method", "trials", "of", "complete", "diverged", "failed", f"best {comparison['objective']}")
     for label, states in counts.items():
@@ -232,9 +236,8 @@ def _print_table(frame: pd.DataFrame) -> None:
     table = Table(*frame.columns, box=None)
     for row in frame.itertuples(index=False):
         table.add_row(*(_cell(value) for value in row))
-    # As wide as it needs to be when somebody pipes it on: a cut number is no number.
-    console = Console(width=None if sys.stdout.isatty() else 400)
-    console.print(table)
+    # As wide as it needs to be, whatever the terminal: a cut number is no number.
+    Console(width=1000).print(table)
 
 
 @app.command()
@@ -360,7 +363,12 @@ def fetch(
     dataset = load_dataset(name)
     with Display() as display:
         display.say(f"{dataset.title}, licence {dataset.licence}, from {source or dataset.archive}")
-        folder, found = fetching.fetch(dataset, data_folder(), source, display.preparing)
+        try:
+            folder, found = fetching.fetch(dataset, data_folder(), source, display.preparing)
+        except KeyboardInterrupt:
+            display.stop()
+            print("stopped; the same command goes on", file=sys.stderr)
+            raise SystemExit(130) from None
     print(f"{folder}: {found}")
 
 
@@ -451,9 +459,10 @@ def main() -> None:
     """Run a command; turn the errors that the library raises into one sentence and an exit code."""
     try:
         app()
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(0) from None
+    except SystemExit as stop:
+        if isinstance(stop.__context__, BrokenPipeError):  # the reader of a pipe has seen enough
+            raise SystemExit(0) from None
+        raise
     except Exception as error:
         code = 3 if isinstance(error, OSError) else getattr(error, "exit_code", None)
         if code is None:

@@ -215,6 +215,7 @@ class _Loop:
             [trial.configuration for trial in job.trials],
             [trial.seed for trial in job.trials],
             self.device,
+            [name for space in self.spaces.values() for name in space.names],
         )
 
     def record(self, job: _Job, trained: Trained) -> Recorded:

@@ -470,7 +470,7 @@ def load_tables(path: Path) -> Tables:
         spaces = {label: space for label, (space, _) in database.methods().items()}
         rows, objective, runs = database.all_trials(), database.objective(), database.runs()
     names = list(dict.fromkeys(name for space in spaces.values() for name in space.names))
-    metrics = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
+    metrics = list(dict.fromkeys(name for row in rows for name in row["metrics"] if name not in names))
     trials = pd.DataFrame(
         [
             {

@@ -228,7 +228,7 @@ def folder(subject: str, path: Path, unwritable: Judgement, network: str) -> Fin
 def dataset(name: str, find: Callable[[], Path]) -> Finding:
     """Where a data set lies, or how to get it."""
     try:
-        return Finding(f"data {name}", str(find()))
+        return Finding(f"data {name}", str(find()), "ok", f"not read: hpsearch data check {name} does")
     except (TaskError, OSError) as error:
         command = f"hpsearch data fetch {name}"
         remark = str(error) if command in str(error) else f"{error}; or fetch it: {command}"

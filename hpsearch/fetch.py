@@ -7,11 +7,11 @@ The data set's folder appears at the end, whole.
 from __future__ import annotations
 
 import errno
+import hashlib
 import re
 import shutil
 import time
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 BLOCK = 2**16
 """Bytes read and written at once; of a connection that breaks, fewer than these are lost."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
+BUSY = (429, 500, 502, 503, 504)
+"""Answers after which it is worth trying again."""
 BREAKS = 5
 """How often in a row a connection may break without a byte gained before we give up."""
 
@@ -59,16 +62,19 @@ def fetch(dataset: DataSet, folder: Path, source: str | None, progress: Progress
         FetchError: if the archive cannot be had, or is not what it should be; nothing of it stays.
         NoSpaceError: if the disk is full; what is downloaded stays, and the next call goes on.
     """
-    target = folder / dataset.places[0]
-    with _clear_of_space(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(folder / f".{dataset.name}.lock"):
-            if not target.is_dir():
-                return target, _get(dataset, folder / f".fetching-{dataset.name}", target, source, progress)
+    there = next((folder / place for place in dataset.places if (folder / place).is_dir()), None)
+    if there is None:
+        target = folder / dataset.places[0]
+        with _clear_of_space(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with _only_one(folder / f".{dataset.name}.lock", progress):
+                if not target.is_dir():
+                    return target, _get(dataset, folder / f".fetching-{dataset.name}", target, source, progress)
+        there = target
     try:
-        return target, dataset.check(target, progress)
+        return there, dataset.check(there, progress)
     except TaskError as error:
-        raise FetchError(f"{target} is there, but: {error}; move it away, and fetch again") from error
+        raise FetchError(f"{there} is there, and not whole: {error}; move it away, and fetch again") from error
 
 
 def _get(dataset: DataSet, work: Path, target: Path, source: str | None, progress: Progress) -> str:
@@ -86,7 +92,8 @@ def _get(dataset: DataSet, work: Path, target: Path, source: str | None, progres
     except (FetchError, TaskError) as error:
         shutil.rmtree(work)  # or the next try would stumble over it again
         if isinstance(error, TaskError):
-            raise FetchError(f"what was unpacked is not {dataset.title} as known: {error}") from error
+            found = str(error).replace(str(unpacked), "the archive")  # which is gone
+            raise FetchError(f"what came is not {dataset.title} as known: {found}") from error
         raise
     target.parent.mkdir(parents=True, exist_ok=True)
     unpacked.rename(target)
@@ -102,14 +109,18 @@ def _archive(dataset: DataSet, work: Path, source: str | None, progress: Progres
         return Path(source)
     import pooch
 
+    address = source or dataset.archive
+    if not address.startswith(("http://", "https://")):
+        raise FetchError(f"{address}: only http:// and https:// addresses can be fetched; give a zip file by its path")
+    name = hashlib.sha256(address.encode()).hexdigest()[:16]  # what another address gave must not be taken for it
+
     def resumed(address: str, output: str, _: object) -> None:
-        _stream(address, work / "part", dataset.megabytes * 10**6, progress)
-        (work / "part").replace(output)
+        _stream(address, work / f"{name}.part", dataset.megabytes * 10**6, progress)
+        (work / f"{name}.part").replace(output)
 
     pooch.get_logger().setLevel("WARNING")  # it would tell hashes and hidden names
     # No hash is known: an archive that is made on request has no stable one. Its contents are checked.
-    address = source or dataset.archive
-    return Path(pooch.retrieve(address, known_hash=None, fname="archive.zip", path=work, downloader=resumed))
+    return Path(pooch.retrieve(address, known_hash=None, fname=f"{name}.zip", path=work, downloader=resumed))
 
 
 def _stream(address: str, part: Path, size: int, progress: Progress) -> None:
@@ -124,13 +135,17 @@ def _stream(address: str, part: Path, size: int, progress: Progress) -> None:
                 if _receive(response, part, size, progress):
                     break
             reason = "the connection broke off"
+            if response.status_code in BUSY:
+                reason = f"the server answered {response.status_code} {response.reason}"
+        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
+            reason = "the connection broke off" if _size(part) else "no connection to the server"
         except requests.RequestException as error:
             reason = f"{type(error).__name__}: {error}"
         broken = broken + 1 if _size(part) <= had else 1
         if broken >= BREAKS:
             raise FetchError(
-                f"{address}: {reason}; {_size(part) / 1e6:.1f} MB are kept: the same command goes on, "
-                "or give another address or a zip file with --from"
+                f"{address}: {reason}; the same command goes on, from its beginning or where the server allows it from "
+                f"{_size(part) / 1e6:.1f} MB; or give another address or a zip file with --from"
             )
         time.sleep(min(2.0**broken / 4, 10))
     _validator(part).unlink(missing_ok=True)
@@ -146,9 +161,13 @@ def _resuming(part: Path) -> dict[str, str]:
 
 def _receive(response: Response, part: Path, size: int, progress: Progress) -> bool:
     """Append or write a response's body; returns whether that was all of it."""
-    if response.status_code == 416:  # more is kept than the server has: begin anew
-        part.unlink()
+    if response.status_code in BUSY:
         return False
+    if response.status_code == 416:  # no more than is kept: it was all, or more than the server has
+        whole = response.headers.get("Content-Range") == f"bytes */{_size(part)}"
+        if not whole:
+            part.unlink()
+        return whole
     if response.status_code not in (200, 206):
         raise FetchError(
             f"{response.url}: the server answered {response.status_code} {response.reason}; "
@@ -160,10 +179,14 @@ def _receive(response: Response, part: Path, size: int, progress: Progress) -> b
             "give another address or a zip file with --from"
         )
     start = _size(part) if response.status_code == 206 else 0
+    if start and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+        part.unlink()  # not the rest that was asked for
+        return False
     length = response.headers.get("Content-Length")
     total = start + int(length) if length else None
     _needs(part.parent, (total or size) - start)
-    if validator := response.headers.get("ETag") or response.headers.get("Last-Modified"):
+    validator = response.headers.get("ETag") or response.headers.get("Last-Modified")
+    if validator and not validator.startswith("W/"):  # a weak one is not enough to resume by
         _validator(part).write_text(validator, encoding="ascii")
     with part.open("r+b" if start else "wb") as file:
         file.seek(start)
@@ -183,14 +206,21 @@ def _unpack(archive: Path, work: Path, dataset: DataSet, progress: Progress) -> 
                     raise FetchError(f"the archive holds {name!r}, which leads out of its folder: nothing was unpacked")
             wanted = {name: match[1] for name in names if (match := re.fullmatch(dataset.members, name))}
             if not wanted:
-                raise FetchError(f"the archive holds no {dataset.title} among its {len(names)} files")
+                raise FetchError(
+                    f"the archive holds no {dataset.title} among its {len(names)} files; they should be called as in "
+                    f"{dataset.archive}"
+                )
             _needs(work.parent, sum(opened.getinfo(name).file_size for name in wanted))
             for done, (name, path) in enumerate(wanted.items(), 1):
                 (work / path).parent.mkdir(parents=True, exist_ok=True)
                 with opened.open(name) as packed, (work / path).open("wb") as file:
                     shutil.copyfileobj(packed, file, BLOCK)
                 progress("unpacking files", done, len(wanted))
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (FetchError, MemoryError):
+        raise
+    except Exception as error:  # a broken archive may raise anything, down to OSError from its decompressors
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise
         raise FetchError(f"what came is no sound zip archive ({error}); fetch again, or use --from") from error
 
 
@@ -206,11 +236,26 @@ def _needs(folder: Path, needed: int) -> None:
 
 
 @contextmanager
+def _only_one(path: Path, progress: Progress) -> Iterator[None]:
+    """One fetches; a second one waits, says so, and finds the data set there."""
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        progress("waiting for another fetch of it", 0, 1)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
 def _clear_of_space(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in FULL:
             raise NoSpaceError(f"{folder}: the disk is full; make room, and the same command goes on") from error
         raise
 

@@ -40,8 +40,12 @@ def train_pack(
     configurations: Sequence[Configuration],
     seeds: Sequence[int],
     device: str,
+    taken: Sequence[str] = (),
 ) -> Trained:
-    """Train the configurations together. Raises PackError for whatever the task raises or returns wrongly."""
+    """Train the configurations together. Raises PackError for whatever the task raises or returns wrongly.
+
+    `taken` are the hyperparameters of all methods, which no metric may be called like.
+    """
     started = time.time()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -49,7 +53,7 @@ def train_pack(
             task = _load_once(task_name)
             method = load_method(task, label, method_spec)
             returned = task.train(method, configurations, seeds, device)
-            results = checked_results(returned, len(configurations), method.space.names)
+            results = checked_results(returned, len(configurations), taken)
         except Exception as error:  # a task may raise anything
             raise PackError(_one_line(error)) from None
     return Trained(results, started, time.time(), platform.node(), device, len(caught))

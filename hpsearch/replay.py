@@ -22,12 +22,18 @@ class ReplayError(Exception):
     exit_code = 2
 
 
+class OtherDataError(ReplayError):
+    """The data of a comparison is not here."""
+
+    exit_code = 4
+
+
 @dataclass(frozen=True)
 class Replay:
     """A trial trained again.
 
     Attributes:
-        numbers: how many were compared: objective, metrics, and every epoch of every curve.
+        numbers: how many were compared: state, reason, objective, metrics, and every epoch of every curve.
         differing: what is not the same to the last bit, "NAME: OLD recorded, NEW now".
         incomparable: why not even an honest replay has to agree: another processor, versions, settings.
         changed_code: the commits, where they differ; same numbers are expected across most changes.
@@ -56,7 +62,10 @@ def replay(file: Path, method: str, repeat: int, trial: int, progress: Progress)
     spec = Spec.model_validate(comparison["spec"])
     data = dict(load_task(spec.task).prepare(progress))
     if other := [name for name, value in comparison["data"].items() if data.get(name) != value]:
-        raise ReplayError(f"{file}: was run on other data than lies here ({', '.join(other)} differ)")
+        raise OtherDataError(
+            f"{file}: was run on other data than lies here ({', '.join(other)} differ); "
+            "give the folder that has it with --data"
+        )
     started = time.monotonic()
     result = _train(spec, method, row)
     place = next(run["provenance"] for run in runs if run["id"] == row["run_id"])
@@ -97,7 +106,7 @@ def _train(spec: Spec, method: str, row: Mapping[str, Any]) -> Result:
 
 
 def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
-    numbers = {"state": row["state"], "objective": row["objective"], **row["metrics"]}
+    numbers = {"state": row["state"], "reason": row["reason"], "objective": row["objective"], **row["metrics"]}
     for name, values in row["curves"].items():
         numbers |= {f"{name} in epoch {epoch}": value for epoch, value in enumerate(values, 1)}
     return numbers

@@ -89,7 +89,7 @@ class Choice:
         object.__setattr__(self, "values", tuple(self.values))
         if len(self.values) < 2:
             raise ValueError(f"{self.name}: a choice needs at least two values, got {list(self.values)}")
-        if len({(type(value), value) for value in self.values}) < len(self.values):
+        if len(set(self.values)) < len(self.values):  # 1, 1.0 and true are equal
             raise ValueError(f"{self.name}: the values of a choice must differ, got {list(self.values)}")
 
     def encode(self, value: Value) -> float:

@@ -23,7 +23,7 @@ class Processes:
 
     def __init__(self, workers: int | None = None) -> None:
         """Start with `workers` processes, by default one a core that this process may use."""
-        self.workers = workers or available_cores()
+        self.workers = available_cores() if workers is None else workers
         if self.workers < 1:
             raise ValueError(f"there must be at least one worker, got {workers}")
         self._local = threading.local()

@@ -121,7 +121,9 @@ def optional(package: str) -> Any:
     try:
         return importlib.import_module(package)
     except ImportError as error:
-        raise ExportError(f"this export needs {package}: pip install 'hpsearch[export]'") from error
+        raise ExportError(
+            f"this export needs {package}: pip install -e '.[export]' where hpsearch was installed from"
+        ) from error
 
 
 @contextmanager

@@ -11,20 +11,29 @@ from hpsearch.space import Value
 from hpsearch.task import Progress
 
 TIMES = ("proposed", "started", "ended")
+# Columns whose type no value shows where all are empty: files of several comparisons must fit together.
+KNOWN = {
+    **dict.fromkeys(
+        ("method", "name", "kind", "state", "reason", "values", "value", "schedule", "host", "device"), str
+    ),
+    **dict.fromkeys(("repeat", "trial", "epoch", "seed", "trained_together", "attempts", "run", "pack"), int),
+    **dict.fromkeys(("log", "ordered"), bool),
+}
 
 
 def _write(file: Path, out: Path, progress: Progress) -> None:
     pa, parquet = optional("pyarrow"), optional("pyarrow.parquet")
     types = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
 
-    def column(values: list[Value | None]) -> Any:
-        # A column without any value is one of numbers that were never finite.
-        return pa.array(values, types[next((type(value) for value in values if value is not None), float)])
+    def column(heading: str, values: list[Value | None]) -> Any:
+        # Any other column without a value is one of numbers that were never finite.
+        kind = next((type(value) for value in values if value is not None), KNOWN.get(heading, float))
+        return pa.array(values, types[kind])
 
     written = tables(file)
     out.mkdir()
     for done, (name, table) in enumerate(written.items(), 1):
-        columns = {heading: column(values) for heading, values in table.items()}
+        columns = {heading: column(heading, values) for heading, values in table.items()}
         if name == "training":
             columns |= {c: pa.array(table[c], pa.string()).cast(pa.timestamp("ms", "UTC")) for c in TIMES}
         parquet.write_table(pa.table(columns), out / f"{name}.parquet")

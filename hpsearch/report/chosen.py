@@ -45,7 +45,7 @@ def chosen_as_settings(tables: Tables, found: dict[str, pd.DataFrame]) -> dict[s
 
 
 def _row(tables: Tables, label: str, row: dict[Any, Any]) -> dict[str, Any]:
-    metrics = {name: row[name] for name in tables.metrics if row[name] == row[name]}
+    metrics = {name: row[name] for name in tables.metrics if pd.notna(row[name])}
     return {
         "repeat": row["repeat"],
         "trial": row["trial"],

@@ -16,6 +16,7 @@ from audio_task import TASK, features
 from audio_task.corpora import Clip
 from audio_task.features import CLIPS_A_SHARD, WORTH_A_PROCESS, cached_features, on_device
 from audio_task.log_mel import log_mel, noisy
+from hpsearch.task import TaskError
 
 SIZES = {"training": 6, "validation": 3, "test": 2}
 
@@ -187,6 +188,28 @@ def test_a_pass_that_was_killed_goes_on_where_it_stopped(corpus, cache, monkeypa
     undisturbed = cached_features(corpus, 10.0, 2, 1, silent)
     assert all(np.array_equal(found.inputs[part], undisturbed.inputs[part]) for part in SIZES)
     assert not list(cache.glob("audio/.partial-*"))
+
+
+@pytest.mark.parametrize("damage", ["missing", "short", "shape", "empty"])
+def test_a_cache_that_lost_something_is_filled_again(corpus, cache, damage):
+    first = cached_features(corpus, 10.0, 2, 1, silent)
+    expected = {part: np.array(x) for part, x in first.inputs.items()}
+    (path,) = cache.glob("audio/*/training.npy")
+    if damage == "missing":
+        path.unlink()
+    elif damage == "shape":
+        np.save(path, np.zeros((2, 5, 1280), np.float32))
+    else:
+        path.write_bytes(path.read_bytes()[:5000] if damage == "short" else b"")
+    again = cached_features(corpus, 10.0, 2, 1, silent)
+    assert all(np.array_equal(again.inputs[part], expected[part]) for part in expected)
+
+
+def test_a_cache_that_cannot_be_written_is_said(corpus, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("HPSEARCH_CACHE", str(tmp_path / "file"))
+    with pytest.raises(TaskError, match=r"features cannot be kept in .*: Not a directory; make room there"):
+        cached_features(corpus, 10.0, 2, 1, silent)
 
 
 def test_training_cannot_change_the_cache(corpus):

@@ -101,6 +101,38 @@ def test_a_broken_file_is_named_each_time(files):
             identity(files, 8000, silent)
 
 
+def test_all_is_read_anew_if_asked_for(files):
+    first = identity(files, 8000, silent)
+    before = files[5].stat()
+    contents = bytearray(files[5].read_bytes())
+    contents[-1] ^= 1
+    files[5].write_bytes(contents)
+    os.utime(files[5], ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert identity(files, 8000, silent) == first  # as a build tool would be fooled
+    assert identity(files, 8000, silent, anew=True) != first
+
+
+def test_a_link_that_leads_nowhere_is_named(files):
+    files[3].unlink()
+    files[3].symlink_to("nowhere")
+    with pytest.raises(TaskError, match=r"03\.wav cannot be read: No such file"):
+        identity(files, 8000, silent)
+
+
+@pytest.mark.parametrize("text", ["", "abc", "g" * 64])
+def test_a_spoilt_memory_is_not_believed(files, cache, text):
+    first = identity(files, 8000, silent)
+    (memory,) = (cache / "audio" / "identities").iterdir()
+    memory.write_text(text)
+    assert identity(files, 8000, silent) == first
+
+
+def test_a_cache_that_cannot_be_written_is_no_obstacle(files, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("HPSEARCH_CACHE", str(tmp_path / "file"))
+    assert len(identity(files, 8000, silent)) == 64
+
+
 def test_progress_is_told(files):
     told = []
     identity(files, 8000, lambda *what: told.append(what))

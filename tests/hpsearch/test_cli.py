@@ -245,13 +245,13 @@ def test_the_best_of_each_study_as_table_and_as_files_to_train_from(finished):
 def test_a_replayed_trial_agrees_or_the_exit_code_says_not(finished):
     done = cli("replay", "own.db", "wide", "2", "3", cwd=finished)
     assert done.returncode == 0
-    assert "wide, study 2, trial 3: every bit agrees: objective, metrics and curves, 5 values" in done.stdout
+    assert "wide, study 2, trial 3: every bit agrees: objective, metrics and curves, 6 values" in done.stdout
     with sqlite3.connect(finished / "own.db") as connection:
         connection.execute("UPDATE trials SET objective = objective + 1 WHERE trial = 3")
     connection.close()
     done = cli("replay", "own.db", "wide", "2", "3", cwd=finished)
     assert done.returncode == 5
-    assert "1 of 5 values differ: objective: " in done.stdout
+    assert "1 of 6 values differ: objective: " in done.stdout
 
 
 def test_an_export_is_written_where_it_says(finished):
@@ -260,6 +260,27 @@ def test_an_export_is_written_where_it_says(finished):
     paths = done.stdout.split()
     assert paths
     assert all((finished / path).is_file() for path in paths)
+
+
+def test_status_while_the_data_is_prepared_is_a_sentence(tmp_path):
+    from hpsearch.database import Database
+
+    with Database(tmp_path / "new.db", write=True):
+        done = cli("status", "new.db", cwd=tmp_path)
+    assert (done.returncode, "a run prepares its data" in done.stderr) == (3, True)
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(finished):
+    done = subprocess.run(
+        f"set -o pipefail; {sys.executable} -m hpsearch.cli trials own.db --csv | head -1", shell=True,
+        executable="/bin/bash", cwd=finished, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_number_is_cut_on_a_narrow_terminal(finished):
+    done = cli("best", "own.db", cwd=finished, COLUMNS="40")
+    assert "…" not in done.stdout
 
 
 def test_doctor_looks_at_this_machine():
@@ -299,6 +320,7 @@ def test_data_sets_are_found_checked_and_fetched(tmp_path):
         ("data fetch a", ["audiomnist"]),
         ("data c", ["check"]),
         ("rep", ["report", "replay"]),
+        ("run own --executor in", ["inline"]),
     ],
 )
 def test_the_shell_completes(finished, typed, completions):

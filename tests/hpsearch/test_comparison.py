@@ -500,3 +500,9 @@ def test_trials_know_when_they_ran_and_how_long(tmp_path):
     together = [row for row in rows if row["trial"] == 1 and row["method"] == "latent"]
     assert {row["trained_together"] for row in together} == {5}
     assert len({row["seconds"] for row in together}) == 1  # its pack's over k
+
+
+def test_a_metric_named_like_any_methods_hyperparameter_is_refused(own_study):
+    # `depth` is searched by the method "narrow" only, and would share its column.
+    with pytest.raises(TaskError, match="may not be called 'depth'"):
+        run(own_study(OWN_TASK.replace('"test_loss"', '"depth"')), "clash.db")

@@ -225,7 +225,9 @@ def test_a_missing_data_set_says_how_to_fetch_it(tmp_path):
     def missing():
         raise TaskError("no digits under /x: give --data DIR")
 
-    assert doctor.dataset("digits", lambda: tmp_path) == doctor.Finding("data digits", str(tmp_path))
+    found = doctor.dataset("digits", lambda: tmp_path)
+    assert (found.value, found.verdict) == (str(tmp_path), "ok")
+    assert "hpsearch data check digits" in found.remark
     finding = doctor.dataset("digits", missing)
     assert finding.remark == "no digits under /x: give --data DIR; or fetch it: hpsearch data fetch digits"
 

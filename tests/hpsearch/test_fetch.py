@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import http.server
 import io
 import os
@@ -72,12 +73,15 @@ def site():
                 start, status = int(wanted.removeprefix("bytes=").removesuffix("-")), 206
                 if start >= len(served.body):
                     status = 416
+            self.range = f"bytes {start}-{len(served.body) - 1}/{len(served.body)}" if status == 206 else None
             body = served.body[start:] if status in (200, 206) else b"no"
             served.asked.append((wanted, status))
             self.send_response(status)
             self.send_header("Content-Type", served.kind)
             if served.tag:
                 self.send_header("ETag", served.tag)
+            if status in (206, 416):
+                self.send_header("Content-Range", self.range or f"bytes */{len(served.body)}")
             if served.length:
                 self.send_header("Content-Length", str(len(body)))
             else:
@@ -109,6 +113,12 @@ def no_pauses(monkeypatch):
     monkeypatch.setattr(fetching.time, "sleep", lambda _: None)
 
 
+def part(folder, site):
+    """Where the beginning of the archive at the site's address is kept."""
+    name = hashlib.sha256(site.address.encode()).hexdigest()[:16]
+    return folder / ".fetching-set" / f"{name}.part"
+
+
 def left(folder):
     """Everything in the data folder but the lock."""
     return sorted(path.name for path in folder.iterdir() if path.name != ".set.lock")
@@ -131,7 +141,7 @@ def test_what_is_there_and_whole_is_not_fetched_again(site, dataset, tmp_path):
     assert fetch(dataset, tmp_path, None, silent)[1] == "5 files"
     assert len(site.asked) == 1
     (tmp_path / "set" / "data" / "3.wav").unlink()
-    with pytest.raises(FetchError, match=r"is there, but: .*3\.wav is not as published; move it away"):
+    with pytest.raises(FetchError, match=r"is there, and not whole: .*3\.wav is not as published; move it away"):
         fetch(dataset, tmp_path, None, silent)
 
 
@@ -145,7 +155,9 @@ def test_a_connection_that_breaks_is_resumed_where_it_broke(site, dataset, tmp_p
 
 def test_a_later_call_resumes_what_an_earlier_one_kept(site, dataset, tmp_path):
     site.cuts = [300_000, 0, 0, 0, 0, 0]
-    with pytest.raises(FetchError, match=r"0\.3 MB are kept: the same command goes on"):
+    with pytest.raises(
+        FetchError, match=r"broke off; the same command goes on, .* where the server allows it from 0\.3 MB"
+    ):
         fetch(dataset, tmp_path, None, silent)
     site.cuts, before = [], len(site.asked)
     fetch(dataset, tmp_path, None, silent)
@@ -207,10 +219,10 @@ def test_a_server_that_says_no_length_is_believed_only_as_far_as_the_archive_is_
 
 
 def test_more_kept_than_the_server_has_begins_anew(site, dataset, tmp_path):
-    work = tmp_path / ".fetching-set"
-    work.mkdir()
-    (work / "part").write_bytes(b"x" * (len(site.body) + 5))
-    (work / "part.validator").write_text('"one"')
+    kept = part(tmp_path, site)
+    kept.parent.mkdir()
+    kept.write_bytes(b"x" * (len(site.body) + 5))
+    kept.with_name(f"{kept.name}.validator").write_text('"one"')
     assert fetch(dataset, tmp_path, None, silent)[1] == "5 files"
     assert [status for _, status in site.asked] == [416, 200]
 
@@ -225,7 +237,63 @@ def test_a_web_page_is_no_archive(site, dataset, tmp_path):
     assert left(tmp_path) == []
 
 
-@pytest.mark.parametrize("status", [404, 403, 503])
+@pytest.mark.parametrize("scheme", ["ftp", "file", "s3"])
+def test_other_schemes_are_refused_at_once(dataset, tmp_path, scheme):
+    with pytest.raises(FetchError, match="only http:// and https://"):
+        fetch(dataset, tmp_path, f"{scheme}://somewhere/set.zip", silent)
+
+
+def test_a_busy_server_is_asked_again(site, dataset, tmp_path, monkeypatch):
+    def relent(_):
+        site.status = 200
+
+    site.status = 503
+    monkeypatch.setattr(fetching.time, "sleep", relent)
+    assert fetch(dataset, tmp_path, None, silent)[1] == "5 files"
+    assert [status for _, status in site.asked] == [503, 200]
+
+
+def test_a_whole_part_is_not_downloaded_again(site, dataset, tmp_path):
+    kept = part(tmp_path, site)
+    kept.parent.mkdir()
+    kept.write_bytes(site.body)
+    kept.with_name(f"{kept.name}.validator").write_text('"one"')
+    assert fetch(dataset, tmp_path, None, silent)[1] == "5 files"
+    assert [status for _, status in site.asked] == [416]
+
+
+def test_a_weak_tag_does_not_resume(site, dataset, tmp_path):
+    site.tag, site.cuts = 'W/"one"', [300_000]
+    assert fetch(dataset, tmp_path, None, silent)[1] == "5 files"
+    assert site.asked == [(None, 200), (None, 200)]
+
+
+def test_another_address_is_not_served_what_the_first_one_gave(site, dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(fetching, "_unpack", lambda *_: (_ for _ in ()).throw(NoSpaceError("full")))
+    with pytest.raises(NoSpaceError):
+        fetch(dataset, tmp_path, None, silent)
+    monkeypatch.undo()
+    with pytest.raises(FetchError, match="no connection"):
+        fetch(dataset, tmp_path, "http://127.0.0.1:9/other.zip", silent)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_any_flipped_byte_is_a_sentence(dataset, tmp_path, compression):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", compression) as file:
+        for name in CONTENTS:
+            file.writestr(f"set-master/data/{name}", b"0123456789" * 50)
+    random = np.random.default_rng(0)
+    for number in range(60):
+        broken = bytearray(packed.getvalue())
+        broken[random.integers(len(broken))] ^= 1 << random.integers(8)
+        mine = tmp_path / "mine.zip"
+        mine.write_bytes(broken)
+        with pytest.raises(FetchError):  # its contents are not the published ones, if nothing else
+            fetch(dataset, tmp_path / str(number), str(mine), silent)
+
+
+@pytest.mark.parametrize("status", [404, 403])
 def test_the_servers_refusal_is_passed_on(site, dataset, tmp_path, status):
     site.status = status
     with pytest.raises(FetchError, match=rf"the server answered {status} .* --from"):
@@ -233,7 +301,7 @@ def test_the_servers_refusal_is_passed_on(site, dataset, tmp_path, status):
 
 
 def test_no_server_at_all(dataset, tmp_path):
-    with pytest.raises(FetchError, match="ConnectionError"):
+    with pytest.raises(FetchError, match="no connection to the server"):
         fetch(replace(dataset, archive="http://127.0.0.1:9/set.zip"), tmp_path, None, silent)
 
 
@@ -256,7 +324,7 @@ def test_other_contents_than_published_leave_nothing(site, dataset, tmp_path):
     with zipfile.ZipFile(packed, "w") as file:
         file.writestr("set-master/data/0.wav", b"other")
     site.body = packed.getvalue()
-    with pytest.raises(FetchError, match=r"what was unpacked is not The Set as known: .*0\.wav is not as published"):
+    with pytest.raises(FetchError, match=r"what came is not The Set as known: the archive/0\.wav is not as published"):
         fetch(dataset, tmp_path, None, silent)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as file:
@@ -286,15 +354,15 @@ def test_too_little_room_is_said_before_the_first_byte(site, dataset, tmp_path, 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")  # noqa: PTH110
 def test_a_disk_that_fills_up_is_said_and_the_next_call_goes_on(site, dataset, tmp_path):
-    work = tmp_path / ".fetching-set"
-    work.mkdir()
-    (work / "part").symlink_to("/dev/full")  # the kernel itself says that there is no space
+    kept = part(tmp_path, site)
+    kept.parent.mkdir()
+    kept.symlink_to("/dev/full")  # the kernel itself says that there is no space
     with pytest.raises(NoSpaceError, match="the disk is full; make room, and the same command goes on") as caught:
         fetch(dataset, tmp_path, None, silent)
     assert caught.value.exit_code == 3
     assert isinstance(caught.value.__cause__, OSError)
     assert caught.value.__cause__.errno == errno.ENOSPC
-    (work / "part").unlink()
+    kept.unlink()
     assert fetch(dataset, tmp_path, None, silent)[1] == "5 files"
 
 

@@ -68,7 +68,15 @@ def test_every_trial_repeats_to_the_last_bit_whatever_came_of_it(database):
     for (repeat, trial), state in states.items():
         found = replay(database, "wide", repeat, trial, silent)
         assert (found.differing, found.incomparable, found.changed_code) == ((), (), "")
-        assert found.numbers == (2 if state == "failed" else 7)
+        assert found.numbers == (3 if state == "failed" else 8)
+
+
+def test_a_failure_of_another_kind_does_not_agree(database):
+    change(database, "UPDATE trials SET reason = 'MemoryError' WHERE state = 'failed'")
+    with Database(database) as opened:
+        row = next(row for row in opened.all_trials() if row["state"] == "failed")
+    (difference,) = replay(database, "wide", row["repeat"], row["trial"], silent).differing
+    assert difference.startswith("reason: MemoryError recorded, RuntimeError: too much")
 
 
 def test_the_last_bit_is_told(database):

@@ -71,6 +71,7 @@ def test_a_fixed_value_is_in_every_configuration_and_in_no_coordinate():
         lambda: Int("x", 0.5, 4),
         lambda: Choice("x", ("only",)),
         lambda: Choice("x", ("a", "a")),
+        lambda: Choice("x", (1, True, "b")),
         lambda: Space((Float("x", 0, 1), Int("x", 0, 1))),
         lambda: SPACE.decode([0.5]),
     ],
