@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -38,6 +39,11 @@ space.x = [0.0, 10.0]
 [methods.narrow]
 space = {{ x = [0.0, 1.0], depth = 3 }}
 """
+
+
+def hears_ctrl_c() -> None:
+    """For Popen's preexec_fn: a shell lets what it starts in the background ignore Ctrl-C, and their children too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)

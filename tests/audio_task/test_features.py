@@ -17,6 +17,7 @@ from audio_task.corpora import Clip
 from audio_task.features import CLIPS_A_SHARD, WORTH_A_PROCESS, cached_features, on_device
 from audio_task.log_mel import log_mel, noisy
 from hpsearch.task import TaskError
+from tests.conftest import hears_ctrl_c
 
 SIZES = {"training": 6, "validation": 3, "test": 2}
 
@@ -275,7 +276,7 @@ def test_no_process_of_the_pass_outlives_its_driver(tmp_path, cache, sign):
     corpus = Corpus(tmp_path / "log")
     script = tmp_path / "slow.py"
     script.write_text(SLOW_PASS.format(tests=str(Path(__file__).parent), log=str(corpus.log)))
-    driver = subprocess.Popen([sys.executable, script], stderr=subprocess.DEVNULL)
+    driver = subprocess.Popen([sys.executable, script], stderr=subprocess.DEVNULL, preexec_fn=hears_ctrl_c)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and len(corpus.read()) < 30:
         time.sleep(0.1)

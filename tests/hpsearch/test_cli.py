@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 import hpsearch
-from tests.conftest import OWN_STUDY, OWN_TASK
+from tests.conftest import OWN_STUDY, OWN_TASK, hears_ctrl_c
 
 
 def cli(*words, cwd=None, **environment):
@@ -179,8 +179,9 @@ def test_an_error_is_a_sentence_and_a_code(own_study, tmp_path, words, code, par
 def test_a_signal_stops_the_run_and_says_how_to_go_on(own_study, tmp_path, sign, code):
     study = own_study(task=OWN_TASK.replace("value = ", "import time; time.sleep(0.2); value = "))
     process = subprocess.Popen(
-        [sys.executable, "-m", "hpsearch.cli", "run", str(study)], cwd=tmp_path, stderr=subprocess.PIPE, text=True
-    )
+        [sys.executable, "-m", "hpsearch.cli", "run", str(study)], cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+        preexec_fn=hears_ctrl_c,
+    )  # fmt: skip
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         done = cli("status", "own.db", cwd=tmp_path)

@@ -269,10 +269,13 @@ def test_a_weak_tag_does_not_resume(site, dataset, tmp_path):
 
 
 def test_another_address_is_not_served_what_the_first_one_gave(site, dataset, tmp_path, monkeypatch):
-    monkeypatch.setattr(fetching, "_unpack", lambda *_: (_ for _ in ()).throw(NoSpaceError("full")))
-    with pytest.raises(NoSpaceError):
-        fetch(dataset, tmp_path, None, silent)
-    monkeypatch.undo()
+    def full(*_):
+        raise NoSpaceError("full")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(fetching, "_unpack", full)
+        with pytest.raises(NoSpaceError):
+            fetch(dataset, tmp_path, None, silent)
     with pytest.raises(FetchError, match="no connection"):
         fetch(dataset, tmp_path, "http://127.0.0.1:9/other.zip", silent)
 
