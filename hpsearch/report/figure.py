@@ -37,7 +37,7 @@ STYLE: dict[Any, Any] = {
 }
 
 
-UNDATED: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+UNDATED: dict[str, dict[str, Any]] = {".svg": {"Date": None, "Creator": None}, ".pdf": {"CreationDate": None}}
 """The same numbers draw the same file, byte for byte."""
 
 
