@@ -210,10 +210,8 @@ def run(path: Path, searchers: Sequence[str], repeats: int, workers: int) -> Non
             file.flush()
             finished += 1
             rate = (time.monotonic() - started) / finished
-            print(
-                f"\r{finished} of {len(left)}, {rate * (len(left) - finished) / 60:.0f} min left ", end="", flush=True
-            )
-    print()
+            if finished % 10 == 0 or finished == len(left):
+                print(f"{finished} of {len(left)}, {rate * (len(left) - finished) / 60:.0f} min left", flush=True)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
