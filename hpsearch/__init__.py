@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hpsearch.database import Tables
+    from hpsearch.tables import Tables
 
 __version__ = "0.1.0"
 
@@ -41,10 +41,10 @@ def run(
     from hpsearch.executors.processes import pin_threads
 
     pin_threads()
-    from hpsearch.database import load_tables
     from hpsearch.progress import Display
     from hpsearch.running import run_shown
     from hpsearch.spec import find_study, read_spec
+    from hpsearch.tables import load_tables
 
     path = find_study(str(study))
     spec = read_spec(path)
@@ -56,7 +56,7 @@ def run(
 
 def load(file: str | Path) -> Tables:
     """The tables of a comparison's database as pandas DataFrames; also while a run is writing it."""
-    from hpsearch.database import load_tables
+    from hpsearch.tables import load_tables
 
     return load_tables(Path(file))
 

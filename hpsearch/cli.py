@@ -215,7 +215,7 @@ def trials(
     method: Annotated[str | None, typer.Option(help="Only this method's trials.")] = None,
 ) -> None:
     """List every trial: method, repeat, trial, objective, hyperparameters, test metrics, state, seconds."""
-    from hpsearch.database import load_tables
+    from hpsearch.tables import load_tables
 
     tables = load_tables(file)
     frame = tables.trials
@@ -248,8 +248,8 @@ def best(
     overall: Annotated[bool, typer.Option("--overall", help="Only the best study of each method.")] = False,
 ) -> None:
     """Show the configuration that each study chose: its trial with the best objective."""
-    from hpsearch.database import load_tables
     from hpsearch.report.chosen import chosen, chosen_as_settings
+    from hpsearch.tables import load_tables
 
     tables = load_tables(file)
     if method is not None and method not in tables.methods:

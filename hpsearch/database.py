@@ -26,7 +26,7 @@ except ImportError:  # not on Windows, where nothing stops a second run
     fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "fuse", "lustre", "gpfs", "beegfs", "ceph", "9p", "afs")
 
@@ -433,76 +433,6 @@ class Database:
             for column in ("configuration", "metrics", "curves"):
                 row[column] = json.loads(row[column]) if row[column] else {}
         return rows
-
-
-@dataclass(frozen=True)
-class Tables:
-    """A comparison as DataFrames.
-
-    Attributes:
-        comparison: the comparison's row: name, spec, objective, direction, chance, data and so on.
-        objective: what was measured.
-        methods: label -> space.
-        metrics: names of the metrics beside the objective.
-        trials: a row a trial: method, repeat, trial, objective, every hyperparameter, every metric, state,
-            reason, seconds, seed. Those of other methods are NaN.
-        curves: a row an epoch: method, repeat, trial, epoch and every curve.
-        runs: every run with its provenance.
-    """
-
-    comparison: dict[str, Any]
-    objective: Objective
-    methods: dict[str, Space]
-    metrics: tuple[str, ...]
-    trials: pd.DataFrame
-    curves: pd.DataFrame
-    runs: list[dict[str, Any]]
-
-
-def load_tables(path: Path) -> Tables:
-    """Read a whole comparison; also while a run is writing it. Raises DatabaseError."""
-    import pandas as pd
-
-    with Database(path) as database:
-        comparison = database.comparison()
-        if comparison is None:
-            raise DatabaseError(f"{path}: holds no comparison yet")
-        spaces = {label: space for label, (space, _) in database.methods().items()}
-        rows, objective, runs = database.all_trials(), database.objective(), database.runs()
-    names = list(dict.fromkeys(name for space in spaces.values() for name in space.names))
-    metrics = list(dict.fromkeys(name for row in rows for name in row["metrics"] if name not in names))
-    trials = pd.DataFrame(
-        [
-            {
-                "method": row["method"], "repeat": row["repeat"], "trial": row["trial"],
-                "objective": row["objective"],
-                **{name: row["configuration"].get(name) for name in names},
-                **{name: row["metrics"].get(name) for name in metrics},
-                "state": row["state"], "reason": row["reason"], "seconds": row["seconds"], "seed": row["seed"],
-            }
-            for row in rows
-        ],
-        columns=["method", "repeat", "trial", "objective", *names, *metrics, "state", "reason", "seconds", "seed"],
-    )  # fmt: skip
-    curves = pd.DataFrame(
-        [
-            {
-                "method": row["method"],
-                "repeat": row["repeat"],
-                "trial": row["trial"],
-                "epoch": epoch,
-                **values,
-            }
-            for row in rows
-            for epoch, values in enumerate(_transposed(row["curves"]), 1)
-        ]
-    )
-    return Tables(comparison, objective, spaces, tuple(metrics), trials, curves, runs)
-
-
-def _transposed(curves: Mapping[str, Sequence[float]]) -> list[dict[str, float]]:
-    names = list(curves)
-    return [dict(zip(names, values, strict=True)) for values in zip(*curves.values(), strict=True)]
 
 
 def stored(result: Result) -> dict[str, Any]:

@@ -13,7 +13,7 @@ __all__ = ["Curves", "compute_curves", "write_report"]
 
 def write_report(file: Path, folder: Path) -> list[Path]:
     """Write figures (PNG for the page, SVG and PDF for a paper), tables and page of a database; returns the files."""
-    from hpsearch.database import load_tables
+    from hpsearch.tables import load_tables
 
     tables = load_tables(file)
     curves = compute_curves(tables)

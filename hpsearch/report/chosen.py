@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from hpsearch.database import Tables
 from hpsearch.space import Choice, Fixed, Int, Parameter
+from hpsearch.tables import Tables
 
 
 def chosen(tables: Tables, *, overall: bool = False) -> dict[str, pd.DataFrame]:

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hpsearch.database import DatabaseError, Tables
+from hpsearch.database import DatabaseError
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
 from hpsearch.statistics.incumbents import chosen_trials, incumbents
 from hpsearch.statistics.trials_to_level import TrialsToLevel, trials_to_final_level
+from hpsearch.tables import Tables
 from hpsearch.task import Objective
 
 Array = NDArray[np.float64]

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from hpsearch.database import Tables
 from hpsearch.report.curves import Curves
 from hpsearch.space import Fixed, Float, Int, Parameter
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
+from hpsearch.tables import Tables
 from hpsearch.task import Objective
 
 
