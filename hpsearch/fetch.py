@@ -143,9 +143,11 @@ def _stream(address: str, part: Path, size: int, progress: Progress) -> None:
             reason = f"{type(error).__name__}: {error}"
         broken = broken + 1 if _size(part) <= had else 1
         if broken >= BREAKS:
+            goes_on = (
+                f"goes on, where the server allows it from {_size(part) / 1e6:.1f} MB" if _size(part) else "tries again"
+            )
             raise FetchError(
-                f"{address}: {reason}; the same command goes on, from its beginning or where the server allows it from "
-                f"{_size(part) / 1e6:.1f} MB; or give another address or a zip file with --from"
+                f"{address}: {reason}; the same command {goes_on}; or give another address or a zip file with --from"
             )
         time.sleep(min(2.0**broken / 4, 10))
     _validator(part).unlink(missing_ok=True)

@@ -156,7 +156,7 @@ def test_a_connection_that_breaks_is_resumed_where_it_broke(site, dataset, tmp_p
 def test_a_later_call_resumes_what_an_earlier_one_kept(site, dataset, tmp_path):
     site.cuts = [300_000, 0, 0, 0, 0, 0]
     with pytest.raises(
-        FetchError, match=r"broke off; the same command goes on, .* where the server allows it from 0\.3 MB"
+        FetchError, match=r"broke off; the same command goes on, where the server allows it from 0\.3 MB"
     ):
         fetch(dataset, tmp_path, None, silent)
     site.cuts, before = [], len(site.asked)
@@ -304,7 +304,7 @@ def test_the_servers_refusal_is_passed_on(site, dataset, tmp_path, status):
 
 
 def test_no_server_at_all(dataset, tmp_path):
-    with pytest.raises(FetchError, match="no connection to the server"):
+    with pytest.raises(FetchError, match="no connection to the server; the same command tries again"):
         fetch(replace(dataset, archive="http://127.0.0.1:9/set.zip"), tmp_path, None, silent)
 
 
