@@ -8,13 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from platformdirs import user_cache_path
+from hpsearch import dataset
 
 
 def cache_folder() -> Path:
-    """HPSEARCH_CACHE, or else the platform's folder for caches."""
-    given = os.environ.get("HPSEARCH_CACHE")
-    return (Path(given) if given else user_cache_path("hpsearch")) / "audio"
+    """Where this task keeps what it computes."""
+    return dataset.cache_folder() / "audio"
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:

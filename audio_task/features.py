@@ -9,21 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
-import os
 import shutil
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import BinaryIO
 
-import filelock
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -33,12 +28,17 @@ from audio_task.cache import cache_folder, write_whole
 from audio_task.corpora import PARTS, Clip, Corpus, Part
 from audio_task.log_mel import FFT, FLOOR, FRAMES, MELS, log_mel, noisy
 from binarynet.training import PRECISIONS, Data, Labelled
+from hpsearch.children import available_cores, end_with_driver, importing_main, kill
+from hpsearch.only_one import only_one
 from hpsearch.task import Progress, TaskError
 
 CLIPS_A_SHARD = 128
 """With 8 draws 5 MB and, on one core, about a second."""
 WORTH_A_PROCESS = 4
 """Shards; a process takes three seconds to start."""
+
+Shape = tuple[int, int, int]
+"""Of a part's features: draws, clips, MELS * FRAMES."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,14 @@ class Features:
         labels: part -> (clips,), the digits.
         description: what was computed, in words.
         corpus: the corpus's identity.
+        facts: what else of the corpus belongs in the provenance.
     """
 
     inputs: dict[Part, NDArray[np.float32]]
     labels: dict[Part, NDArray[np.int64]]
     description: str
     corpus: str
+    facts: Mapping[str, str | int]
 
 
 def cached_features(
@@ -66,22 +68,24 @@ def cached_features(
     The cache is a folder named by a hash of the corpus's identity, the parts, the settings and what computes
     them. It is filled beside its place and renamed, so that it is whole or absent.
     """
-    identity, clips = corpus.identity(progress), corpus.clips()
+    clips = corpus.clips()
+    identity = corpus.identity(clips, progress)
     parts: dict[Part, list[Clip]] = {part: [clip for clip in clips if clip.part == part] for part in PARTS}
     counts = {part: draws if part == "training" else evaluation_draws for part in PARTS}
-    folder = cache_folder() / _key(identity, clips, snr_db, counts)
     shapes = {part: (counts[part], len(parts[part]), MELS * FRAMES) for part in PARTS}
+    folder = cache_folder() / _key(identity, clips, snr_db, counts)
     inputs = _cached(folder, shapes)
     if inputs is None:
-        if getattr(multiprocessing.current_process(), "_inheriting", False):
+        if importing_main():
             # A process of the pass, importing its driver's script, would wait for ever for its own driver.
             raise TaskError("a script that computes features must do it below `if __name__ == '__main__':`")
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            with _only_one(folder.with_name(f".{folder.name}.lock"), progress):
+            lock = folder.with_name(f".{folder.name}.lock")
+            with only_one(lock, "waiting for another process to compute the features", progress):
                 inputs = _cached(folder, shapes)
                 if inputs is None:
-                    _fill(folder, corpus, parts, counts, snr_db, progress)
+                    _fill(folder, corpus, parts, shapes, snr_db, progress)
                     inputs = _cached(folder, shapes)
         except OSError as error:
             why = error.strerror or error  # NumPy's own errors have no strerror
@@ -98,7 +102,7 @@ def cached_features(
         f"{MELS} log-mel bands x {FRAMES} frames, {noise}, {sizes} clips for {'/'.join(PARTS)}, "
         f"{draws} noise draws of each training clip and {evaluation_draws} of the others"
     )
-    return Features(inputs, labels, description, identity)
+    return Features(inputs, labels, description, identity, corpus.facts(clips))
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,7 @@ def on_device(features: Features, device: str, precision: str) -> Data:
     return Data(training, flat("validation"), flat("test"))
 
 
-def _cached(folder: Path, shapes: dict[Part, tuple[int, int, int]]) -> dict[Part, NDArray[np.float32]] | None:
+def _cached(folder: Path, shapes: Mapping[Part, Shape]) -> dict[Part, NDArray[np.float32]] | None:
     """The arrays of a cache folder, or None where one is missing, cut short, or of another shape.
 
     Copy on write: workers share the pages, and torch wants arrays that could be written.
@@ -141,21 +145,6 @@ def _cached(folder: Path, shapes: dict[Part, tuple[int, int, int]]) -> dict[Part
     except (OSError, ValueError, EOFError):
         return None
     return arrays if all(arrays[part].shape == shape for part, shape in shapes.items()) else None
-
-
-@contextmanager
-def _only_one(path: Path, progress: Progress) -> Iterator[None]:
-    """One process computes; others wait for it, and say so."""
-    lock = filelock.FileLock(path)
-    try:
-        lock.acquire(blocking=False)
-    except filelock.Timeout:
-        progress("waiting for another process to compute the features", 0, 1)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _key(identity: str, clips: Sequence[Clip], snr_db: float | None, counts: dict[Part, int]) -> str:
@@ -170,22 +159,21 @@ def _fill(
     folder: Path,
     corpus: Corpus,
     parts: dict[Part, list[Clip]],
-    counts: dict[Part, int],
+    shapes: Mapping[Part, Shape],
     snr_db: float | None,
     progress: Progress,
 ) -> None:
     partial_folder = folder.with_name(f".partial-{folder.name}")
     shards = {
-        part: _compute(corpus, clips, counts[part], snr_db, partial_folder / part) for part, clips in parts.items()
+        part: _compute(corpus, clips, shapes[part][0], snr_db, partial_folder / part) for part, clips in parts.items()
     }
     _run([job for _, jobs in shards.values() for job in jobs], sum(map(len, parts.values())), progress)
     files = {part: paths for part, (paths, _) in shards.items()}
-    mean, deviation = _statistics(files["training"], counts["training"], len(parts["training"]))
+    mean, deviation = _statistics(files["training"], shapes["training"])
     for part in PARTS:
-        shape = (counts[part], len(parts[part]), MELS * FRAMES)
         write_whole(
             partial_folder / "whole" / f"{part}.npy",
-            partial(_write_standardised, files[part], shape, mean, deviation),
+            partial(_write_standardised, files[part], shapes[part], mean, deviation),
         )
     shutil.rmtree(folder, ignore_errors=True)  # one that lost a file
     (partial_folder / "whole").rename(folder)
@@ -226,8 +214,8 @@ def _run(jobs: Sequence[Job], clips: int, progress: Progress) -> None:
             done += job()
             progress("computing features", done, clips)
         return
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with ProcessPoolExecutor(cores, multiprocessing.get_context("spawn"), _begin) as pool:
+    spawned = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(available_cores(), spawned, end_with_driver) as pool:
         try:
             for future in as_completed([pool.submit(job) for job in jobs]):
                 done += future.result()
@@ -238,29 +226,16 @@ def _run(jobs: Sequence[Job], clips: int, progress: Progress) -> None:
                 "`if __name__ == '__main__':`); what is computed is kept"
             ) from error
         except BaseException:
-            for process in list((pool._processes or {}).values()):
-                process.kill()  # what it was writing is not whole, and so not there
+            kill(pool)  # what they were writing is not whole, and so not there
             raise
 
 
-def _begin() -> None:
-    """First thing in a process: let the driver decide about Ctrl-C, and end with it however it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    driver = multiprocessing.parent_process()
-    assert driver is not None
-
-    def follow() -> None:
-        driver.join()
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
-
-
-def _statistics(shards: Sequence[Path], draws: int, clips: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _statistics(shards: Sequence[Path], shape: Shape) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and deviation of each feature over draws and clips, row by row in the order NumPy has for a whole array."""
 
     def over_all(of: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> NDArray[np.float64]:
-        total = np.zeros(MELS * FRAMES)
+        draws, clips, features = shape
+        total = np.zeros(features)
         for draw in range(draws):
             for path in shards:
                 rows = of(np.load(path, mmap_mode="r")[draw].astype(np.float64))
@@ -274,7 +249,7 @@ def _statistics(shards: Sequence[Path], draws: int, clips: int) -> tuple[NDArray
 
 def _write_standardised(
     shards: Sequence[Path],
-    shape: tuple[int, ...],
+    shape: Shape,
     mean: NDArray[np.float64],
     deviation: NDArray[np.float64],
     file: BinaryIO,

@@ -18,7 +18,7 @@ from audio_task.cache import cache_folder, write_whole
 from hpsearch.task import Progress, TaskError
 
 SHOWN = 10
-"""Broken files that a message names before it only counts them."""
+"""Files that a message names before it only counts them."""
 
 
 def read_wav(path: Path, rate: int) -> NDArray[np.float32]:

@@ -73,7 +73,7 @@ class AudioTask:
         from audio_task.features import cached_features
 
         features = cached_features(self._corpus, *self._noise, progress)
-        return {"features": features.description, "corpus_sha256": features.corpus, **self._corpus.facts()}
+        return {"features": features.description, "corpus_sha256": features.corpus, **features.facts}
 
     def train(
         self, method: Method, configurations: Sequence[Configuration], seeds: Sequence[int], device: str

@@ -33,9 +33,9 @@ def run(
     Raises:
         SpecError, DatabaseError, TaskError: one sentence on what is wrong, where, and what to do.
     """
-    import multiprocessing
+    from hpsearch.children import importing_main
 
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
+    if importing_main():
         raise RuntimeError("a script must call hpsearch.run below `if __name__ == '__main__':`")
 
     from hpsearch.executors.processes import pin_threads

@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from hpsearch.completion import databases, datasets, members, studies
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from hpsearch.progress import Display
     from hpsearch.spec import Spec
+    from hpsearch.tables import Tables
 
 app = typer.Typer(
     help="How expensive is this training method to tune? Repeated Bayesian-optimisation studies of several "
@@ -64,56 +67,24 @@ class Form(StrEnum):
     json = "json"
 
 
-def _studies(incomplete: str) -> list[str]:
-    """What may complete a study: shipped names, and TOML files from here."""
-    from hpsearch.spec import shipped_studies
-
-    return [name for name in [*shipped_studies(), *_files(incomplete, ".toml")] if name.startswith(incomplete)]
-
-
-def _executors(incomplete: str) -> list[str]:
-    from hpsearch.spec import available
-
-    return [name for name in available("hpsearch.executors") if name.startswith(incomplete)]
-
-
-def _formats(incomplete: str) -> list[str]:
-    from hpsearch.spec import available
-
-    return [name for name in available("hpsearch.export") if name.startswith(incomplete)]
-
-
-def _datasets(incomplete: str) -> list[str]:
-    from hpsearch.spec import available_datasets
-
-    return [name for name in available_datasets() if name.startswith(incomplete)]
-
-
-def _databases(incomplete: str) -> list[str]:
-    return _files(incomplete, ".db")
-
-
-def _files(incomplete: str, ending: str) -> list[str]:
-    """Files of one kind that begin as what is typed so far; where there are none, the shell offers its own."""
-    start = incomplete[: len(incomplete) - len(incomplete.rpartition("/")[2])]
-    names = [start + path.name for path in sorted(Path(start or ".").glob(f"[!.]*{ending}"))]
-    return [name for name in names if name.startswith(incomplete)]
-
-
-DatasetName = Annotated[str, typer.Argument(help="Data set.", show_default=False, autocompletion=_datasets)]
-File = Annotated[Path, typer.Argument(help="Database of a comparison.", show_default=False, autocompletion=_databases)]
+DatasetName = Annotated[str, typer.Argument(help="Data set.", show_default=False, autocompletion=datasets)]
+File = Annotated[Path, typer.Argument(help="Database of a comparison.", show_default=False, autocompletion=databases)]
 
 
 @app.command()
 def run(
     study: Annotated[
         str,
-        typer.Argument(help="Study file, or the name of a shipped study.", show_default=False, autocompletion=_studies),
+        typer.Argument(help="Study file, or the name of a shipped study.", show_default=False, autocompletion=studies),
     ],
     database: Annotated[Path | None, typer.Option(help="Database to create or resume. [default: NAME.db]")] = None,
     data: Data = None,
     executor: Annotated[
-        str, typer.Option(help="Where to train: processes, or inline in this one.", autocompletion=_executors)
+        str,
+        typer.Option(
+            help="Where to train: processes, or inline in this one.",
+            autocompletion=members("hpsearch.executors"),
+        ),
     ] = "processes",
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes. [default: one a core]")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many trials, how long, how much disk.")] = False,
@@ -154,8 +125,8 @@ def _run(spec: Spec, study: Path, file: Path, executor_name: str, workers: int |
 
 
 def _dry_run(spec: Spec, file: Path, workers: int | None, display: Display) -> None:
+    from hpsearch.children import available_cores
     from hpsearch.estimate import estimate
-    from hpsearch.executors.processes import available_cores
 
     display.say("training one pack of each method and proposing once for each, to measure them")
     expected = estimate(spec, file, workers or available_cores(), display.preparing)
@@ -169,13 +140,11 @@ def status(file: File) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from hpsearch.database import Database, DatabaseError
+    from hpsearch.database import Database
     from hpsearch.task import Objective
 
     with Database(file) as database:
-        comparison = database.comparison()
-        if comparison is None:
-            raise DatabaseError(f"{file}: holds no comparison yet: a run prepares its data, or was stopped at it")
+        comparison = database.existing()
         counts, runs, best = database.counts(), database.runs(), database.best_objectives()
     planned = comparison["trials"] * comparison["repeats"]
     table = Table("method", "trials", "of", "complete", "diverged", "failed", f"best {comparison['objective']}")
@@ -220,13 +189,17 @@ def trials(
     tables = load_tables(file)
     frame = tables.trials
     if method is not None:
-        if method not in tables.methods:
-            raise typer.BadParameter(f"no method {method!r}; there are {', '.join(tables.methods)}")
+        _known(method, tables)
         frame = frame[frame["method"] == method].dropna(axis=1, how="all")
     if csv:
         frame.to_csv(sys.stdout, index=False)
         return
     _print_table(frame.drop(columns=["seed", "reason"], errors="ignore"))
+
+
+def _known(method: str, tables: Tables) -> None:
+    if method not in tables.methods:
+        raise typer.BadParameter(f"no method {method!r}; there are {', '.join(tables.methods)}")
 
 
 def _print_table(frame: pd.DataFrame) -> None:
@@ -252,8 +225,8 @@ def best(
     from hpsearch.tables import load_tables
 
     tables = load_tables(file)
-    if method is not None and method not in tables.methods:
-        raise typer.BadParameter(f"no method {method!r}; there are {', '.join(tables.methods)}")
+    if method is not None:
+        _known(method, tables)
     found = {label: rows for label, rows in chosen(tables, overall=overall).items() if method in (None, label)}
     if as_ is Form.toml:
         import tomli_w
@@ -304,7 +277,10 @@ def replay(
 @app.command()
 def export(
     file: File,
-    to: Annotated[str, typer.Option(help="Format: parquet, csv, optuna or ax.", autocompletion=_formats)],
+    to: Annotated[
+        str,
+        typer.Option(help="Format: parquet, csv, optuna or ax.", autocompletion=members("hpsearch.export")),
+    ],
     out: Annotated[
         Path | None, typer.Option(help="File or folder to make. [default: FILE's name + '-' + format]")
     ] = None,
@@ -375,7 +351,8 @@ def fetch(
 @data_app.command()
 def where(
     name: Annotated[
-        str | None, typer.Argument(help="Data set. [default: all]", show_default=False, autocompletion=_datasets)
+        str | None,
+        typer.Argument(help="Data set. [default: all]", show_default=False, autocompletion=datasets),
     ] = None,
     data: Data = None,
 ) -> None:

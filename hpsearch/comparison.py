@@ -155,6 +155,7 @@ class _Loop:
         self.searcher: Searcher = load_searcher(spec.searcher)
         self.objective: Objective = load_task(spec.task).objective
         self.spaces = {label: space for label, (space, _) in database.methods().items()}
+        self.hyperparameters = [name for space in self.spaces.values() for name in space.names]
         self.worked = False
         self.failed_in_a_row: list[tuple[int, int]] = []
 
@@ -215,7 +216,7 @@ class _Loop:
             [trial.configuration for trial in job.trials],
             [trial.seed for trial in job.trials],
             self.device,
-            [name for space in self.spaces.values() for name in space.names],
+            self.hyperparameters,
         )
 
     def record(self, job: _Job, trained: Trained) -> Recorded:

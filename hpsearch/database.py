@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hpsearch.space import Configuration, Space, space_as_json, space_from_json
 from hpsearch.task import Objective, Result
@@ -24,9 +24,6 @@ try:
     import fcntl
 except ImportError:  # not on Windows, where nothing stops a second run
     fcntl = None  # type: ignore[assignment]
-
-if TYPE_CHECKING:
-    pass
 
 NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "fuse", "lustre", "gpfs", "beegfs", "ceph", "9p", "afs")
 
@@ -356,6 +353,13 @@ class Database:
         connection.execute("UPDATE runs SET warnings = warnings + ? WHERE id = ?", (warnings, run_id))
 
     # What is read.
+
+    def existing(self) -> dict[str, Any]:
+        """The comparison's row, as of `comparison`. Raises DatabaseError where none is laid out yet."""
+        found = self.comparison()
+        if found is None:
+            raise DatabaseError(f"{self.path}: holds no comparison yet: a run prepares its data, or was stopped at it")
+        return found
 
     def comparison(self) -> dict[str, Any] | None:
         """The comparison's row, its spec, data and resolved settings decoded; None in a file just made."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from platformdirs import user_data_path
+from platformdirs import user_cache_path, user_data_path
 
 from hpsearch.task import Progress, TaskError
 
@@ -41,12 +41,15 @@ class DataSet:
     places: tuple[str, ...]
     check: Callable[[Path, Progress], str]
 
+    def place(self, folder: Path) -> Path | None:
+        """The first of its places that is there in a data folder."""
+        return next((folder / place for place in self.places if (folder / place).is_dir()), None)
+
     def find(self) -> Path:
         """Its folder on this machine, or TaskError saying where it was looked for and how to get it."""
         folder = data_folder()
-        for place in self.places:
-            if (folder / place).is_dir():
-                return folder / place
+        if there := self.place(folder):
+            return there
         raise TaskError(
             f"no {self.title} under {folder} (looked for {', '.join(self.places)}); "
             f"get it with: hpsearch data fetch {self.name}; or say where it lies with --data DIR"
@@ -57,3 +60,9 @@ def data_folder() -> Path:
     """HPSEARCH_DATA, or else the platform's folder for a user's data."""
     given = os.environ.get("HPSEARCH_DATA")
     return Path(given) if given else user_data_path("hpsearch", appauthor=False)
+
+
+def cache_folder() -> Path:
+    """HPSEARCH_CACHE, or else the platform's folder for caches: what tasks compute once."""
+    given = os.environ.get("HPSEARCH_CACHE")
+    return Path(given) if given else user_cache_path("hpsearch")

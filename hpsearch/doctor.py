@@ -14,12 +14,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from platformdirs import user_cache_path
-
 from hpsearch import machine
+from hpsearch.children import available_cores
 from hpsearch.database import NETWORK_FILE_SYSTEMS, file_system
-from hpsearch.dataset import data_folder
-from hpsearch.executors.processes import available_cores
+from hpsearch.dataset import cache_folder, data_folder
 from hpsearch.provenance import processor, relevant_versions
 from hpsearch.task import TaskError
 
@@ -67,7 +65,6 @@ def examine(datasets: Sequence[Dataset] = ()) -> list[Finding]:
     cpuinfo = machine.read(Path("/proc/cpuinfo"))
     usable, quota = available_cores(), machine.cpu_quota()
     workers = usable if quota is None else min(usable, max(int(quota), 1))
-    cache = os.environ.get("HPSEARCH_CACHE")
     return [
         Finding("python", f"{platform.python_implementation()} {platform.python_version()}"),
         *versions(relevant_versions(), constraints()),
@@ -82,7 +79,7 @@ def examine(datasets: Sequence[Dataset] = ()) -> list[Finding]:
             "readers of a database and its run wait for each other there (DELETE journal): a local disk is quicker",
         ),
         folder(
-            "cache folder", Path(cache) if cache else user_cache_path("hpsearch"),
+            "cache folder", cache_folder(),
             ("wrong", "features cannot be kept: let HPSEARCH_CACHE name a folder that can be written"),
             "every worker reads its features over the network: let HPSEARCH_CACHE name a local folder",
         ),

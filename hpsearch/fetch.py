@@ -17,9 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-import filelock
-
 from hpsearch.dataset import DataSet
+from hpsearch.only_one import only_one
 from hpsearch.task import Progress, TaskError
 
 if TYPE_CHECKING:
@@ -62,12 +61,12 @@ def fetch(dataset: DataSet, folder: Path, source: str | None, progress: Progress
         FetchError: if the archive cannot be had, or is not what it should be; nothing of it stays.
         NoSpaceError: if the disk is full; what is downloaded stays, and the next call goes on.
     """
-    there = next((folder / place for place in dataset.places if (folder / place).is_dir()), None)
+    there = dataset.place(folder)
     if there is None:
         target = folder / dataset.places[0]
         with _clear_of_space(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            with _only_one(folder / f".{dataset.name}.lock", progress):
+            with only_one(folder / f".{dataset.name}.lock", "waiting for another fetch of it", progress):
                 if not target.is_dir():
                     return target, _get(dataset, folder / f".fetching-{dataset.name}", target, source, progress)
         there = target
@@ -235,21 +234,6 @@ def _needs(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise NoSpaceError(f"{folder}: {needed / 1e6:.0f} MB are needed there, and {free / 1e6:.0f} MB are free")
-
-
-@contextmanager
-def _only_one(path: Path, progress: Progress) -> Iterator[None]:
-    """One fetches; a second one waits, says so, and finds the data set there."""
-    lock = filelock.FileLock(path)
-    try:
-        lock.acquire(blocking=False)
-    except filelock.Timeout:
-        progress("waiting for another fetch of it", 0, 1)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpsearch.database import Database, DatabaseError, stored
+from hpsearch.database import Database, stored
 from hpsearch.pack import PackError, train_pack
 from hpsearch.provenance import differences, provenance
 from hpsearch.spec import Spec, load_task, resolved
@@ -55,9 +55,7 @@ def replay(file: Path, method: str, repeat: int, trial: int, progress: Progress)
         ReplayError: if it holds no such trial, or its data is not here.
     """
     with Database(file) as database:
-        comparison, runs, row = database.comparison(), database.runs(), _row(database, file, method, repeat, trial)
-    if comparison is None:
-        raise DatabaseError(f"{file}: holds no comparison yet")
+        comparison, runs, row = database.existing(), database.runs(), _row(database, file, method, repeat, trial)
     sys.path.append(str(Path(comparison["study_file"]).resolve().parent))  # a task of one's own lies beside its study
     spec = Spec.model_validate(comparison["spec"])
     data = dict(load_task(spec.task).prepare(progress))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.database import Database, DatabaseError
+from hpsearch.database import Database
 from hpsearch.space import Space
 from hpsearch.task import Objective
 
@@ -44,9 +44,7 @@ def load_tables(path: Path) -> Tables:
     import pandas as pd
 
     with Database(path) as database:
-        comparison = database.comparison()
-        if comparison is None:
-            raise DatabaseError(f"{path}: holds no comparison yet")
+        comparison = database.existing()
         spaces = {label: space for label, (space, _) in database.methods().items()}
         rows, objective, runs = database.all_trials(), database.objective(), database.runs()
     names = list(dict.fromkeys(name for space in spaces.values() for name in space.names))

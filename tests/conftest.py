@@ -11,7 +11,11 @@ import pytest
 
 from hpsearch.executors.processes import pin_threads
 
-pin_threads()
+pin_threads()  # before torch is loaded
+
+from hpsearch import comparison
+from hpsearch.database import Database
+from hpsearch.spec import load_executor, read_spec
 
 OWN_TASK = """
 from hpsearch.task import FunctionTask, Objective, Result
@@ -39,6 +43,20 @@ space.x = [0.0, 10.0]
 [methods.narrow]
 space = {{ x = [0.0, 1.0], depth = 3 }}
 """
+
+
+def run_to_end(study: Path, name: str = "run.db", executor: str = "inline", workers: int | None = None) -> Path:
+    """Run a study file's comparison; returns its database, which lies beside it."""
+    spec, file = read_spec(study), study.parent / name
+    running = load_executor(executor, workers)
+    try:
+        with Database(file, write=True) as database:
+            comparison.prepare(database, spec, str(study), lambda *_: None)
+            for _ in comparison.run(database, spec, running, {}):
+                pass
+    finally:
+        running.close()
+    return file
 
 
 def hears_ctrl_c() -> None:

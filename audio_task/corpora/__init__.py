@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -30,14 +30,14 @@ class Clip:
 class Corpus(Protocol):
     """A frozen dataclass that worker processes can be sent."""
 
-    def identity(self, progress: Progress) -> str:
-        """SHA-256 that changes with the clips: of the files' contents, or of what generates them.
+    def identity(self, clips: Sequence[Clip], progress: Progress) -> str:
+        """SHA-256 that changes with the clips: of their files' contents, or of what generates them.
 
         Raises TaskError where a file is broken, so that no later step has to look again.
         """
 
-    def facts(self) -> Mapping[str, str | int]:
-        """What of the corpus belongs in the provenance beside its identity."""
+    def facts(self, clips: Sequence[Clip]) -> Mapping[str, str | int]:
+        """What of the clips belongs in the provenance beside its identity."""
 
     def clips(self) -> list[Clip]:
         """All clips, always in the same order, without their samples. Raises TaskError where some are missing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_task.corpora import PARTS, RATE, Clip, Part
-from audio_task.recordings import identity, read_wav
+from audio_task.recordings import SHOWN, identity, read_wav
 from hpsearch.dataset import DataSet
 from hpsearch.task import Progress, TaskError
 
@@ -26,8 +26,6 @@ TEST_SPEAKERS = (
     (43, 58, 14, 25, 38, 3, 10, 20, 30, 40, 49, 55),
     (12, 47, 59, 15, 27, 41, 4, 11, 21, 31, 44, 50),
 )
-SHOWN = 10
-"""Files that a message names before it only counts them."""
 
 
 def part_of(speaker: int, fold: int) -> Part:
@@ -51,13 +49,13 @@ class AudioMnist:
     fold: int = 0
     speakers: Literal["all", "present"] = "all"
 
-    def identity(self, progress: Progress, *, anew: bool = False) -> str:
+    def identity(self, clips: Sequence[Clip], progress: Progress, *, anew: bool = False) -> str:
         """Of the files' names and bytes, whatever the fold."""
-        return identity([self._path(name) for name in self._names()], PUBLISHED_RATE, progress, anew=anew)
+        return identity([self._path(clip) for clip in clips], PUBLISHED_RATE, progress, anew=anew)
 
-    def facts(self) -> Mapping[str, str | int]:
+    def facts(self, clips: Sequence[Clip]) -> Mapping[str, str | int]:
         """How many speakers each part has."""
-        counts = [len({clip.name.split("_")[1] for clip in self.clips() if clip.part == part}) for part in PARTS]
+        counts = [len({self._path(clip).parent for clip in clips if clip.part == part}) for part in PARTS]
         return {"speakers": f"{'/'.join(map(str, counts))} for {'/'.join(PARTS)}, fold {self.fold} of AudioMNIST"}
 
     def clips(self) -> list[Clip]:
@@ -75,7 +73,7 @@ class AudioMnist:
         """Resampled to 8 kHz by librosa's best method."""
         import librosa  # seconds to import, and not needed where the cache has the features
 
-        recorded = read_wav(self._path(clip.name), PUBLISHED_RATE)
+        recorded = read_wav(self._path(clip), PUBLISHED_RATE)
         resampled = librosa.resample(recorded, orig_sr=PUBLISHED_RATE, target_sr=RATE, res_type="soxr_hq")
         return np.asarray(resampled, np.float32)
 
@@ -95,8 +93,8 @@ class AudioMnist:
             raise TaskError(f"no recordings called NN/digit_NN_repetition.wav in {self.folder}")
         return [name for file, name in expected.items() if file in found]
 
-    def _path(self, name: str) -> Path:
-        return self.folder / name.split("_")[1] / f"{name}.wav"
+    def _path(self, clip: Clip) -> Path:
+        return self.folder / clip.name.split("_")[1] / f"{clip.name}.wav"
 
 
 def _file(speaker: int, digit: int, repetition: int) -> str:
@@ -133,8 +131,9 @@ def _some(files: Iterable[str]) -> str:
 def check(folder: Path, progress: Progress) -> str:
     """All 30,000 recordings, each of them read."""
     corpus = AudioMnist(folder)
-    count, found = len(corpus.clips()), corpus.identity(progress, anew=True)
-    return f"{count:,} recordings of {len(SPEAKERS)} speakers, SHA-256 {found}"
+    clips = corpus.clips()
+    found = corpus.identity(clips, progress, anew=True)
+    return f"{len(clips):,} recordings of {len(SPEAKERS)} speakers, SHA-256 {found}"
 
 
 DATASET = DataSet(

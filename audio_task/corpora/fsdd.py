@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,21 +32,21 @@ class Fsdd:
 
     folder: Path
 
-    def identity(self, progress: Progress, *, anew: bool = False) -> str:
+    def identity(self, clips: Sequence[Clip], progress: Progress, *, anew: bool = False) -> str:
         """Of the files' names and bytes."""
-        return identity(self._paths(), RATE, progress, anew=anew)
+        return identity([self._path(clip) for clip in clips], RATE, progress, anew=anew)
 
-    def facts(self) -> Mapping[str, str | int]:
+    def facts(self, clips: Sequence[Clip]) -> Mapping[str, str | int]:  # noqa: ARG002
         """None: the identity says which recordings they are."""
         return {}
 
     def clips(self) -> list[Clip]:
         """Ordered by name."""
-        clips = []
-        for path in self._paths():
-            match = NAME.fullmatch(path.name)
-            assert match is not None
-            clips.append(Clip(path.stem, int(match[1]), part_of(int(match[3]))))
+        found = sorted(path.name for path in self.folder.iterdir())
+        matches = [match for name in found if (match := NAME.fullmatch(name))]
+        if not matches:
+            raise TaskError(f"no recordings called digit_speaker_index.wav in {self.folder}")
+        clips = [Clip(match[0].removesuffix(".wav"), int(match[1]), part_of(int(match[3]))) for match in matches]
         for part in PARTS:
             if not any(clip.part == part for clip in clips):
                 raise TaskError(f"{self.folder} holds no clips for {part}; a whole FSDD has indices 0 to 49")
@@ -54,22 +54,20 @@ class Fsdd:
 
     def samples(self, clip: Clip) -> NDArray[np.float32]:
         """As recorded, at 8 kHz."""
-        return read_wav(self.folder / f"{clip.name}.wav", RATE)
+        return read_wav(self._path(clip), RATE)
 
-    def _paths(self) -> list[Path]:
-        paths = sorted(path for path in self.folder.iterdir() if NAME.fullmatch(path.name))
-        if not paths:
-            raise TaskError(f"no recordings called digit_speaker_index.wav in {self.folder}")
-        return paths
+    def _path(self, clip: Clip) -> Path:
+        return self.folder / f"{clip.name}.wav"
 
 
 def check(folder: Path, progress: Progress) -> str:
     """Whether these are the very recordings of the commit that we know."""
     corpus = Fsdd(folder)
-    count, found = len(corpus.clips()), corpus.identity(progress, anew=True)
+    clips = corpus.clips()
+    found = corpus.identity(clips, progress, anew=True)
     if found != IDENTITY:
         raise TaskError(
-            f"{folder} holds {count} sound recordings, but not just the 3,000 of commit {COMMIT} "
+            f"{folder} holds {len(clips)} sound recordings, but not just the 3,000 of commit {COMMIT} "
             f"(SHA-256 {found[:12]}..., expected {IDENTITY[:12]}...)"
         )
     return f"3,000 recordings, the very ones of commit {COMMIT}"

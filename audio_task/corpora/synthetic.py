@@ -8,7 +8,7 @@ tested, on a machine without any.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,12 +75,12 @@ class SyntheticSpeech:
     voices: int
     takes: int
 
-    def identity(self, progress: Progress) -> str:  # noqa: ARG002 it takes no time
+    def identity(self, clips: Sequence[Clip], progress: Progress) -> str:  # noqa: ARG002 it takes no time
         """Of the numbers of voices and takes and of this file, which makes the rest."""
         source = Path(__file__).read_bytes()
         return hashlib.sha256(f"{self.voices} {self.takes}\n".encode() + source).hexdigest()
 
-    def facts(self) -> Mapping[str, str | int]:
+    def facts(self, clips: Sequence[Clip]) -> Mapping[str, str | int]:  # noqa: ARG002
         """None: the settings say all."""
         return {}
 

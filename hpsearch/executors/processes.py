@@ -10,6 +10,8 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from hpsearch.children import available_cores, end_with_driver, kill
+
 T = TypeVar("T")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -43,7 +45,7 @@ class Processes:
             pools = list(self._pools)
         self._threads.shutdown(wait=False, cancel_futures=True)
         for pool in pools:
-            _kill(pool)
+            kill(pool)
         self._threads.shutdown(wait=True)
 
     def _call(self, function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
@@ -73,11 +75,6 @@ class Processes:
         return pool
 
 
-def available_cores() -> int:
-    """Cores that this process may use, which a container or a batch system may have limited."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def pin_threads() -> None:
     """One thread a process from now on, in this process and those it starts.
 
@@ -91,24 +88,9 @@ def pin_threads() -> None:
 
 def _begin(path: list[str]) -> None:
     """First thing in a worker: one thread, the driver's import path, and no life after the driver's."""
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the driver decides
+    end_with_driver()
     pin_threads()
     sys.path[:] = path
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_follow, args=(parent,), daemon=True).start()
-
-
-def _follow(parent: Any) -> None:
-    parent.join()
-    os._exit(1)
-
-
-def _kill(pool: ProcessPoolExecutor) -> None:
-    for process in list((pool._processes or {}).values()):
-        process.kill()
 
 
 EXECUTOR = Processes

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hpsearch.database import Database, DatabaseError
+from hpsearch.database import Database
 from hpsearch.space import Space
 from hpsearch.spec import member
 from hpsearch.task import Objective, Progress
@@ -80,18 +80,10 @@ class Study:
     trials: Sequence[dict[str, Any]]
 
 
-def comparison_of(database: Database) -> dict[str, Any]:
-    """The comparison's row. Raises DatabaseError where there is none yet."""
-    comparison = database.comparison()
-    if comparison is None:
-        raise DatabaseError(f"{database.path}: holds no comparison yet")
-    return comparison
-
-
 def read_studies(file: Path) -> tuple[Objective, list[Study]]:
     """What a comparison measures and all its studies, by method and repeat. Raises DatabaseError."""
     with Database(file) as database:
-        name = comparison_of(database)["name"]
+        name = database.existing()["name"]
         objective, methods, studies = database.objective(), database.methods(), database.studies()
         trials: dict[tuple[str, int], list[dict[str, Any]]] = {(s.method, s.repeat): [] for s in studies}
         for row in database.all_trials():

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.database import Database
-from hpsearch.export import Format, comparison_of
+from hpsearch.export import Format
 from hpsearch.space import Value, space_as_json
 from hpsearch.task import Progress
 
@@ -32,7 +32,7 @@ def tables(file: Path) -> dict[str, Table]:
         hyperparameters: a row a hyperparameter of a method; `values` and `value` are JSON.
     """
     with Database(file) as database:
-        row, methods, studies = comparison_of(database), database.methods(), database.studies()
+        row, methods, studies = database.existing(), database.methods(), database.studies()
         trials = database.all_trials()
     measured = {"comparison": row["name"], **{k: row[k] for k in ("objective", "unit", "direction", "chance")}}
     names = [name for space, _ in methods.values() for name in space.names]

@@ -74,25 +74,25 @@ class BoTorch:
         y = np.array([_standardised(history.objectives) for history in histories])
         seeds = [derived_seed(seed, "botorch", len(history)) for seed, history in zip(seeds, histories, strict=True)]
         model = _Model.conditioned(x, y, *_fitted(x, y))
-        starts = np.array([self._starts(space, model, study, seed) for study, seed in enumerate(seeds)])
+        continuous = _continuous(space)
+        starts = np.array([self._starts(space, continuous, model, study, seed) for study, seed in enumerate(seeds)])
         studies, count, columns = starts.shape
         owners = np.repeat(np.arange(studies), count)
-        ends, values = _maximised(model, starts.reshape(-1, columns), owners, _continuous(space))
+        ends, values = _maximised(model, starts.reshape(-1, columns), owners, continuous)
         best = values.reshape(studies, count).argmax(axis=1)
         points: Array = ends.reshape(studies, count, columns)[np.arange(studies), best]
         return points
 
-    def _starts(self, space: Space, model: _Model, study: int, seed: int) -> Array:
+    def _starts(self, space: Space, continuous: NDArray[np.intp], model: _Model, study: int, seed: int) -> Array:
         """Good points of one study to start from, (combinations * starts, columns), by its own generator."""
         random, chosen = np.random.default_rng(seed), []
-        continuous = _continuous(space)
         for discrete in _combinations(space, self.combinations, random):
             points = np.tile(discrete, (self.samples, 1))
             points[:, continuous] = random.random((self.samples, len(continuous)))
             promising = model.x[study][np.argsort(-model.means[study], kind="stable")[:4]][:, continuous]
             near = np.repeat(promising, -(-self.samples // (4 * len(promising))), axis=0)[: self.samples // 4]
             points[: len(near), continuous] = (near + NEAR * random.standard_normal(near.shape)).clip(0, 1)
-            values = model.log_improvement(points, np.full(len(points), study))[0]
+            values = model.log_improvement(points, np.full(len(points), study))
             # The best and, so that not all lie on one hill, others in proportion to what they promise.
             weights = np.exp((values - values.max()) / max(values.std(), 1e-9))
             weights[first := int(values.argmax())] = 0
@@ -112,6 +112,7 @@ class _Model:
         inverse: of the covariance of the noisy outcomes, (studies, n, n).
         weights: inverse @ (outcomes - constant), (studies, n).
         means: posterior means at the trials, (studies, n).
+        best: the largest of them, (studies,).
     """
 
     x: Array
@@ -120,6 +121,7 @@ class _Model:
     inverse: Array
     weights: Array
     means: Array
+    best: Array
 
     @classmethod
     def conditioned(cls, x: Array, y: Array, scales: Array, constant: Array, noise: Array) -> _Model:
@@ -129,31 +131,40 @@ class _Model:
         inverse = np.linalg.inv(covariance + noise[:, None, None] * np.eye(x.shape[1]))
         weights = (inverse @ (y - constant[:, None])[:, :, None])[:, :, 0]
         means = constant[:, None] + (covariance @ weights[:, :, None])[:, :, 0]
-        return cls(x, scales, constant, inverse, weights, means)
+        return cls(x, scales, constant, inverse, weights, means, means.max(axis=1))
 
-    def log_improvement(self, points: Array, studies: NDArray[np.intp]) -> tuple[Array, Array]:
-        """Log expected improvement over the best mean at the trials, and its gradient.
+    def log_improvement(self, points: Array, studies: NDArray[np.intp]) -> Array:
+        """Log expected improvement over the best mean at the trials.
 
         Args:
             points: (p, columns).
             studies: whose model each point belongs to, (p,).
 
         Returns:
-            (p,) and (p, columns).
+            (p,).
         """
+        *_, deviation, z = self._at(points, studies)
+        return np.asarray(np.log(deviation) + _log_h(z)[0])
+
+    def log_improvement_and_slope(self, points: Array, studies: NDArray[np.intp]) -> tuple[Array, Array]:
+        """The same and its gradient, (p,) and (p, columns)."""
+        scales, difference, kernel, solved, deviation, z = self._at(points, studies)
+        slope = -kernel[:, :, None] * difference / scales[:, None]  # of the kernel, (p, n, columns)
+        mean_slope = (slope * self.weights[studies][:, :, None]).sum(axis=1)
+        deviation_slope = -(slope * solved[:, :, None]).sum(axis=1) / deviation[:, None]
+        log_h, ratio = _log_h(z)
+        z_slope = (mean_slope - z[:, None] * deviation_slope) / deviation[:, None]
+        return np.log(deviation) + log_h, deviation_slope / deviation[:, None] + ratio[:, None] * z_slope
+
+    def _at(self, points: Array, studies: NDArray[np.intp]) -> tuple[Array, ...]:
+        """What both need of the posterior at the points; z is the mean's lead over the best in deviations, (p,)."""
         scales = self.scales[studies]
         difference = (points[:, None] - self.x[studies]) / scales[:, None]  # (p, n, columns)
         kernel = np.exp(-0.5 * np.square(difference).sum(axis=2))  # (p, n)
         solved = (self.inverse[studies] @ kernel[:, :, None])[:, :, 0]
         mean = self.constant[studies] + (kernel * self.weights[studies]).sum(axis=1)
         deviation = np.sqrt((1 - (kernel * solved).sum(axis=1)).clip(1e-10))
-        slope = -kernel[:, :, None] * difference / scales[:, None]  # of the kernel, (p, n, columns)
-        mean_slope = (slope * self.weights[studies][:, :, None]).sum(axis=1)
-        deviation_slope = -(slope * solved[:, :, None]).sum(axis=1) / deviation[:, None]
-        z = (mean - self.means[studies].max(axis=1)) / deviation
-        log_h, ratio = _log_h(z)
-        z_slope = (mean_slope - z[:, None] * deviation_slope) / deviation[:, None]
-        return np.log(deviation) + log_h, deviation_slope / deviation[:, None] + ratio[:, None] * z_slope
+        return scales, difference, kernel, solved, deviation, (mean - self.best[studies]) / deviation
 
 
 FAR = -1e5
@@ -183,12 +194,12 @@ def _maximised(
         def negative(moved: Array, batch_indices: Sequence[int]) -> tuple[Array, Array]:
             points = starts[batch_indices]
             points[:, continuous] = moved
-            value, slope = model.log_improvement(points, studies[batch_indices])
+            value, slope = model.log_improvement_and_slope(points, studies[batch_indices])
             return -value, -slope[:, continuous]
 
         moved, _ = _batched_l_bfgs_b(negative, starts[:, continuous], [(0.0, 1.0)] * len(continuous))
         ends[:, continuous] = moved.clip(0, 1)
-    return ends, model.log_improvement(ends, studies)[0]
+    return ends, model.log_improvement(ends, studies)
 
 
 # BoTorch's priors of lengthscales in d columns (Hvarfner et al. 2024) and of the noise variance: log-normal, with
@@ -288,16 +299,21 @@ def _point(space: Space, configuration: Configuration) -> list[float]:
 def _columns(parameter: Searched, value: Value) -> list[float]:
     if not isinstance(parameter, Choice):
         return [parameter.encode(value)]
-    index, last = parameter.values.index(value), len(parameter.values) - 1
-    if parameter.ordered or last == 1:
-        return [index / last]
-    return [float(i == index) for i in range(last + 1)]
+    index, width = parameter.values.index(value), _width(parameter)
+    if width == 1:
+        return [index / (len(parameter.values) - 1)]
+    return [float(i == index) for i in range(width)]
+
+
+def _width(parameter: Searched) -> int:
+    if not isinstance(parameter, Choice) or parameter.ordered or len(parameter.values) == 2:
+        return 1
+    return len(parameter.values)
 
 
 def _continuous(space: Space) -> NDArray[np.intp]:
     """Columns of the numbers."""
-    kinds = [isinstance(p, Choice) for p in space.searched for _ in _columns(p, p.decode(0.5))]
-    return np.flatnonzero(~np.array(kinds))
+    return np.flatnonzero([not isinstance(p, Choice) for p in space.searched for _ in range(_width(p))])
 
 
 def _combinations(space: Space, limit: int, random: np.random.Generator) -> list[list[float]]:
@@ -318,7 +334,7 @@ def _configuration(space: Space, point: Array) -> dict[str, Value]:
     """The inverse of `_point`."""
     values, at = space.decode([0.5] * len(space.searched)), 0
     for parameter in space.searched:
-        width = len(_columns(parameter, parameter.decode(0.5)))
+        width = _width(parameter)
         columns, at = point[at : at + width], at + width
         if not isinstance(parameter, Choice):
             values[parameter.name] = parameter.decode(float(columns[0]))

@@ -57,15 +57,14 @@ def test_the_folds_part_the_speakers():
 
 
 def test_a_whole_tree_has_thirty_thousand_clips_each_once(whole):
-    clips = AudioMnist(whole, fold=2).clips()
+    corpus = AudioMnist(whole, fold=2)
+    clips = corpus.clips()
     assert len({clip.name for clip in clips}) == 30_000
     assert (clips[0].name, clips[0].part, clips[-1].name) == ("0_01_0", "validation", "9_60_49")
     counts = {part: sum(clip.part == part for clip in clips) for part in ("training", "validation", "test")}
     assert counts == {"training": 18_000, "validation": 6_000, "test": 6_000}
     assert all(clip.digit == int(clip.name[0]) for clip in clips)
-    assert AudioMnist(whole, fold=2).facts() == {
-        "speakers": "36/12/12 for training/validation/test, fold 2 of AudioMNIST"
-    }
+    assert corpus.facts(clips) == {"speakers": "36/12/12 for training/validation/test, fold 2 of AudioMNIST"}
 
 
 def test_clips_are_resampled_to_8_khz(some):
@@ -113,7 +112,7 @@ def test_anything_but_the_published_tree_is_refused(whole, tmp_path, damage, mes
 def test_those_present_are_enough_if_the_study_says_so(some):
     corpus = AudioMnist(some, speakers="present")
     assert len(corpus.clips()) == 60
-    assert corpus.facts() == {"speakers": "2/2/2 for training/validation/test, fold 0 of AudioMNIST"}
+    assert corpus.facts(corpus.clips()) == {"speakers": "2/2/2 for training/validation/test, fold 0 of AudioMNIST"}
     with pytest.raises(TaskError, match=r'54 of 60 speakers are missing .* set speakers = "present"'):
         AudioMnist(some).clips()
     (some / "05" / "notes.wav").write_bytes(b"")

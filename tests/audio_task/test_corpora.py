@@ -13,6 +13,11 @@ def silent(*_):
     pass
 
 
+def identity(recordings):
+    corpus = Fsdd(recordings)
+    return corpus.identity(corpus.clips(), silent)
+
+
 @pytest.fixture
 def recordings(tmp_path):
     """A small FSDD: two digits, one speaker, indices of all three parts."""
@@ -42,13 +47,13 @@ class TestFsdd:
         assert np.array_equal(corpus.samples(clips[1]), expected.astype(np.float32))
 
     def test_the_identity_follows_the_contents(self, recordings):
-        before = Fsdd(recordings).identity(silent)
-        assert Fsdd(recordings).identity(silent) == before
+        before = identity(recordings)
+        assert identity(recordings) == before
         (recordings / "notes.txt").write_text("not a recording")
-        assert Fsdd(recordings).identity(silent) == before
+        assert identity(recordings) == before
         path = recordings / "7_theo_49.wav"
         path.write_bytes(path.read_bytes()[:-2] + b"\x01\x02")
-        assert Fsdd(recordings).identity(silent) != before
+        assert identity(recordings) != before
 
     @pytest.mark.parametrize("below", ["", "fsdd"])
     def test_the_folder_is_found_by_any_of_its_names(self, recordings, monkeypatch, below):

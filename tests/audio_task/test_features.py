@@ -35,10 +35,10 @@ class Corpus:
     louder: float = 1.0
     copies: int = 1
 
-    def identity(self, progress):
+    def identity(self, clips, progress):
         return self.name
 
-    def facts(self):
+    def facts(self, clips):
         return {}
 
     def clips(self):

@@ -22,6 +22,7 @@ from hpsearch.searchers import History
 from hpsearch.spec import load_executor, read_spec
 from hpsearch.task import Result, TaskError
 from tests.conftest import OWN_STUDY, OWN_TASK
+from tests.conftest import run_to_end as run
 
 
 def silent(*_):
@@ -32,20 +33,6 @@ def in_direction(direction: str, sign: int) -> str:
     """The task of one's own, its objective negated where larger is to be better."""
     task = OWN_TASK.replace('direction="minimise"', f'direction="{direction}"')
     return task.replace("value, metrics", f"{sign} * value, metrics")
-
-
-def run(study: Path, name="run.db", executor="inline", workers=None) -> Path:
-    """Run a comparison to its end."""
-    spec, file = read_spec(study), study.parent / name
-    running = load_executor(executor, workers)
-    try:
-        with Database(file, write=True) as database:
-            comparison.prepare(database, spec, str(study), silent)
-            for _ in comparison.run(database, spec, running, {}):
-                pass
-    finally:
-        running.close()
-    return file
 
 
 def table(file: Path):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from hpsearch.executors.processes import available_cores
+from hpsearch.children import available_cores
 from hpsearch.searchers import History
 from hpsearch.space import Choice, Fixed, Float, Int, Space
 from hpsearch.spec import (

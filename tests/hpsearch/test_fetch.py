@@ -33,15 +33,17 @@ def check(folder, progress):
     return f"{len(list(folder.iterdir()))} files"
 
 
-def archive(extra=()):
+def zipped(members, compression=zipfile.ZIP_STORED):
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as file:
-        for name, contents in CONTENTS.items():
-            file.writestr(f"set-master/data/{name}", contents)
-        file.writestr("set-master/README.md", "not wanted")
-        for name, contents in extra:
+    with zipfile.ZipFile(packed, "w", compression) as file:
+        for name, contents in members:
             file.writestr(name, contents)
     return packed.getvalue()
+
+
+def archive(extra=()):
+    wanted = [(f"set-master/data/{name}", contents) for name, contents in CONTENTS.items()]
+    return zipped([*wanted, ("set-master/README.md", "not wanted"), *extra])
 
 
 @dataclass
@@ -282,13 +284,10 @@ def test_another_address_is_not_served_what_the_first_one_gave(site, dataset, tm
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_any_flipped_byte_is_a_sentence(dataset, tmp_path, compression):
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", compression) as file:
-        for name in CONTENTS:
-            file.writestr(f"set-master/data/{name}", b"0123456789" * 50)
+    whole = zipped([(f"set-master/data/{name}", b"0123456789" * 50) for name in CONTENTS], compression)
     random = np.random.default_rng(0)
     for number in range(60):
-        broken = bytearray(packed.getvalue())
+        broken = bytearray(whole)
         broken[random.integers(len(broken))] ^= 1 << random.integers(8)
         mine = tmp_path / "mine.zip"
         mine.write_bytes(broken)
@@ -323,16 +322,10 @@ def test_other_contents_than_published_leave_nothing(site, dataset, tmp_path):
     site.body = archive(extra=[]).replace(CONTENTS["2.wav"][:50], b"z" * 50)
     with pytest.raises(FetchError, match=r"no sound zip archive .*CRC"):
         fetch(dataset, tmp_path, None, silent)
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as file:
-        file.writestr("set-master/data/0.wav", b"other")
-    site.body = packed.getvalue()
+    site.body = zipped([("set-master/data/0.wav", b"other")])
     with pytest.raises(FetchError, match=r"what came is not The Set as known: the archive/0\.wav is not as published"):
         fetch(dataset, tmp_path, None, silent)
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as file:
-        file.writestr("other/readme", b"other")
-    site.body = packed.getvalue()
+    site.body = zipped([("other/readme", b"other")])
     with pytest.raises(FetchError, match="holds no The Set among its 1 files"):
         fetch(dataset, tmp_path, None, silent)
     assert left(tmp_path) == []

@@ -3,11 +3,9 @@ import sqlite3
 
 import pytest
 
-from hpsearch import comparison
 from hpsearch.database import Database
-from hpsearch.executors.inline import EXECUTOR
 from hpsearch.replay import ReplayError, replay
-from hpsearch.spec import read_spec
+from tests.conftest import run_to_end
 
 
 def silent(*_):
@@ -44,15 +42,8 @@ space.x = [0.0, 10.0]
 
 
 @pytest.fixture
-def database(own_study, tmp_path):
-    study = own_study(TASK, STUDY)
-    file = tmp_path / "own.db"
-    with Database(file, write=True) as opened:
-        spec = read_spec(study)
-        comparison.prepare(opened, spec, str(study), silent)
-        for _ in comparison.run(opened, spec, EXECUTOR(None), {"executor": "inline", "threads": 1}):
-            pass
-    return file
+def database(own_study):
+    return run_to_end(own_study(TASK, STUDY))
 
 
 def change(file, sql, *values):

@@ -1,0 +1,39 @@
+"""Child processes: how many there should be, how each begins, and how all of them end."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from concurrent.futures import ProcessPoolExecutor
+
+
+def available_cores() -> int:
+    """Cores that this process may use, which a container or a batch system may have limited."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def end_with_driver() -> None:
+    """First thing in a child: leave Ctrl-C, which reaches the whole group, to the driver, and do not outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    driver = multiprocessing.parent_process()
+    if driver is None:
+        return
+
+    def follow() -> None:
+        driver.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def kill(pool: ProcessPoolExecutor) -> None:
+    """End a pool's processes at once, whatever they are doing."""
+    for process in list((pool._processes or {}).values()):
+        process.kill()
+
+
+def importing_main() -> bool:
+    """Whether this is a child that is still importing its driver's script: nothing there may start children."""
+    return bool(getattr(multiprocessing.current_process(), "_inheriting", False))
