@@ -10,6 +10,7 @@ from typing import Protocol
 import torch
 from torch import Generator, Tensor, nn
 
+from binarynet.graphs import Repeated
 from binarynet.layers import BatchNorm, Linear
 from binarynet.schedules import factors
 from binarynet.weights import BinaryWeights, Schedule, binary_layers, start_noise
@@ -101,57 +102,115 @@ def train(
         train_loss, and the curves train_loss and validation_accuracy, a value an epoch. A trial whose
         loss or method's state leaves the finite numbers is "diverged".
     """
-    k, n = len(configurations), len(data.training.labels)
-    dtype, multiply = PRECISIONS[precision]
-    batch = min(budget.batch_size, n)
-    steps_per_epoch = n // batch
-    steps = budget.epochs * steps_per_epoch
-
-    network = build(k)
-    start_generators = _streams(seeds, "weights")
-    for module in network.modules():
-        if isinstance(module, Linear):
-            module.start(start_generators)
-            module.multiply = multiply
-    network.to(device, dtype)
-    schedule = Schedule(method, configurations, steps, dtype, device)
-    layers = binary_layers(network)
-    noise = start_noise(layers, start_generators).to(device, dtype)
-    weights = BinaryWeights(layers, method, schedule.at(0), noise)
-    optimizer = _optimizer(network, budget)
-    learning_rates = [budget.learning_rate * factor for factor in factors("cosine", steps)]
-
-    orders, variants = _streams(seeds, "order"), _streams(seeds, "variants")
-    train_loss, accuracy = [], []
+    run = _Run(build, method, configurations, seeds, data, budget, precision, device)
+    step, evaluate = Repeated(run.step, device), Repeated(run.evaluate, device)
     for epoch in range(budget.epochs):
-        order = torch.stack([torch.randperm(n, generator=g) for g in orders]).to(device)
-        variant = torch.stack([torch.randint(data.training.variants, (n,), generator=g) for g in variants]).to(device)
-        total = torch.zeros(k, dtype=torch.float64, device=device)
-        network.train()
-        for i in range(steps_per_epoch):
-            step = epoch * steps_per_epoch + i
-            now = slice(i * batch, (i + 1) * batch)
-            h = schedule.at(step)
-            weights.show(h, training=True)
-            logits = network(data.training.batch(order[:, now], variant[:, now]))
-            loss = _loss(logits, data.training.labels[order[:, now]])
-            network.zero_grad()
-            # The sum over trials of each trial's mean: every trial's gradient is its own.
-            loss.sum().backward()  # type: ignore[no-untyped-call]
-            weights.step(h)
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rates[step]
-            optimizer.step()
-            total += loss.detach()
-        weights.show(schedule.at(step), training=False)
-        train_loss.append((total / steps_per_epoch).tolist())
-        accuracy.append(_accuracy(network, k, data.validation))
-    test = _accuracy(network, k, data.test)
-    broken = weights.not_finite()
-    return [
-        _result([losses[i] for losses in train_loss], [rates[i] for rates in accuracy], test[i], broken[i])
-        for i in range(k)
-    ]
+        run.begin(epoch)
+        for _ in range(run.steps_per_epoch):
+            step()
+        evaluate()
+        run.end(epoch)
+    return run.results()
+
+
+class _Run:
+    """A pack in training.
+
+    Everything that a step or an evaluation reads and writes lies at a fixed place on the device, and nothing is
+    read back before `results`: so a GPU can repeat them as graphs, and never waits for Python.
+    """
+
+    def __init__(
+        self,
+        build: Callable[[int], nn.Module],
+        method: Method,
+        configurations: Sequence[Configuration],
+        seeds: Sequence[int],
+        data: Data,
+        budget: Budget,
+        precision: str,
+        device: str,
+    ) -> None:
+        self.k, self.n, self.data, self.device = len(configurations), len(data.training.labels), data, device
+        dtype, multiply = PRECISIONS[precision]
+        batch = min(budget.batch_size, self.n)
+        self.steps_per_epoch = self.n // batch
+        steps = budget.epochs * self.steps_per_epoch
+
+        self.network = build(self.k)
+        start_generators = _streams(seeds, "weights")
+        for module in self.network.modules():
+            if isinstance(module, Linear):
+                module.start(start_generators)
+                module.multiply = multiply
+        self.network.to(device, dtype)
+        self.schedule = Schedule(method, configurations, steps, dtype, device)
+        layers = binary_layers(self.network)
+        self.steps_done = torch.zeros(1, dtype=torch.int64, device=device)
+        noise = start_noise(layers, start_generators).to(device, dtype)
+        self.weights = BinaryWeights(layers, method, self.schedule.at(self.steps_done), noise)
+
+        rates = [budget.learning_rate * factor for factor in factors("cosine", steps)]
+        self.learning_rates = torch.tensor(rates, dtype=torch.float64).to(device, dtype)
+        self.learning_rate = torch.zeros((), dtype=dtype, device=device)
+        self.optimizer = _optimizer(self.network, budget, self.learning_rate)
+
+        self.order_generators, self.variant_generators = _streams(seeds, "order"), _streams(seeds, "variants")
+        self.order = torch.zeros(self.k, self.n, dtype=torch.int64, device=device)
+        self.variant = torch.zeros_like(self.order)
+        self.first = torch.arange(batch, device=device)
+        self.now = self.first.clone()
+        self.loss = torch.zeros(self.k, dtype=torch.float64, device=device)
+        self.correct = torch.zeros(self.k, dtype=torch.int64, device=device)
+        self.losses = torch.zeros(budget.epochs, self.k, dtype=torch.float64, device=device)
+        self.accuracies = torch.zeros_like(self.losses)
+
+    def begin(self, epoch: int) -> None:  # noqa: ARG002 epochs follow one another
+        """Shuffle: the order of the examples and their variants, drawn on the CPU from each trial's streams."""
+        variants = self.data.training.variants
+        self._send(self.order, [torch.randperm(self.n, generator=g) for g in self.order_generators])
+        self._send(self.variant, [torch.randint(variants, (self.n,), generator=g) for g in self.variant_generators])
+        self.now.copy_(self.first)
+        self.loss.zero_()
+
+    def step(self) -> None:
+        """One minibatch of each trial."""
+        h = self.schedule.at(self.steps_done)
+        order, variant = self.order.index_select(1, self.now), self.variant.index_select(1, self.now)
+        self.weights.show(h, training=True)
+        self.network.train()
+        logits = self.network(self.data.training.batch(order, variant))
+        loss = _loss(logits, self.data.training.labels[order])
+        self.network.zero_grad()
+        # The sum over trials of each trial's mean: every trial's gradient is its own.
+        loss.sum().backward()  # type: ignore[no-untyped-call]
+        self.weights.step(h)
+        self.learning_rate.copy_(self.learning_rates.index_select(0, self.steps_done)[0])
+        self.optimizer.step()
+        self.loss += loss.detach()
+        self.now += len(self.now)
+        self.steps_done += 1
+
+    def evaluate(self) -> None:
+        """Count the validation examples that each trial classifies correctly."""
+        self.weights.show(self.schedule.at(self.steps_done - 1), training=False)
+        self.correct.copy_(_correct(self.network, self.k, self.data.validation))
+
+    def end(self, epoch: int) -> None:
+        """Note what the epoch came to."""
+        self.losses[epoch] = self.loss / self.steps_per_epoch
+        self.accuracies[epoch] = self.correct.double() / len(self.data.validation.labels)
+
+    def results(self) -> list[Result]:
+        """One a trial, of a finished run."""
+        test = (_correct(self.network, self.k, self.data.test).double() / len(self.data.test.labels)).tolist()
+        losses, accuracies = self.losses.T.tolist(), self.accuracies.T.tolist()
+        return [_result(*curves) for curves in zip(losses, accuracies, test, self.weights.not_finite(), strict=True)]
+
+    def _send(self, place: Tensor, rows: list[Tensor]) -> None:
+        stacked = torch.stack(rows)
+        # From pinned memory the copy waits in the GPU's queue, and Python goes on.
+        place.copy_(stacked.pin_memory() if place.is_cuda else stacked, non_blocking=True)
 
 
 def _result(train_loss: list[float], accuracy: list[float], test: float, broken: str) -> Result:
@@ -172,7 +231,7 @@ def _streams(seeds: Sequence[int], name: str) -> list[Generator]:
     return [Generator().manual_seed(derived_seed(seed, name)) for seed in seeds]
 
 
-def _optimizer(network: nn.Module, budget: Budget) -> torch.optim.SGD:
+def _optimizer(network: nn.Module, budget: Budget, learning_rate: Tensor) -> torch.optim.SGD:
     normal = [p for m in network.modules() if isinstance(m, BatchNorm) for p in (m.weight, m.bias)]
     binary = [layer.weight for layer in binary_layers(network)]
     spared = {id(p) for p in (*normal, *binary)}
@@ -181,7 +240,7 @@ def _optimizer(network: nn.Module, budget: Budget) -> torch.optim.SGD:
         {"params": decayed, "weight_decay": budget.weight_decay},
         {"params": normal, "weight_decay": 0.0},
     ]
-    return torch.optim.SGD(groups, lr=budget.learning_rate, momentum=budget.momentum)
+    return torch.optim.SGD(groups, lr=learning_rate, momentum=budget.momentum, fused=True)
 
 
 def _loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -190,11 +249,11 @@ def _loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _accuracy(network: nn.Module, k: int, data: Labelled, chunk: int = 1024) -> list[float]:
-    """Share of examples classified correctly by each trial's network, (k,)."""
+def _correct(network: nn.Module, k: int, data: Labelled, chunk: int = 1024) -> Tensor:
+    """How many examples each trial's network classifies correctly, (k,)."""
     network.eval()
     correct = torch.zeros(k, dtype=torch.int64, device=data.labels.device)
     for inputs, labels in zip(torch.split(data.inputs, chunk), torch.split(data.labels, chunk), strict=True):
         logits = network(inputs.expand(k, *inputs.shape))
         correct += (logits.argmax(dim=1) == labels).sum(dim=1)
-    return [int(c) / len(data.labels) for c in correct]
+    return correct

@@ -76,20 +76,22 @@ class Schedule:
             if isinstance(value, str):
                 raise ValueError(f"{name} is {value!r}: a hyperparameter of a binarynet method is a number or boolean")
         # In double precision until the last moment: a factor means the same in any precision.
-        self._values = {
+        count = torch.arange(steps, dtype=torch.float64)
+        columns = {
             name: torch.outer(
                 torch.tensor(factors(method.schedules.get(name, "constant"), steps), dtype=torch.float64),
                 torch.tensor([float(c[name]) for c in configurations], dtype=torch.float64),
-            ).to(device, dtype)
+            )
             for name in method.space.names
         }
-        count = torch.arange(steps, dtype=torch.float64)[:, None].expand(steps, len(configurations))
-        self._values["progress"] = (count / steps).to(device, dtype)
-        self._values["step"] = (count + 1).to(device, dtype)
+        columns["progress"] = (count / steps)[:, None].expand(steps, len(configurations))
+        columns["step"] = (count + 1)[:, None].expand(steps, len(configurations))
+        self.names = tuple(columns)
+        self._values = torch.stack(list(columns.values()), dim=1).to(device, dtype)  # (steps, names, k)
 
-    def at(self, step: int) -> Hyperparameters:
-        """Hyperparameters of one step, each of shape (k,)."""
-        return {name: values[step] for name, values in self._values.items()}
+    def at(self, step: Tensor) -> Hyperparameters:
+        """Hyperparameters of one step, each of shape (k,); `step` counts from 0, (1,), and lies on the device."""
+        return dict(zip(self.names, self._values.index_select(0, step)[0].unbind(), strict=True))
 
 
 def binary_layers(network: nn.Module) -> list[BinaryLinear]:

@@ -1,11 +1,11 @@
 """Bayesian optimisation of a whole pack at once: Gaussian processes fitted together, a closed-form acquisition.
 
 Model and acquisition are BoTorch's: SingleTaskGP with its standard priors, fitted by maximum a posteriori, and the
-logarithm of expected improvement (Ament et al. 2023), here over the best posterior mean among the trials so far: in
-noise, the best outcome itself is mostly luck. Both are written out in NumPy with their gradients, and each start of
-each study is a problem of its own in one of BoTorch's batched L-BFGS-B. So a pack of 20 costs little more than one
-study, and no study's numbers depend on its company, to the last bit; torch's batched algebra rounds by where in the
-memory a matrix lies, and so by its neighbours.
+logarithm of noisy expected improvement (Letham et al. 2019; Ament et al. 2023): the improvement over the best true
+value among the trials, which in noise nobody knows, averaged over joint draws of the true values. Both are written
+out in NumPy with their gradients, and each start of each study is a problem of its own in one of BoTorch's batched
+L-BFGS-B. So a pack of 20 costs little more than one study, and no study's numbers depend on its company, to the last
+bit; torch's batched algebra rounds by where in the memory a matrix lies, and so by its neighbours.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erfcx, log_ndtr
+from scipy.special import erfcx, log_ndtr, ndtri
+from scipy.stats import qmc
 
 from hpsearch.searchers import History
 from hpsearch.searchers.sobol import sobol_configuration
@@ -26,6 +27,8 @@ from hpsearch.space import Choice, Configuration, Searched, Space, Value
 from hpsearch.task import derived_seed
 
 Array = NDArray[np.float64]
+JITTER = 1e-6
+"""Variance added where the true values are taken for known, for the conditioning of their covariance."""
 NEAR = 0.1
 """Standard deviation, in the unit cube, of the samples around the most promising trials."""
 
@@ -39,15 +42,17 @@ class BoTorch:
         samples: random points for each study and combination of choices, from which the maximisation starts.
         starts: how many of them L-BFGS-B improves.
         combinations: of the values of choices; of more, so many are drawn at each trial.
+        draws: joint draws of the true values at the trials.
     """
 
     initial: int = 5
     samples: int = 256
     starts: int = 4
     combinations: int = 16
+    draws: int = 32
 
     def __post_init__(self) -> None:
-        for name in ("initial", "samples", "starts", "combinations"):
+        for name in ("initial", "samples", "starts", "combinations", "draws"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.starts > self.samples:
@@ -73,7 +78,8 @@ class BoTorch:
         x = np.array([[_point(space, c) for c in history.configurations] for history in histories])
         y = np.array([_standardised(history.objectives) for history in histories])
         seeds = [derived_seed(seed, "botorch", len(history)) for seed, history in zip(seeds, histories, strict=True)]
-        model = _Model.conditioned(x, y, *_fitted(x, y))
+        normal = np.array([_normal(seed, self.draws, x.shape[1]) for seed in seeds])
+        model = _Model.conditioned(x, y, *_fitted(x, y), normal)
         continuous = _continuous(space)
         starts = np.array([self._starts(space, continuous, model, study, seed) for study, seed in enumerate(seeds)])
         studies, count, columns = starts.shape
@@ -92,7 +98,7 @@ class BoTorch:
             promising = model.x[study][np.argsort(-model.means[study], kind="stable")[:4]][:, continuous]
             near = np.repeat(promising, -(-self.samples // (4 * len(promising))), axis=0)[: self.samples // 4]
             points[: len(near), continuous] = (near + NEAR * random.standard_normal(near.shape)).clip(0, 1)
-            values = model.log_improvement(points, np.full(len(points), study))
+            values = model.log_improvement(points[None], np.array([study]))[0]
             # The best and, so that not all lie on one hill, others in proportion to what they promise.
             weights = np.exp((values - values.max()) / max(values.std(), 1e-9))
             weights[first := int(values.argmax())] = 0
@@ -109,10 +115,10 @@ class _Model:
         x: trials, (studies, n, columns).
         scales: the kernel's lengthscales, (studies, columns).
         constant: prior mean, (studies,).
-        inverse: of the covariance of the noisy outcomes, (studies, n, n).
-        weights: inverse @ (outcomes - constant), (studies, n).
+        inverse: of the covariance of the true values at the trials, (studies, n, n).
+        weights: inverse @ (true values - constant) for each of m draws of the true values, (studies, n, m).
         means: posterior means at the trials, (studies, n).
-        best: the largest of them, (studies,).
+        best: the largest true value of each draw, (studies, m).
     """
 
     x: Array
@@ -124,47 +130,85 @@ class _Model:
     best: Array
 
     @classmethod
-    def conditioned(cls, x: Array, y: Array, scales: Array, constant: Array, noise: Array) -> _Model:
-        """From trials x (studies, n, columns), outcomes y (studies, n) and the fitted hyperparameters."""
-        scaled = x / scales[:, None]
-        covariance = np.exp(-0.5 * np.square(scaled[:, :, None] - scaled[:, None]).sum(axis=3))
-        inverse = np.linalg.inv(covariance + noise[:, None, None] * np.eye(x.shape[1]))
-        weights = (inverse @ (y - constant[:, None])[:, :, None])[:, :, 0]
-        means = constant[:, None] + (covariance @ weights[:, :, None])[:, :, 0]
-        return cls(x, scales, constant, inverse, weights, means, means.max(axis=1))
-
-    def log_improvement(self, points: Array, studies: NDArray[np.intp]) -> Array:
-        """Log expected improvement over the best mean at the trials.
+    def conditioned(cls, x: Array, y: Array, scales: Array, constant: Array, noise: Array, normal: Array) -> _Model:
+        """The posterior, and m draws from it of the true values at the trials.
 
         Args:
-            points: (p, columns).
-            studies: whose model each point belongs to, (p,).
+            x: trials, (studies, n, columns).
+            y: outcomes, (studies, n).
+            scales: fitted, (studies, columns).
+            constant: fitted, (studies,).
+            noise: fitted variance, (studies,).
+            normal: standard normal numbers, (studies, n, m).
+        """
+        scaled = x / scales[:, None]
+        covariance = np.exp(-0.5 * np.square(scaled[:, :, None] - scaled[:, None]).sum(axis=3))
+        # With K = U D U', outcomes constant + U r and variance s the true values are, given them, normal with mean
+        # constant + U (D r / (D + s)) and covariance U (s D / (D + s)) U'.
+        values, vectors = np.linalg.eigh(covariance)
+        values = values.clip(0.0)[:, :, None]
+        variance = noise[:, None, None]
+        mean = values / (values + variance) * (vectors.transpose(0, 2, 1) @ (y - constant[:, None])[:, :, None])
+        draws = mean + np.sqrt(variance * values / (values + variance)) * normal
+        inverse = (vectors / (values + JITTER).transpose(0, 2, 1)) @ vectors.transpose(0, 2, 1)
+        return cls(
+            x,
+            scales,
+            constant,
+            inverse,
+            weights=vectors @ (draws / (values + JITTER)),
+            means=constant[:, None] + (vectors @ mean)[:, :, 0],
+            best=constant[:, None] + (vectors @ draws).max(axis=1),
+        )
+
+    def log_improvement(self, points: Array, studies: NDArray[np.intp]) -> Array:
+        """Log of the improvement expected over the best true value at the trials.
+
+        Args:
+            points: (s, p, columns).
+            studies: whose model the p points of each row belong to, (s,).
 
         Returns:
-            (p,).
+            (s, p).
         """
         *_, deviation, z = self._at(points, studies)
-        return np.asarray(np.log(deviation) + _log_h(z)[0])
+        return np.asarray(np.log(deviation) + _log_mean(_log_h(z)[0])[0])
 
     def log_improvement_and_slope(self, points: Array, studies: NDArray[np.intp]) -> tuple[Array, Array]:
-        """The same and its gradient, (p,) and (p, columns)."""
+        """The same and its gradient, (s, p) and (s, p, columns)."""
         scales, difference, kernel, solved, deviation, z = self._at(points, studies)
-        slope = -kernel[:, :, None] * difference / scales[:, None]  # of the kernel, (p, n, columns)
-        mean_slope = (slope * self.weights[studies][:, :, None]).sum(axis=1)
-        deviation_slope = -(slope * solved[:, :, None]).sum(axis=1) / deviation[:, None]
         log_h, ratio = _log_h(z)
-        z_slope = (mean_slope - z[:, None] * deviation_slope) / deviation[:, None]
-        return np.log(deviation) + log_h, deviation_slope / deviation[:, None] + ratio[:, None] * z_slope
+        value, share = _log_mean(log_h)
+        share *= ratio / deviation[..., None]  # the derivative by each draw's mean, (s, p, m)
+        by_deviation = (1 - (share * z).sum(axis=2) * deviation) / deviation
+        # By the kernel, through every draw's mean and through the deviation, (s, p, n).
+        by_kernel = share @ self.weights[studies].transpose(0, 2, 1) - (by_deviation / deviation)[..., None] * solved
+        slope = -(by_kernel * kernel)[..., None] * difference / scales
+        return np.log(deviation) + value, slope.sum(axis=2)
 
     def _at(self, points: Array, studies: NDArray[np.intp]) -> tuple[Array, ...]:
-        """What both need of the posterior at the points; z is the mean's lead over the best in deviations, (p,)."""
-        scales = self.scales[studies]
-        difference = (points[:, None] - self.x[studies]) / scales[:, None]  # (p, n, columns)
-        kernel = np.exp(-0.5 * np.square(difference).sum(axis=2))  # (p, n)
-        solved = (self.inverse[studies] @ kernel[:, :, None])[:, :, 0]
-        mean = self.constant[studies] + (kernel * self.weights[studies]).sum(axis=1)
-        deviation = np.sqrt((1 - (kernel * solved).sum(axis=1)).clip(1e-10))
-        return scales, difference, kernel, solved, deviation, (mean - self.best[studies]) / deviation
+        """What both need of the posterior given each draw; z, (s, p, m), is its mean's lead in deviations."""
+        scales = self.scales[studies][:, None, None]
+        difference = (points[:, :, None] - self.x[studies][:, None]) / scales  # (s, p, n, columns)
+        kernel = np.exp(-0.5 * np.square(difference).sum(axis=3))  # (s, p, n)
+        solved = kernel @ self.inverse[studies]
+        lead = kernel @ self.weights[studies] + (self.constant[:, None] - self.best)[studies][:, None]
+        deviation = np.sqrt((1 - (kernel * solved).sum(axis=2)).clip(JITTER))
+        return scales, difference, kernel, solved, deviation, lead / deviation[..., None]
+
+
+def _log_mean(logarithms: Array) -> tuple[Array, Array]:
+    """Log of the mean of what has these logarithms over the last axis, and each one's share of it."""
+    highest = logarithms.max(axis=-1, keepdims=True)
+    shares = np.exp(logarithms - highest)
+    total = shares.sum(axis=-1, keepdims=True)
+    return (highest + np.log(total / logarithms.shape[-1]))[..., 0], shares / total
+
+
+def _normal(seed: int, draws: int, n: int) -> Array:
+    """Quasi-random standard normal numbers, (n, draws)."""
+    sequence = qmc.Sobol(n, scramble=True, rng=np.random.default_rng(derived_seed(seed, "draws")))
+    return np.asarray(ndtri(sequence.random(draws).clip(1e-12, 1 - 1e-12)).T)
 
 
 FAR = -1e5
@@ -194,12 +238,12 @@ def _maximised(
         def negative(moved: Array, batch_indices: Sequence[int]) -> tuple[Array, Array]:
             points = starts[batch_indices]
             points[:, continuous] = moved
-            value, slope = model.log_improvement_and_slope(points, studies[batch_indices])
-            return -value, -slope[:, continuous]
+            value, slope = model.log_improvement_and_slope(points[:, None], studies[batch_indices])
+            return -value[:, 0], -slope[:, 0, continuous]
 
         moved, _ = _batched_l_bfgs_b(negative, starts[:, continuous], [(0.0, 1.0)] * len(continuous))
         ends[:, continuous] = moved.clip(0, 1)
-    return ends, model.log_improvement(ends, studies)
+    return ends, model.log_improvement(ends[:, None], studies)[:, 0]
 
 
 # BoTorch's priors of lengthscales in d columns (Hvarfner et al. 2024) and of the noise variance: log-normal, with
@@ -210,7 +254,9 @@ LEAST_SCALE, LEAST_NOISE = 0.025, 1e-4
 
 
 def _fitted(x: Array, y: Array) -> tuple[Array, Array, Array]:
-    """Hyperparameters of the largest posterior density: of two local maxima, from smooth and from rugged, the higher.
+    """Hyperparameters of the largest posterior density near the prior's mode, where BoTorch starts too.
+
+    A second start, from short lengthscales, found fits of higher density and, if anything, worse optima.
 
     Args:
         x: (studies, n, columns).
@@ -221,21 +267,17 @@ def _fitted(x: Array, y: Array) -> tuple[Array, Array, Array]:
     """
     studies, n, columns = x.shape
     differences = np.square(x[:, :, None] - x[:, None]).reshape(studies, n * n, columns)
-    smooth = SCALE_PRIOR[0](columns) - SCALE_PRIOR[1] ** 2  # the prior's mode, where BoTorch starts
-    owners = np.tile(np.arange(studies), 2)
-    starts = np.zeros((2 * studies, columns + 2))
-    starts[:, :columns] = np.repeat([max(smooth, math.log(2 * LEAST_SCALE)), math.log(0.2)], studies)[:, None]
-    starts[:, columns] = NOISE_PRIOR[0]
+    start = np.zeros((studies, columns + 2))
+    start[:, :columns] = max(SCALE_PRIOR[0](columns) - SCALE_PRIOR[1] ** 2, math.log(2 * LEAST_SCALE))
+    start[:, columns] = NOISE_PRIOR[0]
 
     def negative(theta: Array, batch_indices: Sequence[int]) -> tuple[Array, Array]:
-        found = owners[batch_indices]
-        value, slope = _log_posterior(theta, differences[found], y[found])
+        value, slope = _log_posterior(theta, differences[batch_indices], y[batch_indices])
         return -value / n, -slope / n
 
     bounds = [(math.log(LEAST_SCALE), math.log(1e4))] * columns + [(math.log(LEAST_NOISE), math.log(1e2)), (-9.0, 9.0)]
-    theta, values = _batched_l_bfgs_b(negative, starts, bounds)
-    best = np.where(values[:studies] <= values[studies:], 0, studies) + np.arange(studies)
-    return np.exp(theta[best, :columns]), theta[best, columns + 1], np.exp(theta[best, columns])
+    theta, _ = _batched_l_bfgs_b(negative, start, bounds)
+    return np.exp(theta[:, :columns]), theta[:, columns + 1], np.exp(theta[:, columns])
 
 
 def _log_posterior(theta: Array, differences: Array, y: Array) -> tuple[Array, Array]:

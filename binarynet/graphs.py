@@ -1,0 +1,42 @@
+"""Repeating work on a device: on a GPU as a CUDA graph, on a CPU by calling it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+EAGER_CALLS = 3
+"""Before a graph is made of them: libraries set themselves up and optimizers make their state in the first calls."""
+
+
+class Repeated:
+    """Calls a function of tensors at fixed places that waits for no result and takes no decision on one.
+
+    A launch costs some microseconds, and a step of a small network is a hundred of them: on a GPU the fourth call
+    records them all as one graph, and from then on a call is one launch. On a CPU every call is the function's.
+    """
+
+    def __init__(self, function: Callable[[], None], device: str) -> None:
+        self.function = function
+        self.eager_calls = EAGER_CALLS
+        self.stream = torch.cuda.Stream(device) if torch.device(device).type == "cuda" else None
+        self.graph: torch.cuda.CUDAGraph | None = None
+
+    def __call__(self) -> None:
+        """Once more."""
+        if self.stream is None:
+            self.function()
+        elif self.eager_calls:
+            self.eager_calls -= 1
+            # On a stream of their own, as torch asks of what comes before a recording.
+            self.stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(self.stream):
+                self.function()
+            torch.cuda.current_stream().wait_stream(self.stream)
+        else:
+            if self.graph is None:
+                self.graph = torch.cuda.CUDAGraph()
+                with torch.cuda.graph(self.graph, stream=self.stream):  # records, and runs nothing
+                    self.function()
+            self.graph.replay()
