@@ -119,7 +119,8 @@ class NoisyClips:
 
     def batch(self, order: Tensor, variant: Tensor) -> Tensor:
         """Features (k, b, features)."""
-        return self.inputs[variant, order]
+        rows = (variant * self.inputs.shape[1] + order).flatten()  # whole rows are copied faster than by two indices
+        return self.inputs.flatten(0, 1).index_select(0, rows).view(*order.shape, -1)
 
 
 def on_device(features: Features, device: str, precision: str) -> Data:

@@ -20,7 +20,7 @@ class Repeated:
     def __init__(self, function: Callable[[], None], device: str) -> None:
         self.function = function
         self.eager_calls = EAGER_CALLS
-        self.stream = torch.cuda.Stream(device) if torch.device(device).type == "cuda" else None
+        self.stream = torch.cuda.Stream(device) if torch.device(device).type == "cuda" else None  # type: ignore[no-untyped-call]
         self.graph: torch.cuda.CUDAGraph | None = None
 
     def __call__(self) -> None:

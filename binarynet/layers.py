@@ -7,6 +7,7 @@ over the pack is one native call on contiguous rows and a trial's numbers do not
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -20,12 +21,20 @@ def draw(shape: Sequence[int], generators: Sequence[Generator]) -> Tensor:
 
 
 class Linear(nn.Module):
-    """k real-valued linear maps without bias (batch norm follows): (k, inputs, b) -> (k, outputs, b)."""
+    """k real-valued linear maps without bias (batch norm follows): (k, inputs, b) -> (k, outputs, b).
+
+    Attributes:
+        multiply: the type of the product's operands.
+        velocity: where an optimizer wants the gradient added up, `momentum` times what is there plus the
+            gradient; None for `weight.grad`.
+    """
 
     def __init__(self, k: int, inputs: int, outputs: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(k, outputs, inputs))
         self.multiply = torch.float32
+        self.velocity: Tensor | None = None
+        self.momentum = 0.0
 
     def start(self, generators: Sequence[Generator]) -> None:
         """Normal weights of variance 2 / inputs (He et al. 2015)."""
@@ -35,7 +44,30 @@ class Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Operands in the precision `multiply`, the product in that of the weights."""
+        if self.velocity is not None and torch.is_grad_enabled():
+            return _AccumulatingProduct.apply(x.to(self.multiply), self.weight, self)  # type: ignore[no-any-return, no-untyped-call]
         return torch.bmm(self.weight.to(self.multiply), x.to(self.multiply)).to(self.weight.dtype)
+
+
+class _AccumulatingProduct(torch.autograd.Function):
+    """The product of `Linear`, whose weight gradient goes into the layer's velocity."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, layer: Linear) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.layer = layer
+        return torch.bmm(weight.to(x.dtype), x).to(weight.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, None, None]:
+        (x,), layer = ctx.saved_tensors, ctx.layer
+        gradient = gradients[0].to(x.dtype)
+        if x.dtype == layer.velocity.dtype:
+            layer.velocity.baddbmm_(gradient, x.transpose(1, 2), beta=layer.momentum)
+        else:
+            layer.velocity.mul_(layer.momentum).add_(torch.bmm(gradient, x.transpose(1, 2)))
+        back = torch.bmm(layer.weight.to(x.dtype).transpose(1, 2), gradient) if ctx.needs_input_grad[0] else None
+        return back, None, None
 
 
 class BinaryLinear(Linear):

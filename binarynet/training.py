@@ -11,8 +11,9 @@ import torch
 from torch import Generator, Tensor, nn
 
 from binarynet.graphs import Repeated
-from binarynet.layers import BatchNorm, Linear
+from binarynet.layers import Linear
 from binarynet.schedules import factors
+from binarynet.sgd import Sgd
 from binarynet.weights import BinaryWeights, Schedule, binary_layers, start_noise
 from hpsearch.space import Configuration
 from hpsearch.task import Method, Result, derived_seed
@@ -61,7 +62,7 @@ class Data:
 class Budget:
     """Length of a training and the recipe of the real-valued parameters.
 
-    Those follow torch.optim.SGD, cosine-decayed; weight decay spares batch norm. The values are those of
+    Those follow SGD with momentum, cosine-decayed; weight decay spares batch norm. The values are those of
     Quist et al. (2023), section 4.
     """
 
@@ -152,8 +153,7 @@ class _Run:
 
         rates = [budget.learning_rate * factor for factor in factors("cosine", steps)]
         self.learning_rates = torch.tensor(rates, dtype=torch.float64).to(device, dtype)
-        self.learning_rate = torch.zeros((), dtype=dtype, device=device)
-        self.optimizer = _optimizer(self.network, budget, self.learning_rate)
+        self.optimizer = Sgd(self.network, budget.momentum, budget.weight_decay)
 
         self.order_generators, self.variant_generators = _streams(seeds, "order"), _streams(seeds, "variants")
         self.order = torch.zeros(self.k, self.n, dtype=torch.int64, device=device)
@@ -185,8 +185,7 @@ class _Run:
         # The sum over trials of each trial's mean: every trial's gradient is its own.
         loss.sum().backward()  # type: ignore[no-untyped-call]
         self.weights.step(h)
-        self.learning_rate.copy_(self.learning_rates.index_select(0, self.steps_done)[0])
-        self.optimizer.step()
+        self.optimizer.step(self.learning_rates.index_select(0, self.steps_done)[0])
         self.loss += loss.detach()
         self.now += len(self.now)
         self.steps_done += 1
@@ -229,18 +228,6 @@ def _result(train_loss: list[float], accuracy: list[float], test: float, broken:
 def _streams(seeds: Sequence[int], name: str) -> list[Generator]:
     """One generator a trial for one purpose; on the CPU, so that a GPU draws the same numbers."""
     return [Generator().manual_seed(derived_seed(seed, name)) for seed in seeds]
-
-
-def _optimizer(network: nn.Module, budget: Budget, learning_rate: Tensor) -> torch.optim.SGD:
-    normal = [p for m in network.modules() if isinstance(m, BatchNorm) for p in (m.weight, m.bias)]
-    binary = [layer.weight for layer in binary_layers(network)]
-    spared = {id(p) for p in (*normal, *binary)}
-    decayed = [p for p in network.parameters() if id(p) not in spared]
-    groups = [
-        {"params": decayed, "weight_decay": budget.weight_decay},
-        {"params": normal, "weight_decay": 0.0},
-    ]
-    return torch.optim.SGD(groups, lr=learning_rate, momentum=budget.momentum, fused=True)
 
 
 def _loss(logits: Tensor, labels: Tensor) -> Tensor:

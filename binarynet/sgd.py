@@ -1,0 +1,41 @@
+"""The real-valued parameters' optimizer: SGD with momentum and weight decay, without a temporary of their size."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from binarynet.layers import BatchNorm, BinaryLinear, Linear
+
+
+class Sgd:
+    """torch.optim.SGD's recursion: v <- momentum v + g + decay w, then w <- w - rate v; no decay in batch norm.
+
+    The weights of linear layers are most of a network's memory, and each pass over them costs as much as a
+    tenth of their matrix product. So their layers add the gradient to momentum v as they compute it, and it is
+    never stored: there must be one backward pass a step. The rate is a tensor, so that a GPU's graph can read it.
+    """
+
+    def __init__(self, network: nn.Module, momentum: float, decay: float) -> None:
+        self.momentum, self.decay = momentum, decay
+        modules = list(network.modules())
+        self.linear = [m for m in modules if isinstance(m, Linear) and not isinstance(m, BinaryLinear)]
+        for layer in self.linear:
+            layer.velocity, layer.momentum = torch.zeros_like(layer.weight), momentum
+        normal = [p for m in modules if isinstance(m, BatchNorm) for p in (m.weight, m.bias)]
+        self.normal = [(p, torch.zeros_like(p)) for p in normal]
+        known = {id(p) for p in normal} | {id(m.weight) for m in modules if isinstance(m, Linear)}
+        if unknown := [name for name, p in network.named_parameters() if id(p) not in known]:
+            raise ValueError(f"no recipe for the parameter {unknown[0]}: it is of neither Linear nor BatchNorm")
+
+    @torch.no_grad()
+    def step(self, rate: Tensor) -> None:
+        """One update from the backward pass before it; `rate` has no dimensions."""
+        for layer in self.linear:
+            assert layer.velocity is not None
+            layer.velocity.add_(layer.weight, alpha=self.decay)
+            layer.weight.addcmul_(layer.velocity, rate, value=-1)
+        for parameter, velocity in self.normal:
+            assert parameter.grad is not None
+            velocity.mul_(self.momentum).add_(parameter.grad)
+            parameter.addcmul_(velocity, rate, value=-1)
