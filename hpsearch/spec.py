@@ -1,7 +1,7 @@
 """The study file: one TOML file describes one comparison, read strictly and frozen.
 
 Every name in it is a file name: `task = "audio_task"` is that module's TASK, `method = "filter"` is
-METHOD in `filter.py` of the package that the task names, `searcher = "ax"` is SEARCHER in `ax.py`.
+METHOD in `filter.py` of the package that the task names, `searcher = "botorch"` is SEARCHER in `botorch.py`.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Spec(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     pack: Annotated[int, Field(ge=1)] | None = None
     task: Annotated[Named, BeforeValidator(_named)]
-    searcher: Annotated[Named, BeforeValidator(_named)]
+    searcher: Annotated[Named, BeforeValidator(_named)] = Named(name="botorch")
     methods: Annotated[dict[str, MethodSpec], Field(min_length=1)]
 
     @property

@@ -19,8 +19,7 @@ def test_an_example_goes_from_its_task_to_a_figure(tmp_path, script):
     folder = tmp_path / script.parent
     shutil.copytree(EXAMPLES / script.parent, folder)
     (study,) = folder.glob("*.toml")
-    text = study.read_text().replace('searcher = "ax"', 'searcher = "sobol"')
-    study.write_text(re.sub(r"^repeats = \d+", "repeats = 2", text, flags=re.MULTILINE))
+    study.write_text(re.sub(r"^repeats = \d+", "repeats = 2", study.read_text(), flags=re.MULTILINE))
     environment = {**os.environ, "PYTHONPATH": str(EXAMPLES.parent)}
     done = subprocess.run(
         [sys.executable, script.name], cwd=folder, capture_output=True, text=True, timeout=300, env=environment

@@ -201,7 +201,7 @@ def test_the_readmes_own_task_runs_as_it_stands(tmp_path):
     text = (Path(hpsearch.__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     for name in ("forest.py", "forest.toml"):
         (block,) = re.findall(rf"```\w+\n# {re.escape(name)}\n(.*?)```", text, re.DOTALL)
-        (tmp_path / name).write_text(block.replace('"ax"', '"sobol"'))  # Ax has its own tests, and takes a minute
+        (tmp_path / name).write_text(block)
     done = cli("run", "forest.toml", "--workers", "2", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     trials = hpsearch.load(tmp_path / "forest.db").trials
