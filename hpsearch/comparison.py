@@ -124,7 +124,7 @@ def run(
 def _work(loop: _Loop, packs: list[_Pack], executor: Executor) -> Generator[Recorded]:
     ready: list[_Job] = []
     flying: dict[Future[Trained], _Job] = {}
-    slots = executor.workers + (executor.workers > 1)
+    slots = executor.workers + executor.waiting
     while packs or ready or flying:
         while (ready or packs) and len(flying) < slots:
             # What has to be tried again comes first, then the pack that is furthest behind.

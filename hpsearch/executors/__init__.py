@@ -16,6 +16,10 @@ class Executor(Protocol):
     def workers(self) -> int:
         """Calls that run at the same time."""
 
+    @property
+    def waiting(self) -> int:
+        """Calls worth submitting beyond those: 1, to have the next at hand when a worker is free, or 0."""
+
     def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
         """Call function(*arguments) somewhere.
 

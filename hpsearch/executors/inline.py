@@ -13,6 +13,7 @@ class Inline:
     """Runs a call while it is submitted."""
 
     workers = 1
+    waiting = 0
 
     def __init__(self, workers: int | None = None) -> None:
         """`workers` is accepted for the sake of the other executors; it can only be 1 here."""

@@ -23,6 +23,8 @@ class Processes:
     own, so that only the call that it died of fails.
     """
 
+    waiting = 1
+
     def __init__(self, workers: int | None = None) -> None:
         """Start with `workers` processes, by default one a core that this process may use."""
         self.workers = available_cores() if workers is None else workers

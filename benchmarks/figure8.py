@@ -1,0 +1,187 @@
+"""hpsearch against the plain loop, on slices of Figure 8, alternating.
+
+    python benchmarks/figure8.py [--rounds 3] [--trials 10] [--plain-trials 10] [setting=value ...]
+
+Settings are those of `figure8-fsdd`'s task, or others that are given: width=256 snr_db=clean. A round is, one after
+the other, on the same study file:
+
+plain, default threads   one study of each method with plain_loop.py, one after the other, torch's own choice of threads
+plain, two processes     the same two studies side by side, one thread each
+hpsearch                 `hpsearch run`, all 20 studies of both methods up to their trial `--trials`
+
+and gives for each: seconds of wall time and of CPU a training with what it needs besides its proposal, seconds a
+proposal that is not quasi-random, the peak of the processes' memory together, and from these the time of the whole,
+1,000 trainings and 800 proposals. hpsearch proposes while it trains: its whole is its slice's rate, and its start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import psutil
+
+from hpsearch.children import available_cores
+from hpsearch.database import Database
+from hpsearch.provenance import processor
+from hpsearch.spec import find_study
+
+PLAIN = Path(__file__).with_name("plain_loop.py")
+METHODS, INITIAL = ("latent", "filter"), 5
+TRAININGS, PROPOSALS = 500, 400  # of each method in the whole comparison
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+COLUMNS = ("whole, minutes", "trainings a second", "proposals a second", "CPU s a training", "peak MB")
+
+
+def main() -> None:
+    """Run the rounds and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--trials", type=int, default=10)
+    parser.add_argument("--plain-trials", type=int, default=10)
+    parser.add_argument("settings", nargs="*")
+    arguments = parser.parse_args()
+    sides = {"plain, default threads": plain_alone, "plain, two processes": plain_in_two, "hpsearch": ours}
+    found: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
+    print(f"{processor()}, {available_cores()} cores; {' '.join(arguments.settings) or 'as in figure8-fsdd'}")
+    with tempfile.TemporaryDirectory(prefix="figure8-") as folder:
+        study = Path(folder) / "slice.toml"
+        study.write_text(_slice(arguments.trials, arguments.settings))
+        for number in range(arguments.rounds):
+            for side, measure in sides.items():
+                found[side].append(measure(study, arguments.plain_trials, number))
+                print(number + 1, side, {k: round(v, 3) for k, v in found[side][-1].items()}, flush=True)
+    print(f"\nMedian of {arguments.rounds} rounds (smallest to largest):\n\n| | " + " | ".join(COLUMNS) + " |")
+    print("|" + " --- |" * (len(COLUMNS) + 1))
+    for side, rounds in found.items():
+        print(f"| {side} | " + " | ".join(_spread([r[c] for r in rounds]) for c in COLUMNS) + " |")
+    for side in tuple(sides)[:2]:
+        ratios = [a[COLUMNS[0]] / b[COLUMNS[0]] for a, b in zip(found[side], found["hpsearch"], strict=True)]
+        print(f"\n{side} / hpsearch, the whole: {_spread(ratios)} times")
+
+
+def plain_alone(study: Path, trials: int, seed: int) -> dict[str, float]:
+    """Each method's study after the other."""
+    return _plain(study, trials, seed, together=False)
+
+
+def plain_in_two(study: Path, trials: int, seed: int) -> dict[str, float]:
+    """Both at once: a core each, as a user would share out the 40 studies."""
+    return _plain(study, trials, seed, together=True)
+
+
+def _plain(study: Path, trials: int, seed: int, together: bool) -> dict[str, float]:
+    commands = [
+        [sys.executable, str(PLAIN), "study", m, "--study", str(study), "--trials", str(trials), "--seed", str(seed)]
+        for m in METHODS
+    ]
+    if together:
+        outputs, peak = watched(commands, ONE_THREAD)
+    else:
+        runs = [watched([command], {}) for command in commands]
+        outputs, peak = [run[0][0] for run in runs], max(run[1] for run in runs)
+    seconds = [json.loads(output.splitlines()[-1]) for output in outputs]
+    training = statistics.mean(s["training"] for s in seconds) / trials
+    proposing = statistics.mean(s["proposing"] for s in seconds) / (trials - INITIAL)
+    side_by_side = len(METHODS) if together else 1
+    return {
+        COLUMNS[0]: len(METHODS) * (TRAININGS * training + PROPOSALS * proposing) / side_by_side / 60,
+        COLUMNS[1]: side_by_side / training,
+        COLUMNS[2]: side_by_side / proposing,
+        COLUMNS[3]: statistics.mean(s["training_cpu"] for s in seconds) / trials,
+        COLUMNS[4]: peak / 1e6,
+    }
+
+
+def ours(study: Path, trials: int, seed: int) -> dict[str, float]:  # noqa: ARG001 a run's seed is its study file's
+    """`hpsearch run`, a process a core."""
+    file = study.with_name(f"slice-{seed}.db")
+    started = time.time()
+    _, peak = watched([[sys.executable, "-m", "hpsearch.cli", "run", str(study), "--database", str(file)]], {})
+    wall = time.time() - started
+    with Database(file) as database:
+        rows = database.all_trials()
+    begun, ended = ([datetime.fromisoformat(row[key]).timestamp() for row in rows] for key in ("started", "ended"))
+    rate = len(rows) / (max(ended) - min(begun))
+    return {
+        COLUMNS[0]: (len(METHODS) * TRAININGS / rate + wall - (max(ended) - min(begun))) / 60,
+        COLUMNS[1]: rate,
+        COLUMNS[2]: _proposals_a_second(),
+        COLUMNS[3]: statistics.mean(row["seconds"] for row in rows),
+        COLUMNS[4]: peak / 1e6,
+    }
+
+
+def _proposals_a_second() -> float:
+    """Of the driver alone, for packs of ten at 15 trials, both methods alike often."""
+    code = (
+        "import time\nfrom hpsearch.searchers import History\nfrom hpsearch.searchers.botorch import SEARCHER\n"
+        "from hpsearch.searchers.sobol import sobol_configuration\nfrom binarynet.methods import filter, latent\n"
+        "total = 0.0\nfor method in (filter, latent):\n    space = method.METHOD.space\n    histories = []\n"
+        "    for study in range(10):\n"
+        "        drawn = tuple(sobol_configuration(space, study, i) for i in range(15))\n"
+        "        values = tuple(-sum((u - 0.3) ** 2 for u in space.encode(c)) for c in drawn)\n"
+        "        histories.append(History(drawn, values))\n    SEARCHER.propose(space, histories, range(10))\n"
+        "    started = time.perf_counter()\n    SEARCHER.propose(space, histories, range(10, 20))\n"
+        "    total += time.perf_counter() - started\nprint(20 / total)\n"
+    )
+    environment = {**os.environ, **ONE_THREAD}
+    return float(subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True).stdout)
+
+
+def watched(commands: Sequence[Sequence[str]], environment: dict[str, str]) -> tuple[list[str], float]:
+    """What the commands print, run side by side, and the peak of all their processes' memory in bytes."""
+    processes = [
+        subprocess.Popen(
+            command, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        for command in commands
+    ]
+    peak = 0.0
+    while any(process.poll() is None for process in processes):
+        peak = max(peak, sum(_memory(process.pid) for process in processes))
+        time.sleep(0.5)
+    outputs = [process.communicate()[0] for process in processes]
+    if any(process.returncode for process in processes):
+        raise SystemExit(f"one of {commands} failed")
+    return outputs, peak
+
+
+def _memory(pid: int) -> float:
+    """Private and proportionally shared bytes of a process and its children."""
+    total = 0
+    try:
+        root = psutil.Process(pid)
+        for process in (root, *root.children(recursive=True)):
+            total += process.memory_full_info().pss
+    except psutil.Error:
+        pass
+    return total
+
+
+def _slice(trials: int, settings: Sequence[str]) -> str:
+    text = find_study("figure8-fsdd").read_text()
+    for name, value in [("trials", str(trials)), *(setting.split("=") for setting in settings)]:
+        value = value if re.fullmatch(r"[\d.]+", value) else f'"{value}"'
+        text, count = re.subn(rf"^{name} = \S+", f"{name} = {value}", text, count=1, flags=re.MULTILINE)
+        if not count:
+            raise SystemExit(f"figure8-fsdd has no setting {name}")
+    return text
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{statistics.median(values):.3g} ({min(values):.3g} to {max(values):.3g})"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""What a CUDA graph asks of a step, shown on a CPU: it waits for no value, and works at fixed places."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from audio_task.network import Perceptron
+from binarynet.graphs import EAGER_CALLS, Repeated
+from binarynet.layers import BatchNorm, Linear
+from binarynet.sgd import Sgd
+from binarynet.training import Budget, _Run
+from hpsearch.searchers.sobol import sobol_configuration
+from hpsearch.spec import MethodSpec, Named, available, load_method, load_task
+
+
+class NoWaiting(TorchDispatchMode):
+    """Raises where Python asks for a value, for which a GPU would have to finish first."""
+
+    WAITING = ("_local_scalar_dense", "nonzero", "equal", "is_nonzero", "masked_select", "unique")
+
+    def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
+        name = function.overloadpacket.__name__
+        assert name not in self.WAITING, f"{name} waits for a value"
+        return function(*arguments, **(keywords or {}))
+
+
+def started(problem, name, k=3):
+    method = load_method(load_task(Named(name="audio_task")), name, MethodSpec())
+    drawn = [sobol_configuration(method.space, 5, i) for i in range(k)]
+    data = problem()
+    run = _Run(
+        lambda k: Perceptron(k, 40, 16, "bireal"), method, drawn, range(k), data, Budget(2, 32), "fp32", "cpu"
+    )  # fmt: skip
+    run.begin(0)
+    return run
+
+
+def places(run):
+    tensors = {name: value for name, value in vars(run).items() if isinstance(value, torch.Tensor)}
+    tensors |= dict(run.network.named_parameters()) | dict(run.network.named_buffers()) | run.weights.state
+    tensors |= {f"velocity {i}": layer.velocity for i, layer in enumerate(run.optimizer.linear)}
+    tensors |= {f"norm {i}": velocity for i, (_, velocity) in enumerate(run.optimizer.normal)}
+    return {name: tensor.data_ptr() for name, tensor in tensors.items()}
+
+
+@pytest.mark.parametrize("name", available("binarynet.methods"))
+def test_a_step_and_an_evaluation_wait_for_nothing_and_stay_in_place(problem, name):
+    run = started(problem, name)
+    before = places(run)
+    with NoWaiting():
+        for _ in range(2):
+            run.step()
+        run.evaluate()
+        run.end(0)
+    assert places(run) == before
+    assert run.steps_done.item() == 2
+    assert run.loss.isfinite().all()
+
+
+def test_the_check_above_can_fail():
+    with pytest.raises(AssertionError, match="waits for a value"), NoWaiting():
+        torch.ones(1).item()
+
+
+def test_on_a_cpu_every_call_is_the_functions():
+    calls = []
+    repeated = Repeated(lambda: calls.append(1), "cpu")
+    for _ in range(EAGER_CALLS + 3):
+        repeated()
+    assert len(calls) == EAGER_CALLS + 3
+    assert repeated.graph is None
+
+
+class Net(nn.Module):
+    """A real-valued layer at the beginning, and one that has to send a gradient on."""
+
+    def __init__(self, k):
+        super().__init__()
+        self.layers = nn.Sequential(Linear(k, 5, 4), BatchNorm(k, 4), Linear(k, 4, 3), BatchNorm(k, 3))
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+def test_the_update_is_torchs_sgd():
+    generators = [torch.Generator().manual_seed(i) for i in range(2)]
+    ours = Net(2).double()
+    for layer in (ours.layers[0], ours.layers[2]):
+        layer.start(generators)
+        layer.multiply = torch.float64
+    theirs = copy.deepcopy(ours)
+    normal = [p for layer in (theirs.layers[1], theirs.layers[3]) for p in layer.parameters()]
+    linear = [theirs.layers[0].weight, theirs.layers[2].weight]
+    reference = torch.optim.SGD(
+        [{"params": linear, "weight_decay": 0.01}, {"params": normal, "weight_decay": 0.0}], lr=0.1, momentum=0.9
+    )
+    sgd = Sgd(ours, 0.9, 0.01)
+    for step in range(20):
+        x = torch.randn(2, 5, 8, dtype=torch.float64, generator=generators[0])
+        target = torch.randn(2, 3, 8, dtype=torch.float64, generator=generators[0])
+        for network in (ours, theirs):
+            network.zero_grad()
+            ((network(x) - target) ** 2).sum().backward()
+        sgd.step(torch.tensor(0.1 / (step + 1), dtype=torch.float64))
+        for group in reference.param_groups:
+            group["lr"] = 0.1 / (step + 1)
+        reference.step()
+        for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-12)
+
+
+def test_low_precision_operands_reach_the_velocity():
+    layer, plain = Linear(2, 40, 6), Linear(2, 40, 6)
+    for each in (layer, plain):
+        each.start([torch.Generator().manual_seed(i) for i in range(2)])
+        each.multiply = torch.bfloat16
+    layer.velocity, layer.momentum = torch.full_like(layer.weight, 2.0), 0.5
+    x = torch.randn(2, 40, 32, generator=torch.Generator().manual_seed(1))
+    for each in (layer, plain):
+        each(x).square().sum().backward()
+    assert layer.weight.grad is None
+    torch.testing.assert_close(layer.velocity, 1.0 + plain.weight.grad)
+
+
+def test_a_parameter_without_a_recipe_is_refused():
+    network = Net(2)
+    network.extra = nn.Parameter(torch.zeros(3))
+    with pytest.raises(ValueError, match="no recipe for the parameter extra"):
+        Sgd(network, 0.9, 0.0)
