@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from hpsearch.executors.processes import pin_threads
 
-PACKS, ROUNDS = (1, 2, 4, 5, 10, 20), 3
+PACKS, ROUNDS = (1, 2, 5, 10), 2
 
 
 def main() -> None:

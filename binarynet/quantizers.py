@@ -15,6 +15,15 @@ def sign(x: Tensor) -> Tensor:
     return torch.copysign(torch.ones((), dtype=x.dtype, device=x.device), x)
 
 
+def follow_sign_(binary: Tensor, value: Tensor) -> None:
+    """Set `binary`, of -1 and +1, to the sign of `value`; where that is 0 it stays. In place, without a temporary.
+
+    What is smaller than the smallest normal number of its type counts as 0.
+    """
+    binary.mul_(torch.finfo(binary.dtype).tiny).add_(value)
+    torch.copysign(torch.ones((), dtype=binary.dtype, device=binary.device), binary, out=binary)
+
+
 class _ClipSign(torch.autograd.Function):
     """f(x) = sign(x); df/dx := 1 where |x| < 1, else 0 (Hubara et al. 2016, eq. 4)."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from binarynet.quantizers import sign
+from binarynet.quantizers import follow_sign_, sign
 from binarynet.schedules import check_schedules
 from hpsearch.space import Float, Space
 from hpsearch.task import Hyperparameters, State
@@ -54,9 +54,10 @@ class Filter:
     def update(self, state: State, gradient: Tensor, h: Hyperparameters) -> None:
         """Eq. 11-13."""
         momentum, filtered, binary = state["momentum"], state["filtered"], state["binary"]
-        momentum.mul_(1 - h["gamma"]).add_(h["gamma"] * gradient)  # eq. 11
-        filtered.mul_(1 - h["alpha"]).add_(h["alpha"] * momentum)  # eq. 12
-        binary.copy_(torch.where(filtered == 0, binary, -sign(filtered)))  # eq. 13
+        momentum.lerp_(gradient, h["gamma"])  # eq. 11
+        filtered.lerp_(momentum, h["alpha"])  # eq. 12
+        follow_sign_(binary.neg_(), filtered)  # eq. 13
+        binary.neg_()
 
 
 METHOD = Filter()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from binarynet.quantizers import sign
+from binarynet.quantizers import follow_sign_, sign
 from binarynet.schedules import check_schedules
 from hpsearch.space import Choice, Float, Space
 from hpsearch.task import Hyperparameters, State
@@ -75,9 +75,10 @@ class Latent:
     def update(self, state: State, gradient: Tensor, h: Hyperparameters) -> None:
         """Eq. 2-4."""
         momentum, latent, binary = state["momentum"], state["latent"], state["binary"]
-        momentum.mul_(1 - h["momentum"]).add_(h["momentum"] * gradient)  # eq. 2
-        latent.sub_(h["learning_rate"] * (momentum + h["weight_decay"] * latent))  # eq. 3
-        binary.copy_(torch.where(latent == 0, binary, sign(latent)))  # eq. 4
+        momentum.lerp_(gradient, h["momentum"])  # eq. 2
+        rate = h["learning_rate"]
+        latent.mul_(1 - rate * h["weight_decay"]).addcmul_(momentum, rate, value=-1)  # eq. 3
+        follow_sign_(binary, latent)  # eq. 4
 
 
 def _factor(latent: Tensor, h: Hyperparameters) -> Tensor:
