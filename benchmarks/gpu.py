@@ -20,7 +20,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
@@ -73,7 +73,7 @@ def drawn(method: Method, k: int) -> list[dict]:
     return [sobol_configuration(method.space, 1, i) for i in range(k)]
 
 
-def build(width: int) -> training.Callable:
+def build(width: int) -> Callable[[int], Perceptron]:
     """Makes packed networks of a width."""
     return lambda k: Perceptron(k, FEATURES, width, "clip")
 
@@ -103,12 +103,12 @@ def step_times(data: training.Data, method: Method, k: int, width: int, precisio
     for graph in (False, True):
         run = training._Run(build(width), method, drawn(method, k), range(k), data, budget, precision, device)
         step = graphs.Repeated(run.step, device) if graph else run.step
-        run.begin(0)
+        run.begin()
         for _ in range(graphs.EAGER_CALLS + 1):
             step()
         burst, bursts = 10, []
         for _ in range(7):
-            run.begin(0)
+            run.begin()
             wait(device)
             started = time.perf_counter()
             for _ in range(burst):
@@ -181,12 +181,12 @@ def profile(device: str, share: float) -> None:
         build(256), filtering.METHOD, drawn(filtering.METHOD, 20), range(20), make_data(device, "fp32", share),
         training.Budget(20, BATCH), "fp32", device,
     )  # fmt: skip
-    run.begin(0)
+    run.begin()
     for _ in range(3):
         run.step()
     cuda = device.startswith("cuda")
     with profiler(activities=[ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if cuda else [])]) as found:
-        run.begin(0)
+        run.begin()
         for _ in range(10):
             run.step()
         wait(device)

@@ -106,7 +106,7 @@ def train(
     run = _Run(build, method, configurations, seeds, data, budget, precision, device)
     step, evaluate = Repeated(run.step, device), Repeated(run.evaluate, device)
     for epoch in range(budget.epochs):
-        run.begin(epoch)
+        run.begin()
         for _ in range(run.steps_per_epoch):
             step()
         evaluate()
@@ -132,7 +132,7 @@ class _Run:
         precision: str,
         device: str,
     ) -> None:
-        self.k, self.n, self.data, self.device = len(configurations), len(data.training.labels), data, device
+        self.k, self.n, self.data = len(configurations), len(data.training.labels), data
         dtype, multiply = PRECISIONS[precision]
         batch = min(budget.batch_size, self.n)
         self.steps_per_epoch = self.n // batch
@@ -165,8 +165,8 @@ class _Run:
         self.losses = torch.zeros(budget.epochs, self.k, dtype=torch.float64, device=device)
         self.accuracies = torch.zeros_like(self.losses)
 
-    def begin(self, epoch: int) -> None:  # noqa: ARG002 epochs follow one another
-        """Shuffle: the order of the examples and their variants, drawn on the CPU from each trial's streams."""
+    def begin(self) -> None:
+        """Begin an epoch: the order of the examples and their variants, drawn on the CPU from each trial's streams."""
         variants = self.data.training.variants
         self._send(self.order, [torch.randperm(self.n, generator=g) for g in self.order_generators])
         self._send(self.variant, [torch.randint(variants, (self.n,), generator=g) for g in self.variant_generators])

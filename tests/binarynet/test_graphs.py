@@ -34,7 +34,7 @@ def started(problem, name, k=3):
     run = _Run(
         lambda k: Perceptron(k, 40, 16, "bireal"), method, drawn, range(k), data, Budget(2, 32), "fp32", "cpu"
     )  # fmt: skip
-    run.begin(0)
+    run.begin()
     return run
 
 
