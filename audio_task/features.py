@@ -22,12 +22,11 @@ from typing import BinaryIO
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from audio_task.cache import cache_folder, write_whole
 from audio_task.corpora import PARTS, Clip, Corpus, Part
 from audio_task.log_mel import FFT, FLOOR, FRAMES, MELS, log_mel, noisy
-from binarynet.training import PRECISIONS, Data, Labelled
+from binarynet.training import PRECISIONS, Data, Labelled, Variants
 from hpsearch.children import available_cores, end_with_driver, importing_main, kill
 from hpsearch.only_one import only_one
 from hpsearch.task import Progress, TaskError
@@ -105,24 +104,6 @@ def cached_features(
     return Features(inputs, labels, description, identity, corpus.facts(clips))
 
 
-@dataclass(frozen=True)
-class NoisyClips:
-    """Training clips in several noise draws: inputs (draws, n, features) and labels (n,)."""
-
-    inputs: Tensor
-    labels: Tensor
-
-    @property
-    def variants(self) -> int:
-        """Noise draws a clip."""
-        return len(self.inputs)
-
-    def batch(self, order: Tensor, variant: Tensor) -> Tensor:
-        """Features (k, b, features)."""
-        rows = (variant * self.inputs.shape[1] + order).flatten()  # whole rows are copied faster than by two indices
-        return self.inputs.flatten(0, 1).index_select(0, rows).view(*order.shape, -1)
-
-
 def on_device(features: Features, device: str, precision: str) -> Data:
     """Features as tensors; of validation and test every draw counts as a clip of its own."""
     _, multiply = PRECISIONS[precision]
@@ -132,8 +113,7 @@ def on_device(features: Features, device: str, precision: str) -> Data:
     def flat(part: Part) -> Labelled:
         return Labelled(inputs[part].flatten(0, 1), labels[part].repeat(len(inputs[part])))
 
-    training = NoisyClips(inputs["training"], labels["training"])
-    return Data(training, flat("validation"), flat("test"))
+    return Data(Variants(inputs["training"], labels["training"]), flat("validation"), flat("test"))
 
 
 def _cached(folder: Path, shapes: Mapping[Part, Shape]) -> dict[Part, NDArray[np.float32]] | None:

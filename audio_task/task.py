@@ -80,11 +80,11 @@ class AudioTask:
     ) -> list[Result]:
         """One stacked run of all configurations."""
         from audio_task.network import Perceptron
-        from binarynet.training import Budget, train
+        from binarynet.training import Budget, Training
 
         data = self._data(device)
         inputs = data.validation.inputs.shape[-1]
-        return train(
+        return Training(
             lambda k: Perceptron(k, inputs, self.width, self.activation_gradient),
             method,
             configurations,
@@ -93,7 +93,7 @@ class AudioTask:
             Budget(self.epochs, self.batch_size),
             self.precision,
             device,
-        )
+        ).run()
 
     @property
     def _noise(self) -> tuple[float | None, int, int]:

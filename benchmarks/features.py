@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+from watching import ONE_THREAD, memory
 
 from audio_task.corpora.audiomnist import DIGITS, PUBLISHED_RATE, REPETITIONS, SPEAKERS
 from hpsearch.provenance import processor
@@ -43,7 +44,7 @@ def main() -> None:
             **os.environ,
             "HPSEARCH_DATA": f"{folder}/data",
             "HPSEARCH_CACHE": f"{folder}/cache",
-            **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+            **ONE_THREAD,
         }
         measure("features of 30,000 clips", environment)
         measure("again, from the cache", environment)
@@ -76,7 +77,7 @@ def measure(what: str, environment: dict[str, str], kill_after: float | None = N
     process = subprocess.Popen([sys.executable, __file__, "--pass"], env=environment, stdout=subprocess.PIPE, text=True)
     tree = psutil.Process(process.pid)
     while process.poll() is None:
-        peak = max(peak, memory(tree))
+        peak = max(peak, memory(process.pid))
         if kill_after is not None and time.monotonic() - started > kill_after:
             for child in [*tree.children(recursive=True), tree]:
                 child.kill()
@@ -85,17 +86,6 @@ def measure(what: str, environment: dict[str, str], kill_after: float | None = N
     assert process.stdout is not None
     said = process.stdout.read().strip()
     print(f"{what}: {seconds:.0f} s, peak {peak / 1e6:.0f} MB in all its processes; {said or 'killed'}", flush=True)
-
-
-def memory(tree: psutil.Process) -> float:
-    """Bytes of private and proportionally shared memory; pages of the disk's cache do not count."""
-    total = 0
-    for process in [tree, *tree.children(recursive=True)]:
-        try:
-            total += process.memory_full_info().pss
-        except psutil.Error:
-            continue
-    return total
 
 
 if __name__ == "__main__":

@@ -29,17 +29,21 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-import psutil
+from watching import ONE_THREAD, memory
 
+from binarynet.methods import filter as filtering
+from binarynet.methods import latent
 from hpsearch.children import available_cores
 from hpsearch.database import Database
 from hpsearch.provenance import processor
+from hpsearch.searchers import History
+from hpsearch.searchers.botorch import SEARCHER
+from hpsearch.searchers.sobol import sobol_configuration
 from hpsearch.spec import find_study
 
 PLAIN = Path(__file__).with_name("plain_loop.py")
 METHODS, INITIAL = ("latent", "filter"), 5
 TRAININGS, PROPOSALS = 500, 400  # of each method in the whole comparison
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 COLUMNS = ("whole, minutes", "trainings a second", "proposals a second", "CPU s a training", "peak MB")
 
 
@@ -49,8 +53,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--trials", type=int, default=10)
     parser.add_argument("--plain-trials", type=int, default=10)
+    parser.add_argument("--proposals", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("settings", nargs="*")
     arguments = parser.parse_args()
+    if arguments.proposals:
+        print(proposals_a_second())
+        return
     sides = {"plain, default threads": plain_alone, "plain, two processes": plain_in_two, "hpsearch": ours}
     found: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
     print(f"{processor()}, {available_cores()} cores; {' '.join(arguments.settings) or 'as in figure8-fsdd'}")
@@ -116,27 +124,26 @@ def ours(study: Path, trials: int, seed: int) -> dict[str, float]:  # noqa: ARG0
     return {
         COLUMNS[0]: (len(METHODS) * TRAININGS / rate + wall - (max(ended) - min(begun))) / 60,
         COLUMNS[1]: rate,
-        COLUMNS[2]: _proposals_a_second(),
+        COLUMNS[2]: float(watched([[sys.executable, __file__, "--proposals"]], ONE_THREAD)[0][0]),
         COLUMNS[3]: statistics.mean(row["seconds"] for row in rows),
         COLUMNS[4]: peak / 1e6,
     }
 
 
-def _proposals_a_second() -> float:
-    """Of the driver alone, for packs of ten at 15 trials, both methods alike often."""
-    code = (
-        "import time\nfrom hpsearch.searchers import History\nfrom hpsearch.searchers.botorch import SEARCHER\n"
-        "from hpsearch.searchers.sobol import sobol_configuration\nfrom binarynet.methods import filter, latent\n"
-        "total = 0.0\nfor method in (filter, latent):\n    space = method.METHOD.space\n    histories = []\n"
-        "    for study in range(10):\n"
-        "        drawn = tuple(sobol_configuration(space, study, i) for i in range(15))\n"
-        "        values = tuple(-sum((u - 0.3) ** 2 for u in space.encode(c)) for c in drawn)\n"
-        "        histories.append(History(drawn, values))\n    SEARCHER.propose(space, histories, range(10))\n"
-        "    started = time.perf_counter()\n    SEARCHER.propose(space, histories, range(10, 20))\n"
-        "    total += time.perf_counter() - started\nprint(20 / total)\n"
-    )
-    environment = {**os.environ, **ONE_THREAD}
-    return float(subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True).stdout)
+def proposals_a_second() -> float:
+    """Of this process alone: packs of ten at 15 trials, both methods' spaces alike often."""
+    total = 0.0
+    for method in (filtering.METHOD, latent.METHOD):
+        histories = []
+        for study in range(10):
+            drawn = tuple(sobol_configuration(method.space, study, i) for i in range(15))
+            values = tuple(-sum((u - 0.3) ** 2 for u in method.space.encode(c)) for c in drawn)
+            histories.append(History(drawn, values))
+        SEARCHER.propose(method.space, histories, range(10))
+        started = time.perf_counter()
+        SEARCHER.propose(method.space, histories, range(10, 20))
+        total += time.perf_counter() - started
+    return 20 / total
 
 
 def watched(commands: Sequence[Sequence[str]], environment: dict[str, str]) -> tuple[list[str], float]:
@@ -149,24 +156,12 @@ def watched(commands: Sequence[Sequence[str]], environment: dict[str, str]) -> t
     ]
     peak = 0.0
     while any(process.poll() is None for process in processes):
-        peak = max(peak, sum(_memory(process.pid) for process in processes))
+        peak = max(peak, sum(memory(process.pid) for process in processes))
         time.sleep(0.5)
     outputs = [process.communicate()[0] for process in processes]
     if any(process.returncode for process in processes):
         raise SystemExit(f"one of {commands} failed")
     return outputs, peak
-
-
-def _memory(pid: int) -> float:
-    """Private and proportionally shared bytes of a process and its children."""
-    total = 0
-    try:
-        root = psutil.Process(pid)
-        for process in (root, *root.children(recursive=True)):
-            total += process.memory_full_info().pss
-    except psutil.Error:
-        pass
-    return total
 
 
 def _slice(trials: int, settings: Sequence[str]) -> str:

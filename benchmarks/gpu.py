@@ -41,17 +41,6 @@ METHODS: dict[str, Method] = {"latent": latent.METHOD, "filter": filtering.METHO
 BANDWIDTH, FLOPS = 3.35e12, {"fp32": 67e12, "bf16": 990e12}
 
 
-class Clips:
-    """Training examples on the device, (variants, n, features)."""
-
-    def __init__(self, inputs: Tensor, labels: Tensor) -> None:
-        self.inputs, self.labels, self.variants = inputs, labels, len(inputs)
-
-    def batch(self, order: Tensor, variant: Tensor) -> Tensor:
-        """(k, b, features)."""
-        return self.inputs[variant, order]
-
-
 def make_data(device: str, precision: str, share: float = 1.0) -> training.Data:
     """Ten noisy clusters; `share` of the clips."""
     generator = torch.Generator().manual_seed(0)
@@ -65,7 +54,7 @@ def make_data(device: str, precision: str, share: float = 1.0) -> training.Data:
 
     inputs, labels = part(VARIANTS, CLIPS)
     held_out = [training.Labelled(x[0], y) for x, y in (part(1, HELD_OUT), part(1, HELD_OUT))]
-    return training.Data(Clips(inputs, labels), *held_out)
+    return training.Data(training.Variants(inputs, labels), *held_out)
 
 
 def drawn(method: Method, k: int) -> list[dict]:
@@ -101,7 +90,7 @@ def step_times(data: training.Data, method: Method, k: int, width: int, precisio
     budget = training.Budget(20, BATCH)
     medians = []
     for graph in (False, True):
-        run = training._Run(build(width), method, drawn(method, k), range(k), data, budget, precision, device)
+        run = training.Training(build(width), method, drawn(method, k), range(k), data, budget, precision, device)
         step = graphs.Repeated(run.step, device) if graph else run.step
         run.begin()
         for _ in range(graphs.EAGER_CALLS + 1):
@@ -156,7 +145,9 @@ def same(device: str) -> None:
             eager = graphs.EAGER_CALLS
             graphs.EAGER_CALLS = eager if kind == "graph" else 10**9
             try:
-                results[kind] = training.train(build(64), method, configurations, range(8), data, budget, "fp32", place)
+                results[kind] = training.Training(
+                    build(64), method, configurations, range(8), data, budget, "fp32", place
+                ).run()
             finally:
                 graphs.EAGER_CALLS = eager
         to_the_bit = results["graph"] == results["calls"]
@@ -177,7 +168,7 @@ def profile(device: str, share: float) -> None:
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as profiler
 
-    run = training._Run(
+    run = training.Training(
         build(256), filtering.METHOD, drawn(filtering.METHOD, 20), range(20), make_data(device, "fp32", share),
         training.Budget(20, BATCH), "fp32", device,
     )  # fmt: skip
@@ -218,7 +209,9 @@ def figure8(device: str, deadline: float, share: float, trials: int = 25, repeat
                     return
                 configurations = proposals[name].result()
                 trial_seeds = [derived_seed(seed, trial) for seed in seeds[name]]
-                results = training.train(build(256), method, configurations, trial_seeds, data, budget, "fp32", device)
+                results = training.Training(
+                    build(256), method, configurations, trial_seeds, data, budget, "fp32", device
+                ).run()
                 histories[name] = _longer(histories[name], configurations, [r.objective or 0.1 for r in results])
                 proposals[name] = thread.submit(propose, name)
                 trained += repeats

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[variable] = "1"
 
 import numpy as np
+from settings import parsed
 
 from hpsearch.searchers import History
 from hpsearch.searchers.random import SEARCHER
@@ -26,7 +28,7 @@ from hpsearch.spec import MethodSpec, Named, load_method, load_task
 CONFIGURATIONS, REPEATED, SEEDS = 30, 5, 8
 
 
-def train(settings: dict[str, object], label: str, configurations: list, seeds: list[int]) -> list[float]:
+def train(settings: Mapping[str, object], label: str, configurations: list, seeds: list[int]) -> list[float]:
     """Validation objectives of one pack."""
     task = load_task(Named.model_validate({"name": "audio_task", **settings}))
     method = load_method(task, label, MethodSpec())
@@ -35,10 +37,7 @@ def train(settings: dict[str, object], label: str, configurations: list, seeds: 
 
 def main() -> None:
     """Print one line a method."""
-    settings: dict[str, object] = {}
-    for argument in sys.argv[1:]:
-        name, _, text = argument.partition("=")
-        settings[name] = int(text) if text.lstrip("-").isdigit() else _number_or_text(text)
+    settings = parsed(sys.argv[1:])
     task = load_task(Named.model_validate({"name": "audio_task", **settings}))
     print(settings, task.prepare(lambda *_: None), flush=True)
     with ProcessPoolExecutor(os.cpu_count()) as processes:
@@ -62,13 +61,6 @@ def main() -> None:
                 f"over {np.median(between):.3f} to {between.max():.3f}",
                 flush=True,
             )
-
-
-def _number_or_text(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 if __name__ == "__main__":

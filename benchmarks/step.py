@@ -14,9 +14,11 @@ import sys
 import time
 from dataclasses import replace
 
+from settings import parsed
+
 from hpsearch.executors.processes import pin_threads
 
-PACKS, ROUNDS = (1, 2, 5, 10), 2
+PACKS, ROUNDS = (1, 2, 5, 10, 20), 3
 
 
 def main() -> None:
@@ -26,10 +28,8 @@ def main() -> None:
     from hpsearch.searchers.sobol import sobol_configuration
     from hpsearch.spec import MethodSpec, find_study, load_method, load_task, read_spec
 
-    what, settings = sys.argv[1], dict(argument.split("=") for argument in sys.argv[2:])
-    task = load_task(read_spec(find_study("figure8-fsdd")).task)
-    typed = {n: type(getattr(task, n))(v) if n != "snr_db" or v != "clean" else v for n, v in settings.items()}
-    task = replace(task, **typed)
+    what, settings = sys.argv[1], parsed(sys.argv[2:])
+    task = replace(load_task(read_spec(find_study("figure8-fsdd")).task), **settings)
     task.prepare(lambda *_: None)
     methods = {label: load_method(task, label, MethodSpec()) for label in ("latent", "filter")}
 

@@ -15,12 +15,12 @@ def sign(x: Tensor) -> Tensor:
     return torch.copysign(torch.ones((), dtype=x.dtype, device=x.device), x)
 
 
-def follow_sign_(binary: Tensor, value: Tensor) -> None:
-    """Set `binary`, of -1 and +1, to the sign of `value`; where that is 0 it stays. In place, without a temporary.
+def follow_sign_(binary: Tensor, value: Tensor, times: float = 1.0) -> None:
+    """Set `binary`, of -1 and +1, to the sign of `times * value`; where that is 0 it stays. In place.
 
     What is smaller than the smallest normal number of its type counts as 0.
     """
-    binary.mul_(torch.finfo(binary.dtype).tiny).add_(value)
+    binary.mul_(torch.finfo(binary.dtype).tiny).add_(value, alpha=times)
     torch.copysign(torch.ones((), dtype=binary.dtype, device=binary.device), binary, out=binary)
 
 

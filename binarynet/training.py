@@ -42,6 +42,24 @@ class Examples(Protocol):
 
 
 @dataclass(frozen=True)
+class Variants:
+    """Examples that all lie on the device: inputs (variants, n, features) and classes (n,)."""
+
+    inputs: Tensor
+    labels: Tensor
+
+    @property
+    def variants(self) -> int:
+        """How many variants each example has."""
+        return len(self.inputs)
+
+    def batch(self, order: Tensor, variant: Tensor) -> Tensor:
+        """Inputs (k, b, features)."""
+        rows = (variant * self.inputs.shape[1] + order).flatten()  # whole rows are copied faster than by two indices
+        return self.inputs.flatten(0, 1).index_select(0, rows).view(*order.shape, -1)
+
+
+@dataclass(frozen=True)
 class Labelled:
     """Validation or test data: inputs (n, ...), the same for all trials, and classes (n,)."""
 
@@ -73,20 +91,14 @@ class Budget:
     weight_decay: float = 1e-4
 
 
-def train(
-    build: Callable[[int], nn.Module],
-    method: Method,
-    configurations: Sequence[Configuration],
-    seeds: Sequence[int],
-    data: Data,
-    budget: Budget,
-    precision: str = "fp32",
-    device: str = "cpu",
-) -> list[Result]:
-    """Train one pack and measure it.
+class Training:
+    """One pack: k networks of one shape, trained and measured together.
 
     A trial's weights, minibatch order and choice of variants come from three streams of its own seed, and
     no sum runs over trials, so its result is the same in any company (bit for bit on a CPU).
+
+    Everything that a step or an evaluation reads and writes lies at a fixed place on the device, and nothing is
+    read back before the end: so a GPU can repeat them as graphs, and never waits for Python.
 
     Args:
         build: makes a packed network of k trials: (k, b, ...) inputs -> (k, classes, b) logits.
@@ -97,28 +109,6 @@ def train(
         budget: epochs of whole minibatches; what does not fill the last one waits for another epoch.
         precision: a name in PRECISIONS.
         device: of torch.
-
-    Returns:
-        One result a trial: validation accuracy as the objective, the metrics test_accuracy and
-        train_loss, and the curves train_loss and validation_accuracy, a value an epoch. A trial whose
-        loss or method's state leaves the finite numbers is "diverged".
-    """
-    run = _Run(build, method, configurations, seeds, data, budget, precision, device)
-    step, evaluate = Repeated(run.step, device), Repeated(run.evaluate, device)
-    for epoch in range(budget.epochs):
-        run.begin()
-        for _ in range(run.steps_per_epoch):
-            step()
-        evaluate()
-        run.end(epoch)
-    return run.results()
-
-
-class _Run:
-    """A pack in training.
-
-    Everything that a step or an evaluation reads and writes lies at a fixed place on the device, and nothing is
-    read back before `results`: so a GPU can repeat them as graphs, and never waits for Python.
     """
 
     def __init__(
@@ -129,10 +119,11 @@ class _Run:
         seeds: Sequence[int],
         data: Data,
         budget: Budget,
-        precision: str,
-        device: str,
+        precision: str = "fp32",
+        device: str = "cpu",
     ) -> None:
         self.k, self.n, self.data = len(configurations), len(data.training.labels), data
+        self.epochs, self.device = budget.epochs, device
         dtype, multiply = PRECISIONS[precision]
         batch = min(budget.batch_size, self.n)
         self.steps_per_epoch = self.n // batch
@@ -164,6 +155,23 @@ class _Run:
         self.correct = torch.zeros(self.k, dtype=torch.int64, device=device)
         self.losses = torch.zeros(budget.epochs, self.k, dtype=torch.float64, device=device)
         self.accuracies = torch.zeros_like(self.losses)
+
+    def run(self) -> list[Result]:
+        """Train to the end of the budget.
+
+        Returns:
+            One result a trial: validation accuracy as the objective, the metrics test_accuracy and
+            train_loss, and the curves train_loss and validation_accuracy, a value an epoch. A trial whose
+            loss or method's state leaves the finite numbers is "diverged".
+        """
+        step, evaluate = Repeated(self.step, self.device), Repeated(self.evaluate, self.device)
+        for epoch in range(self.epochs):
+            self.begin()
+            for _ in range(self.steps_per_epoch):
+                step()
+            evaluate()
+            self.end(epoch)
+        return self.results()
 
     def begin(self) -> None:
         """Begin an epoch: the order of the examples and their variants, drawn on the CPU from each trial's streams."""

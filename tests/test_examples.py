@@ -1,4 +1,4 @@
-"""The examples run as they stand, but for Ax, which has tests of its own, and with two studies a method."""
+"""The examples run as they stand, with two studies a method."""
 
 import os
 import re

@@ -56,8 +56,7 @@ class Filter:
         momentum, filtered, binary = state["momentum"], state["filtered"], state["binary"]
         momentum.lerp_(gradient, h["gamma"])  # eq. 11
         filtered.lerp_(momentum, h["alpha"])  # eq. 12
-        follow_sign_(binary.neg_(), filtered)  # eq. 13
-        binary.neg_()
+        follow_sign_(binary, filtered, times=-1)  # eq. 13
 
 
 METHOD = Filter()

@@ -8,21 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from binarynet.training import Data, Labelled
+from binarynet.training import Data, Labelled, Variants
 from hpsearch.space import Space
-
-
-@dataclass(frozen=True)
-class Variants:
-    inputs: torch.Tensor
-    labels: torch.Tensor
-
-    @property
-    def variants(self):
-        return len(self.inputs)
-
-    def batch(self, order, variant):
-        return self.inputs[variant, order]
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from audio_task.network import Perceptron
 from binarynet.methods.filter import METHOD as FILTER
 from binarynet.methods.latent import METHOD as LATENT
 from binarynet.schedules import factors
-from binarynet.training import Budget, train
+from binarynet.training import Budget, Training
 
 STEPS, WEIGHTS = 600, 500
 LATENT_OFF = {"init": 0.0, "scaling": False, "clipping": False}
@@ -99,7 +99,7 @@ class TestLatentFromZeroIsTheFilter:
         flips = []
         for method, configuration in ((FILTER, {"alpha": alpha, "gamma": gamma}), (LATENT, latent)):
             seen = recording(method)
-            train(lambda k: Perceptron(k, 40, 24, "clip"), seen, [configuration], [3], data, budget, "fp64")
+            Training(lambda k: Perceptron(k, 40, 24, "clip"), seen, [configuration], [3], data, budget, "fp64").run()
             flips.append(torch.stack(seen.binary))
         assert len(flips[0]) == 601
         assert torch.equal(flips[0], flips[1])
@@ -109,7 +109,7 @@ class TestLatentFromZeroIsTheFilter:
         seen = recording(FILTER)
         budget = Budget(epochs=60, batch_size=32)
         configuration = {"alpha": 1e-3, "gamma": 0.1}
-        train(lambda k: Perceptron(k, 40, 24, "clip"), seen, [configuration], [3], problem(), budget)
+        Training(lambda k: Perceptron(k, 40, 24, "clip"), seen, [configuration], [3], problem(), budget).run()
         recorded = torch.cat(seen.gradients)
         assert recorded.dtype == torch.float32
         cosine = factors("cosine", len(recorded))
@@ -222,14 +222,14 @@ class TestScalingAndClipping:
 def test_a_schedule_may_be_put_on_any_hyperparameter(problem, recording):
     moved = replace(FILTER, schedules={"gamma": "cosine", "alpha": "constant"})
     results = [
-        train(
+        Training(
             lambda k: Perceptron(k, 40, 16, "clip"),
             method,
             [{"alpha": 0.01, "gamma": 0.5}],
             [1],
             problem(),
             Budget(2, 32),
-        )
+        ).run()
         for method in (FILTER, moved)
     ]
     assert results[0] != results[1]

@@ -11,7 +11,7 @@ from audio_task.network import Perceptron
 from binarynet.graphs import EAGER_CALLS, Repeated
 from binarynet.layers import BatchNorm, Linear
 from binarynet.sgd import Sgd
-from binarynet.training import Budget, _Run
+from binarynet.training import Budget, Training
 from hpsearch.searchers.sobol import sobol_configuration
 from hpsearch.spec import MethodSpec, Named, available, load_method, load_task
 
@@ -31,7 +31,7 @@ def started(problem, name, k=3):
     method = load_method(load_task(Named(name="audio_task")), name, MethodSpec())
     drawn = [sobol_configuration(method.space, 5, i) for i in range(k)]
     data = problem()
-    run = _Run(
+    run = Training(
         lambda k: Perceptron(k, 40, 16, "bireal"), method, drawn, range(k), data, Budget(2, 32), "fp32", "cpu"
     )  # fmt: skip
     run.begin()

@@ -8,7 +8,7 @@ from audio_task.network import Perceptron
 from binarynet.layers import BatchNorm, draw
 from binarynet.methods.filter import METHOD as FILTER
 from binarynet.methods.latent import METHOD as LATENT
-from binarynet.training import Budget, train
+from binarynet.training import Budget, Training
 from hpsearch.searchers import History
 from hpsearch.searchers.random import SEARCHER
 from hpsearch.spec import MethodSpec, Named, available, load_method, load_task
@@ -32,7 +32,7 @@ def test_a_trial_does_not_depend_on_its_company(problem, name, precision, width)
 
     def results(indices):
         chosen = [drawn[i] for i in indices], [seeds[i] for i in indices]
-        return train(lambda k: Perceptron(k, 250, width, "clip"), method, *chosen, data, BUDGET, precision)
+        return Training(lambda k: Perceptron(k, 250, width, "clip"), method, *chosen, data, BUDGET, precision).run()
 
     together = results(range(20))
     for indices in ([0], [19], [13, 2, 7, 5]):
@@ -42,7 +42,7 @@ def test_a_trial_does_not_depend_on_its_company(problem, name, precision, width)
 
 def test_seeds_matter_and_repeat(problem):
     drawn = [{"alpha": 1e-3, "gamma": 0.1}] * 3
-    results = train(lambda k: Perceptron(k, 40, 16, "clip"), FILTER, drawn, [1, 2, 1], problem(), BUDGET)
+    results = Training(lambda k: Perceptron(k, 40, 16, "clip"), FILTER, drawn, [1, 2, 1], problem(), BUDGET).run()
     assert results[0] == results[2]
     assert results[0] != results[1]
 
@@ -58,14 +58,14 @@ def test_a_pack_is_one_run_whatever_its_size(problem):
                 count += 1
                 return super().forward(x)
 
-        train(
+        Training(
             lambda k, make=Counting: make(k, 40, 16, "clip"),
             FILTER,
             configurations(FILTER, k),
             list(range(k)),
             problem(),
             BUDGET,
-        )
+        ).run()
         passes[k] = count
     steps = BUDGET.epochs * (320 // 32)
     assert passes[1] == passes[20] == steps + BUDGET.epochs + 1  # and a validation an epoch, and one test
@@ -112,7 +112,7 @@ def test_packed_training_equals_a_plain_network_with_autograd_and_torch_sgd(prob
     data = problem(torch.float64)
     seen = recording(FILTER)
     others = [{"alpha": 1e-4, "gamma": 0.5}, {"alpha": alpha, "gamma": gamma}, {"alpha": 0.1, "gamma": 1.0}]
-    packed = train(lambda k: Biased(k, 40, width, "clip"), seen, others, [5, seed, 6], data, budget, "fp64")[1]
+    packed = Training(lambda k: Biased(k, 40, width, "clip"), seen, others, [5, seed, 6], data, budget, "fp64").run()[1]
 
     generator = torch.Generator().manual_seed(derived_seed(seed, "weights"))
     first = draw((width, 40), [generator])[0] * math.sqrt(2 / 40)
@@ -160,9 +160,9 @@ def test_packed_training_equals_a_plain_network_with_autograd_and_torch_sgd(prob
 
 
 def test_a_network_learns(problem):
-    (result,) = train(
+    (result,) = Training(
         lambda k: Perceptron(k, 40, 64, "clip"), FILTER, [{"alpha": 1e-3, "gamma": 0.1}], [1], problem(), Budget(15, 32)
-    )
+    ).run()
     assert result.objective > 0.8
     assert result.metrics["test_accuracy"] > 0.8
     assert result.curves["train_loss"][-1] < 0.5 * result.curves["train_loss"][0]
@@ -181,7 +181,7 @@ def test_a_trial_that_leaves_the_finite_numbers_has_diverged_and_its_neighbours_
     broken = [drawn[0], {**drawn[1], **change}, drawn[2]]
 
     def results(chosen):
-        return train(lambda k: Perceptron(k, 40, 16, "clip"), LATENT, chosen, [1, 2, 3], problem(), BUDGET)
+        return Training(lambda k: Perceptron(k, 40, 16, "clip"), LATENT, chosen, [1, 2, 3], problem(), BUDGET).run()
 
     alone, together = results(drawn), results(broken)
     assert (together[0], together[2]) == (alone[0], alone[2])
@@ -191,5 +191,7 @@ def test_a_trial_that_leaves_the_finite_numbers_has_diverged_and_its_neighbours_
 
 def test_training_leaves_the_global_generator_alone(problem):
     state = torch.random.get_rng_state()
-    train(lambda k: Perceptron(k, 40, 16, "clip"), FILTER, configurations(FILTER, 2), [1, 2], problem(), BUDGET)
+    Training(
+        lambda k: Perceptron(k, 40, 16, "clip"), FILTER, configurations(FILTER, 2), [1, 2], problem(), BUDGET
+    ).run()
     assert torch.equal(torch.random.get_rng_state(), state)
