@@ -6,13 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from binarynet.layers import BatchNorm, BinaryLinear, Linear
+from binarynet.stacked import Stacked
 
 
 class Sgd:
     """torch.optim.SGD's recursion: v <- momentum v + g + decay w, then w <- w - rate v; no decay in batch norm.
 
-    The weights of linear layers are most of a network's memory, and each pass over them costs as much as a
-    tenth of their matrix product. So their layers add the gradient to momentum v as they compute it, and it is
+    The weights of packed linear layers are most of a network's memory, and each pass over them costs as much as a
+    tenth of their matrix product. So those layers add the gradient to momentum v as they compute it, and it is
     never stored: there must be one backward pass a step. The rate is a tensor, so that a GPU's graph can read it.
     """
 
@@ -22,11 +23,13 @@ class Sgd:
         self.linear = [m for m in modules if isinstance(m, Linear) and not isinstance(m, BinaryLinear)]
         for layer in self.linear:
             layer.velocity, layer.momentum = torch.zeros_like(layer.weight), momentum
-        normal = [p for m in modules if isinstance(m, BatchNorm) for p in (m.weight, m.bias)]
-        self.normal = [(p, torch.zeros_like(p)) for p in normal]
-        known = {id(p) for p in normal} | {id(m.weight) for m in modules if isinstance(m, Linear)}
+        others = [(p, False) for m in modules if isinstance(m, BatchNorm) for p in (m.weight, m.bias)]
+        others += [pair for m in modules if isinstance(m, Stacked) for pair in m.real_parameters]
+        self.others = [(p, torch.zeros_like(p), decays) for p, decays in others]
+        known = {id(p) for p, _ in others} | {id(m.weight) for m in modules if isinstance(m, Linear)}
+        known |= {id(p) for m in modules if isinstance(m, Stacked) for p in m.binary_weights}
         if unknown := [name for name, p in network.named_parameters() if id(p) not in known]:
-            raise ValueError(f"no recipe for the parameter {unknown[0]}: it is of neither Linear nor BatchNorm")
+            raise ValueError(f"no recipe for the parameter {unknown[0]}: it is of no Linear, BatchNorm or Stacked")
 
     @torch.no_grad()
     def step(self, rate: Tensor) -> None:
@@ -35,7 +38,9 @@ class Sgd:
             assert layer.velocity is not None
             layer.velocity.add_(layer.weight, alpha=self.decay)
             layer.weight.addcmul_(layer.velocity, rate, value=-1)
-        for parameter, velocity in self.normal:
+        for parameter, velocity, decays in self.others:
             assert parameter.grad is not None
             velocity.mul_(self.momentum).add_(parameter.grad)
+            if decays:
+                velocity.add_(parameter, alpha=self.decay)
             parameter.addcmul_(velocity, rate, value=-1)

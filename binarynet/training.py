@@ -14,7 +14,8 @@ from binarynet.graphs import Repeated
 from binarynet.layers import Linear
 from binarynet.schedules import factors
 from binarynet.sgd import Sgd
-from binarynet.weights import BinaryWeights, Schedule, binary_layers, start_noise
+from binarynet.stacked import Stacked
+from binarynet.weights import BinaryWeights, Schedule, binary_weights, start_noise
 from hpsearch.space import Configuration
 from hpsearch.task import Method, Result, derived_seed
 
@@ -105,7 +106,7 @@ class Training:
         method: sets and moves the weights of the network's binary layers.
         configurations: one a trial, of the method's space.
         seeds: one a trial.
-        data: inputs in any floating type; they are used in the precision of the matrix products.
+        data: inputs in any type that the network takes; they are used in the precision of the matrix products.
         budget: epochs of whole minibatches; what does not fill the last one waits for another epoch.
         precision: a name in PRECISIONS.
         device: of torch.
@@ -132,15 +133,15 @@ class Training:
         self.network = build(self.k)
         start_generators = _streams(seeds, "weights")
         for module in self.network.modules():
-            if isinstance(module, Linear):
+            if isinstance(module, Linear | Stacked):
                 module.start(start_generators)
                 module.multiply = multiply
         self.network.to(device, dtype)
         self.schedule = Schedule(method, configurations, steps, dtype, device)
-        layers = binary_layers(self.network)
+        weights = binary_weights(self.network)
         self.steps_done = torch.zeros(1, dtype=torch.int64, device=device)
-        noise = start_noise(layers, start_generators).to(device, dtype)
-        self.weights = BinaryWeights(layers, method, self.schedule.at(self.steps_done), noise)
+        noise = start_noise(weights, start_generators).to(device, dtype)
+        self.weights = BinaryWeights(weights, method, self.schedule.at(self.steps_done), noise)
 
         rates = [budget.learning_rate * factor for factor in factors("cosine", steps)]
         self.learning_rates = torch.tensor(rates, dtype=torch.float64).to(device, dtype)

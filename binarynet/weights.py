@@ -9,6 +9,7 @@ from torch import Generator, Tensor, nn
 
 from binarynet.layers import BinaryLinear, draw
 from binarynet.schedules import factors
+from binarynet.stacked import Stacked
 from hpsearch.space import Configuration
 from hpsearch.task import Hyperparameters, Method, State
 
@@ -26,30 +27,30 @@ class BinaryWeights:
     `weights` and `gradient` see the layers' own shapes through views of it.
     """
 
-    def __init__(self, layers: Sequence[BinaryLinear], method: Method, h: Hyperparameters, noise: Tensor) -> None:
-        """Start the method from `noise`, standard normal numbers of shape (k, padded_size(layers))."""
-        self.layers, self.method = list(layers), method
+    def __init__(self, weights: Sequence[nn.Parameter], method: Method, h: Hyperparameters, noise: Tensor) -> None:
+        """Start the method from `noise`, standard normal numbers of shape (k, padded_size(weights))."""
+        self.weights, self.method = list(weights), method
         self.state = method.start(noise, _shaped(h, 2))
         self.gradients = torch.zeros_like(noise)
-        offsets = _offsets(layers)
+        offsets = _offsets(weights)
         self._states: list[State] = [
-            {name: _view(flat, at, layer.weight) for name, flat in self.state.items()}
-            for at, layer in zip(offsets, layers, strict=False)
+            {name: _view(flat, at, weight) for name, flat in self.state.items()}
+            for at, weight in zip(offsets, weights, strict=False)
         ]
-        self._gradients = [_view(self.gradients, at, layer.weight) for at, layer in zip(offsets, layers, strict=False)]
+        self._gradients = [_view(self.gradients, at, weight) for at, weight in zip(offsets, weights, strict=False)]
 
     @torch.no_grad()
     def show(self, h: Hyperparameters, training: bool) -> None:
         """Give every layer the weights that the network is to use now."""
-        for layer, state in zip(self.layers, self._states, strict=True):
-            layer.weight.copy_(self.method.weights(state, _shaped(h, layer.weight.dim()), training))
+        for weight, state in zip(self.weights, self._states, strict=True):
+            weight.copy_(self.method.weights(state, _shaped(h, weight.dim()), training))
 
     @torch.no_grad()
     def step(self, h: Hyperparameters) -> None:
         """One update from the gradients that lie in the layers."""
-        for layer, state, gradient in zip(self.layers, self._states, self._gradients, strict=True):
-            assert layer.weight.grad is not None
-            gradient.copy_(self.method.gradient(state, layer.weight.grad, _shaped(h, layer.weight.dim())))
+        for weight, state, gradient in zip(self.weights, self._states, self._gradients, strict=True):
+            assert weight.grad is not None
+            gradient.copy_(self.method.gradient(state, weight.grad, _shaped(h, weight.dim())))
         self.method.update(self.state, self.gradients, _shaped(h, 2))
 
     def not_finite(self) -> list[str]:
@@ -94,25 +95,31 @@ class Schedule:
         return dict(zip(self.names, self._values.index_select(0, step)[0].unbind(), strict=True))
 
 
-def binary_layers(network: nn.Module) -> list[BinaryLinear]:
-    """The layers whose weights a method sets, in order."""
-    return [module for module in network.modules() if isinstance(module, BinaryLinear)]
+def binary_weights(network: nn.Module) -> list[nn.Parameter]:
+    """The weights that a method sets, (k, out, in, ...) each, in order."""
+    weights: list[nn.Parameter] = []
+    for module in network.modules():
+        if isinstance(module, BinaryLinear):
+            weights.append(module.weight)
+        elif isinstance(module, Stacked):
+            weights += module.binary_weights
+    return weights
 
 
-def start_noise(layers: Sequence[BinaryLinear], generators: Sequence[Generator]) -> Tensor:
+def start_noise(weights: Sequence[Tensor], generators: Sequence[Generator]) -> Tensor:
     """One standard normal number a weight in double precision, (k, n), the padding filled with 1."""
-    offsets, k = _offsets(layers), len(generators)
-    noise = torch.ones(k, offsets[-1] if offsets else 0, dtype=torch.float64)
-    for at, layer in zip(offsets, layers, strict=False):
-        _view(noise, at, layer.weight).copy_(draw(layer.weight.shape[1:], generators))
+    offsets, k = _offsets(weights), len(generators)
+    noise = torch.ones(k, offsets[-1], dtype=torch.float64)
+    for at, weight in zip(offsets, weights, strict=False):
+        _view(noise, at, weight).copy_(draw(weight.shape[1:], generators))
     return noise
 
 
-def _offsets(layers: Iterable[BinaryLinear]) -> list[int]:
+def _offsets(weights: Iterable[Tensor]) -> list[int]:
     """Where each layer's slice begins; the last entry is the padded size of all."""
     offsets = [0]
-    for layer in layers:
-        size = layer.weight[0].numel()
+    for weight in weights:
+        size = weight[0].numel()
         offsets.append(offsets[-1] + -(-size // VECTOR) * VECTOR)
     return offsets
 

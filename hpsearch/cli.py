@@ -325,7 +325,7 @@ def doctor() -> None:
 def fetch(
     name: DatasetName,
     source: Annotated[
-        str | None, typer.Option("--from", help="Another address, or a zip file, than the publisher's archive.")
+        str | None, typer.Option("--from", help="Another address, or an archive of yours, than the publisher's.")
     ] = None,
     data: Annotated[Path | None, typer.Option(help=DATA, file_okay=False)] = None,
 ) -> None:

@@ -11,14 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from platformdirs import user_cache_path, user_data_path
-
 from hpsearch.task import Progress, TaskError
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set that its publisher offers as one zip archive.
+    """A data set that its publisher offers as one archive, zip or tar.
 
     Attributes:
         name: what the user calls it, the name of its module.
@@ -30,6 +28,7 @@ class DataSet:
             the data set's folder. All others are left in the archive.
         places: folders under the data folder where it may lie; a fetched one lies in the first.
         check: looks at a folder and says what is there in one sentence; TaskError if it is not whole.
+        md5: of the archive, where the publisher states one; any other archive is refused.
     """
 
     name: str
@@ -40,6 +39,7 @@ class DataSet:
     members: str
     places: tuple[str, ...]
     check: Callable[[Path, Progress], str]
+    md5: str | None = None
 
     def place(self, folder: Path) -> Path | None:
         """The first of its places that is there in a data folder."""
@@ -58,11 +58,17 @@ class DataSet:
 
 def data_folder() -> Path:
     """HPSEARCH_DATA, or else the platform's folder for a user's data."""
-    given = os.environ.get("HPSEARCH_DATA")
-    return Path(given) if given else user_data_path("hpsearch", appauthor=False)
+    if given := os.environ.get("HPSEARCH_DATA"):
+        return Path(given)
+    from platformdirs import user_data_path
+
+    return user_data_path("hpsearch", appauthor=False)
 
 
 def cache_folder() -> Path:
     """HPSEARCH_CACHE, or else the platform's folder for caches: what tasks compute once."""
-    given = os.environ.get("HPSEARCH_CACHE")
-    return Path(given) if given else user_cache_path("hpsearch")
+    if given := os.environ.get("HPSEARCH_CACHE"):
+        return Path(given)
+    from platformdirs import user_cache_path
+
+    return user_cache_path("hpsearch")

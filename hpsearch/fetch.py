@@ -10,12 +10,14 @@ import errno
 import hashlib
 import re
 import shutil
+import tarfile
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from hpsearch.dataset import DataSet
 from hpsearch.only_one import only_one
@@ -31,6 +33,17 @@ BUSY = (429, 500, 502, 503, 504)
 """Answers after which it is worth trying again."""
 BREAKS = 5
 """How often in a row a connection may break without a byte gained before we give up."""
+
+
+Open = Callable[[], IO[bytes]]
+
+
+class _File(NamedTuple):
+    """A file in an archive: its name there, its size unpacked, and how to read it."""
+
+    name: str
+    size: int
+    open: Open
 
 
 class FetchError(Exception):
@@ -51,7 +64,7 @@ def fetch(dataset: DataSet, folder: Path, source: str | None, progress: Progress
     Args:
         dataset: what to get.
         folder: the data folder; it is made if need be.
-        source: another address, or a zip file of this machine, in place of the publisher's archive.
+        source: another address, or an archive of this machine, in place of the publisher's archive.
         progress: told of bytes, files and clips.
 
     Returns:
@@ -83,6 +96,7 @@ def _get(dataset: DataSet, work: Path, target: Path, source: str | None, progres
     shutil.rmtree(unpacked, ignore_errors=True)
     archive = _archive(dataset, work, source, progress)  # what an error here leaves is the beginning of the next try
     try:
+        _verify(archive, dataset)
         _unpack(archive, unpacked, dataset, progress)
         found = dataset.check(unpacked, progress)
     except NoSpaceError:
@@ -104,13 +118,13 @@ def _archive(dataset: DataSet, work: Path, source: str | None, progress: Progres
     """The archive on this machine: the user's own, or downloaded."""
     if source and "://" not in source:
         if not Path(source).is_file():
-            raise FetchError(f"{source}: no such zip file, nor is it an address with ://")
+            raise FetchError(f"{source}: no such archive, nor is it an address with ://")
         return Path(source)
     import pooch
 
     address = source or dataset.archive
     if not address.startswith(("http://", "https://")):
-        raise FetchError(f"{address}: only http:// and https:// addresses can be fetched; give a zip file by its path")
+        raise FetchError(f"{address}: only http:// and https:// addresses can be fetched; give an archive by its path")
     name = hashlib.sha256(address.encode()).hexdigest()[:16]  # what another address gave must not be taken for it
 
     def resumed(address: str, output: str, _: object) -> None:
@@ -118,8 +132,8 @@ def _archive(dataset: DataSet, work: Path, source: str | None, progress: Progres
         (work / f"{name}.part").replace(output)
 
     pooch.get_logger().setLevel("WARNING")  # it would tell hashes and hidden names
-    # No hash is known: an archive that is made on request has no stable one. Its contents are checked.
-    return Path(pooch.retrieve(address, known_hash=None, fname=f"{name}.zip", path=work, downloader=resumed))
+    # An archive that is made on request has no stable hash; where there is one, it is compared before unpacking.
+    return Path(pooch.retrieve(address, known_hash=None, fname=name, path=work, downloader=resumed))
 
 
 def _stream(address: str, part: Path, size: int, progress: Progress) -> None:
@@ -146,7 +160,7 @@ def _stream(address: str, part: Path, size: int, progress: Progress) -> None:
                 f"goes on, where the server allows it from {_size(part) / 1e6:.1f} MB" if _size(part) else "tries again"
             )
             raise FetchError(
-                f"{address}: {reason}; the same command {goes_on}; or give another address or a zip file with --from"
+                f"{address}: {reason}; the same command {goes_on}; or give another address or an archive with --from"
             )
         time.sleep(min(2.0**broken / 4, 10))
     _validator(part).unlink(missing_ok=True)
@@ -172,12 +186,12 @@ def _receive(response: Response, part: Path, size: int, progress: Progress) -> b
     if response.status_code not in (200, 206):
         raise FetchError(
             f"{response.url}: the server answered {response.status_code} {response.reason}; "
-            "try again later, or give another address or a zip file with --from"
+            "try again later, or give another address or an archive with --from"
         )
     if "html" in response.headers.get("Content-Type", ""):
         raise FetchError(
             f"{response.url}: a web page came instead of an archive (a login, a proxy, a wrong address?); "
-            "give another address or a zip file with --from"
+            "give another address or an archive with --from"
         )
     start = _size(part) if response.status_code == 206 else 0
     if start and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
@@ -197,32 +211,60 @@ def _receive(response: Response, part: Path, size: int, progress: Progress) -> b
     return total is None or _size(part) == total
 
 
-def _unpack(archive: Path, work: Path, dataset: DataSet, progress: Progress) -> None:
-    """The wanted files of a zip archive, each at the place that its name gives."""
-    try:
+def _verify(archive: Path, dataset: DataSet) -> None:
+    """Compare the archive with the publisher's checksum, where there is one."""
+    if dataset.md5 is None:
+        return
+    with archive.open("rb") as file:
+        found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    if found != dataset.md5:
+        raise FetchError(
+            f"what came is not the publisher's archive of {dataset.title}: its md5 is {found}, not {dataset.md5}; "
+            "fetch again, or give another address or an archive with --from"
+        )
+
+
+@contextmanager
+def _opened(archive: Path) -> Iterator[list[_File]]:
+    """The files in a zip or tar archive; of a tar, regular ones only."""
+    if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as opened:
-            names = [info.filename for info in opened.infolist()]
-            for name in names:
-                if _leads_out(name):
-                    raise FetchError(f"the archive holds {name!r}, which leads out of its folder: nothing was unpacked")
-            wanted = {name: match[1] for name in names if (match := re.fullmatch(dataset.members, name))}
-            if not wanted:
+            yield [_File(i.filename, i.file_size, partial(opened.open, i)) for i in opened.infolist()]
+        return
+    if not tarfile.is_tarfile(archive):
+        raise ValueError("it begins like neither")
+    with tarfile.open(archive) as tape:
+        # What is no regular file opens as None, and is not asked for.
+        yield [_File(i.name, i.size, cast("Open", partial(tape.extractfile, i))) for i in tape if not i.isdir()]
+
+
+def _unpack(archive: Path, work: Path, dataset: DataSet, progress: Progress) -> None:
+    """The wanted files of an archive, each at the place that its name gives."""
+    try:
+        with _opened(archive) as files:
+            for file in files:
+                if _leads_out(file.name):
+                    raise FetchError(
+                        f"the archive holds {file.name!r}, which leads out of its folder: nothing was unpacked"
+                    )
+            matches = [(file, match[1]) for file in files if (match := re.fullmatch(dataset.members, file.name))]
+            if not matches:
                 raise FetchError(
-                    f"the archive holds no {dataset.title} among its {len(names)} files; they should be called as in "
+                    f"the archive holds no {dataset.title} among its {len(files)} files; they should be called as in "
                     f"{dataset.archive}"
                 )
-            _needs(work.parent, sum(opened.getinfo(name).file_size for name in wanted))
-            for done, (name, path) in enumerate(wanted.items(), 1):
+            _needs(work.parent, sum(file.size for file, _ in matches))
+            for done, (file, path) in enumerate(matches, 1):
                 (work / path).parent.mkdir(parents=True, exist_ok=True)
-                with opened.open(name) as packed, (work / path).open("wb") as file:
-                    shutil.copyfileobj(packed, file, BLOCK)
-                progress("unpacking files", done, len(wanted))
+                with file.open() as packed, (work / path).open("wb") as unpacked:
+                    shutil.copyfileobj(packed, unpacked, BLOCK)
+                progress("unpacking files", done, len(matches))
     except (FetchError, MemoryError):
         raise
     except Exception as error:  # a broken archive may raise anything, down to OSError from its decompressors
         if isinstance(error, OSError) and error.errno in FULL:
             raise
-        raise FetchError(f"what came is no sound zip archive ({error}); fetch again, or use --from") from error
+        raise FetchError(f"what came is no sound zip or tar archive ({error}); fetch again, or use --from") from error
 
 
 def _leads_out(name: str) -> bool:

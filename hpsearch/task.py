@@ -38,13 +38,15 @@ class Objective:
     """What a task measures on its validation data.
 
     `chance` is the level of guessing: what a searcher is told of a trial that diverged or failed. It has no
-    default, for any number that is better than an honest trial would draw the search to what fails.
+    default, for any number that is better than an honest trial would draw the search to what fails. An objective
+    that is measured on test data is not `searchable`: only the searcher "fixed", which looks at none, may be used.
     """
 
     name: str
     chance: float
     direction: Literal["maximise", "minimise"] = "maximise"
     unit: str = ""
+    searchable: bool = True
 
     def __post_init__(self) -> None:
         if self.direction not in ("maximise", "minimise"):

@@ -1,11 +1,13 @@
-"""One thread a process, a feature cache of the tests' own, and small studies to run."""
+"""One thread a process, a feature cache of the tests' own, small studies to run, a method that tells what it does."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ pin_threads()  # before torch is loaded
 
 from hpsearch import comparison
 from hpsearch.database import Database
+from hpsearch.space import Space
 from hpsearch.spec import load_executor, read_spec
 
 OWN_TASK = """
@@ -83,3 +86,41 @@ def own_study(tmp_path: Path):
 
     yield write
     sys.path[:] = [entry for entry in sys.path if entry != str(tmp_path)]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Another method, noting the gradients it gets and the binary weights it leaves at every step."""
+
+    method: Any
+    gradients: list = field(default_factory=list)
+    binary: list = field(default_factory=list)
+
+    @property
+    def space(self) -> Space:
+        return self.method.space
+
+    @property
+    def schedules(self):
+        return self.method.schedules
+
+    def start(self, noise, h):
+        state = self.method.start(noise, h)
+        self.binary.append(state["binary"].clone())
+        return state
+
+    def weights(self, state, h, training):
+        return self.method.weights(state, h, training)
+
+    def gradient(self, state, gradient, h):
+        return self.method.gradient(state, gradient, h)
+
+    def update(self, state, gradient, h):
+        self.gradients.append(gradient.clone())
+        self.method.update(state, gradient, h)
+        self.binary.append(state["binary"].clone())
+
+
+@pytest.fixture
+def recording():
+    return Recording

@@ -1,15 +1,11 @@
-"""A small classification problem, and a method that tells what it does."""
+"""A small classification problem."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 import torch
 
 from binarynet.training import Data, Labelled, Variants
-from hpsearch.space import Space
 
 
 @pytest.fixture(scope="session")
@@ -30,41 +26,3 @@ def problem():
         return Data(Variants(inputs, labels), Labelled(validation[0], held), Labelled(test[0], tested))
 
     return make
-
-
-@dataclass(frozen=True)
-class Recording:
-    """Another method, noting the gradients it gets and the binary weights it leaves at every step."""
-
-    method: Any
-    gradients: list = field(default_factory=list)
-    binary: list = field(default_factory=list)
-
-    @property
-    def space(self) -> Space:
-        return self.method.space
-
-    @property
-    def schedules(self):
-        return self.method.schedules
-
-    def start(self, noise, h):
-        state = self.method.start(noise, h)
-        self.binary.append(state["binary"].clone())
-        return state
-
-    def weights(self, state, h, training):
-        return self.method.weights(state, h, training)
-
-    def gradient(self, state, gradient, h):
-        return self.method.gradient(state, gradient, h)
-
-    def update(self, state, gradient, h):
-        self.gradients.append(gradient.clone())
-        self.method.update(state, gradient, h)
-        self.binary.append(state["binary"].clone())
-
-
-@pytest.fixture
-def recording():
-    return Recording

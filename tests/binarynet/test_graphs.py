@@ -11,7 +11,10 @@ from audio_task.network import Perceptron
 from binarynet.graphs import EAGER_CALLS, Repeated
 from binarynet.layers import BatchNorm, Linear
 from binarynet.sgd import Sgd
-from binarynet.training import Budget, Training
+from binarynet.stacked import Stacked
+from binarynet.training import Budget, Data, Labelled, Training
+from cifar_task.images import Augmented
+from cifar_task.networks import load
 from hpsearch.searchers.sobol import sobol_configuration
 from hpsearch.spec import MethodSpec, Named, available, load_method, load_task
 
@@ -27,13 +30,25 @@ class NoWaiting(TorchDispatchMode):
         return function(*arguments, **(keywords or {}))
 
 
-def started(problem, name, k=3):
+def images():
+    """A few for CIFAR-10's networks."""
+    generator = torch.Generator().manual_seed(0)
+    padded = torch.randint(0, 256, (40, 40, 40, 3), generator=generator, dtype=torch.uint8)
+    held_out = Labelled(padded[:8, 4:36, 4:36].permute(0, 3, 1, 2), torch.arange(8))
+    return Data(Augmented(padded, torch.arange(40) % 10), held_out, held_out)
+
+
+NETWORKS = {
+    "perceptron": lambda k: Perceptron(k, 40, 16, "bireal"),
+    "bireal20": lambda k: Stacked(k, lambda: load("bireal20")("bireal")),
+}
+
+
+def started(problem, name, network="perceptron", k=3):
     method = load_method(load_task(Named(name="audio_task")), name, MethodSpec())
     drawn = [sobol_configuration(method.space, 5, i) for i in range(k)]
-    data = problem()
-    run = Training(
-        lambda k: Perceptron(k, 40, 16, "bireal"), method, drawn, range(k), data, Budget(2, 32), "fp32", "cpu"
-    )  # fmt: skip
+    data = problem() if network == "perceptron" else images()
+    run = Training(NETWORKS[network], method, drawn, range(k), data, Budget(2, 16), "fp32", "cpu")
     run.begin()
     return run
 
@@ -42,13 +57,14 @@ def places(run):
     tensors = {name: value for name, value in vars(run).items() if isinstance(value, torch.Tensor)}
     tensors |= dict(run.network.named_parameters()) | dict(run.network.named_buffers()) | run.weights.state
     tensors |= {f"velocity {i}": layer.velocity for i, layer in enumerate(run.optimizer.linear)}
-    tensors |= {f"norm {i}": velocity for i, (_, velocity) in enumerate(run.optimizer.normal)}
+    tensors |= {f"other {i}": velocity for i, (_, velocity, _) in enumerate(run.optimizer.others)}
     return {name: tensor.data_ptr() for name, tensor in tensors.items()}
 
 
+@pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("name", available("binarynet.methods"))
-def test_a_step_and_an_evaluation_wait_for_nothing_and_stay_in_place(problem, name):
-    run = started(problem, name)
+def test_a_step_and_an_evaluation_wait_for_nothing_and_stay_in_place(problem, name, network):
+    run = started(problem, name, network)
     before = places(run)
     with NoWaiting():
         for _ in range(2):

@@ -7,6 +7,7 @@ import http.server
 import io
 import os
 import shutil
+import tarfile
 import threading
 import zipfile
 from dataclasses import dataclass, field, replace
@@ -214,7 +215,7 @@ def test_a_server_that_cannot_resume_begins_anew(site, dataset, tmp_path, withou
 
 def test_a_server_that_says_no_length_is_believed_only_as_far_as_the_archive_is_sound(site, dataset, tmp_path):
     site.length, site.cuts = False, [300_000]
-    with pytest.raises(FetchError, match=r"no sound zip archive .*; fetch again"):
+    with pytest.raises(FetchError, match=r"no sound zip or tar archive .*; fetch again"):
         fetch(dataset, tmp_path, None, silent)
     assert left(tmp_path) == []
     assert fetch(dataset, tmp_path, None, silent)[1] == "5 files"
@@ -234,7 +235,7 @@ def test_a_web_page_is_no_archive(site, dataset, tmp_path):
     with pytest.raises(FetchError, match=r"set\.zip: a web page came instead of an archive .* --from"):
         fetch(dataset, tmp_path, None, silent)
     site.kind = "application/zip"  # and one that calls itself an archive
-    with pytest.raises(FetchError, match="no sound zip archive"):
+    with pytest.raises(FetchError, match="no sound zip or tar archive"):
         fetch(dataset, tmp_path, None, silent)
     assert left(tmp_path) == []
 
@@ -320,7 +321,7 @@ def test_an_archive_that_leads_out_of_its_folder_is_refused_whole(site, dataset,
 
 def test_other_contents_than_published_leave_nothing(site, dataset, tmp_path):
     site.body = archive(extra=[]).replace(CONTENTS["2.wav"][:50], b"z" * 50)
-    with pytest.raises(FetchError, match=r"no sound zip archive .*CRC"):
+    with pytest.raises(FetchError, match=r"no sound zip or tar archive .*CRC"):
         fetch(dataset, tmp_path, None, silent)
     site.body = zipped([("set-master/data/0.wav", b"other")])
     with pytest.raises(FetchError, match=r"what came is not The Set as known: the archive/0\.wav is not as published"):
@@ -331,14 +332,64 @@ def test_other_contents_than_published_leave_nothing(site, dataset, tmp_path):
     assert left(tmp_path) == []
 
 
-def test_a_zip_file_of_the_users_own_is_left_alone(site, dataset, tmp_path):
+def test_an_archive_of_the_users_own_is_left_alone(site, dataset, tmp_path):
     mine = tmp_path / "mine.zip"
     mine.write_bytes(site.body)
     assert fetch(dataset, tmp_path / "data", str(mine), silent)[1] == "5 files"
     assert mine.is_file()
     assert site.asked == []
-    with pytest.raises(FetchError, match="no such zip file"):
+    with pytest.raises(FetchError, match="no such archive"):
         fetch(dataset, tmp_path / "elsewhere", str(tmp_path / "yours.zip"), silent)
+
+
+def taped(members):
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as file:
+        for name, contents in members:
+            info = tarfile.TarInfo(name)
+            if isinstance(contents, bytes):
+                info.size = len(contents)
+                file.addfile(info, io.BytesIO(contents))
+            else:
+                info.type, info.linkname = tarfile.SYMTYPE, contents
+                file.addfile(info)
+    return packed.getvalue()
+
+
+def test_a_tar_archive_is_as_good_as_a_zip(site, dataset, tmp_path):
+    site.body = taped([(f"set-master/data/{name}", contents) for name, contents in CONTENTS.items()])
+    assert fetch(dataset, tmp_path, None, silent)[1] == "5 files"
+    site.body = site.body[:-50_000]
+    with pytest.raises(FetchError, match="no sound zip or tar archive"):
+        fetch(dataset, tmp_path / "again", None, silent)
+
+
+@pytest.mark.parametrize("evil", [("../evil.wav", b"evil"), ("/evil.wav", b"evil")])
+def test_a_tar_that_leads_out_of_its_folder_is_refused_whole(site, dataset, tmp_path, evil):
+    site.body = taped([("set-master/data/0.wav", CONTENTS["0.wav"]), evil])
+    with pytest.raises(FetchError, match="leads out of its folder"):
+        fetch(dataset, tmp_path / "inner", None, silent)
+    assert not list(tmp_path.rglob("*evil*"))
+
+
+def test_a_link_in_a_tar_does_not_lead_to_this_machine(site, dataset, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("mine")
+    members = [(f"set-master/data/{name}", contents) for name, contents in CONTENTS.items()]
+    site.body = taped([*members[1:], ("set-master/data/0.wav", str(secret))])
+    with pytest.raises(FetchError):
+        fetch(dataset, tmp_path / "data", None, silent)
+    assert left(tmp_path / "data") == []
+
+
+def test_an_archive_with_another_checksum_than_the_publishers_is_not_even_opened(site, dataset, tmp_path, monkeypatch):
+    known = replace(dataset, md5=hashlib.md5(site.body).hexdigest())
+    assert fetch(known, tmp_path / "good", None, silent)[1] == "5 files"
+    site.body = zipped([(f"set-master/data/{name}", contents) for name, contents in CONTENTS.items()])
+    monkeypatch.setattr(fetching, "_unpack", pytest.fail)
+    with pytest.raises(FetchError, match=rf"its md5 is [0-9a-f]{{32}}, not {known.md5}; fetch again"):
+        fetch(known, tmp_path / "bad", None, silent)
+    assert left(tmp_path / "bad") == []
 
 
 def test_too_little_room_is_said_before_the_first_byte(site, dataset, tmp_path, monkeypatch):

@@ -1,0 +1,1 @@
+"""Data sets of small images. One a file, with a DATASET."""

@@ -1,0 +1,104 @@
+"""The task: which images, which network, how long."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from cifar_task.datasets import cifar10
+from hpsearch.space import Configuration
+from hpsearch.task import Method, Objective, Progress, Result
+
+if TYPE_CHECKING:
+    from binarynet.training import Data
+
+IMAGES = 50_000
+"""That the publisher gives for training, and we divide into training and validation."""
+
+
+@dataclass(frozen=True)
+class CifarTask:
+    """CIFAR-10, ten classes. Training images are cropped (from 4 pixels of padding) and flipped at random.
+
+    Attributes:
+        network: "bireal20", "binarynet" or "vgg_small": a file in cifar_task/networks.
+        training: images to train on.
+        validation: images to search by, 5,000 of the publisher's training images from a fixed seed. With 0 the
+            objective is the test accuracy, and the searcher can only be "fixed", which searches nothing.
+        test: images to test on; fewer than 10,000 are the first of them.
+        epochs: passes over the training images.
+        batch_size: images a step.
+        activation_gradient: surrogate gradient of the sign activation, "clip" or "bireal".
+        precision: "fp32", or "bf16" for convolutions and all activations.
+    """
+
+    network: str = "bireal20"
+    training: int = 45_000
+    validation: int = 5_000
+    test: int = 10_000
+    epochs: int = 50
+    batch_size: int = 256
+    activation_gradient: Literal["clip", "bireal"] = "bireal"
+    precision: Literal["fp32", "bf16"] = "fp32"
+
+    methods: ClassVar[str] = "binarynet.methods"
+    datasets: ClassVar[str] = "cifar_task.datasets"
+    # A convolution keeps a core busy alone, and packs of one let as many workers help as a comparison has studies.
+    pack: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        from cifar_task.networks import names
+
+        if self.network not in names():
+            raise ValueError(f"network is one of {', '.join(names())}; got {self.network!r}")
+        for name in ("training", "test", "epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.validation < 0 or self.training + self.validation > IMAGES:
+            raise ValueError(
+                f"training and validation images must be at most {IMAGES:,} together, "
+                f"got {self.training:,} and {self.validation:,}"
+            )
+        if self.test > cifar10.IMAGES:
+            raise ValueError(f"there are {cifar10.IMAGES:,} test images, not {self.test:,}")
+
+    @property
+    def objective(self) -> Objective:
+        """Validation accuracy; test accuracy where there are no validation images."""
+        if self.validation:
+            return Objective("validation accuracy", chance=0.1)
+        return Objective("test accuracy", chance=0.1, searchable=False)
+
+    def prepare(self, progress: Progress) -> Mapping[str, str | int | float]:
+        """Find the images and check all of them."""
+        folder = cifar10.DATASET.find()
+        return {"images_sha256": cifar10.verified(folder, progress)}
+
+    def train(
+        self, method: Method, configurations: Sequence[Configuration], seeds: Sequence[int], device: str
+    ) -> list[Result]:
+        """One run of all configurations."""
+        from binarynet.stacked import Stacked
+        from binarynet.training import Budget, Training
+        from cifar_task.networks import load
+
+        network = load(self.network)
+        return Training(
+            lambda k: Stacked(k, lambda: network(self.activation_gradient)),
+            method,
+            configurations,
+            seeds,
+            self._data(device),
+            Budget(self.epochs, self.batch_size),
+            self.precision,
+            device,
+        ).run()
+
+    @lru_cache(maxsize=2)  # noqa: B019 a worker trains many packs of one task
+    def _data(self, device: str) -> Data:
+        from cifar_task.images import on_device
+
+        images, test = cifar10.read(cifar10.DATASET.find())
+        return on_device(images, test, (self.training, self.validation, self.test), device)
