@@ -17,6 +17,9 @@ def run(
     *,
     executor: str = "processes",
     workers: int | None = None,
+    devices: str = "cpu",
+    per_device: int = 1,
+    address: str | None = None,
     quiet: bool = False,
 ) -> Tables:
     """Run a comparison to its end, or resume it, as the command `hpsearch run` does; returns its tables.
@@ -24,10 +27,13 @@ def run(
     Args:
         study: study file, or the name of a shipped study.
         database: file to create or resume; NAME.db in the current folder if None.
-        executor: "processes", or "inline" to train in this very process. Processes import the main module anew
+        executor: "processes", "ray", or "inline" to train in this very process. Processes import the main module anew
             (those that compute features, too), so a script calls this below `if __name__ == "__main__":`; a
             notebook need not care.
         workers: worker processes; one a core if None.
+        devices: "cpu", "auto" for every GPU, or GPUs such as "cuda:0,cuda:1".
+        per_device: workers on each GPU.
+        address: of a Ray cluster, for the executor "ray"; None starts Ray on this machine.
         quiet: whether to show no progress.
 
     Raises:
@@ -50,7 +56,8 @@ def run(
     spec = read_spec(path)
     file = Path(database or f"{spec.name}.db")
     with Display(quiet=quiet) as display:
-        run_shown(spec, path, file, executor, workers, display)
+        places = {"workers": workers, "devices": devices, "per_device": per_device, "address": address}
+        run_shown(spec, path, file, executor, places, display)
     return load_tables(file)
 
 

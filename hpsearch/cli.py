@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -82,11 +83,18 @@ def run(
     executor: Annotated[
         str,
         typer.Option(
-            help="Where to train: processes, or inline in this one.",
+            help="Where to train: processes, ray, or inline in this one.",
             autocompletion=members("hpsearch.executors"),
         ),
     ] = "processes",
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes. [default: one a core]")] = None,
+    devices: Annotated[
+        str, typer.Option(help="What to train on: cpu, GPUs such as cuda:0,cuda:1, or auto for all that are there.")
+    ] = "cpu",
+    per_device: Annotated[int, typer.Option(min=1, help="Workers on each GPU.")] = 1,
+    address: Annotated[
+        str | None, typer.Option(help="Of a Ray cluster, or auto. [default: Ray on this machine alone]")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many trials, how long, how much disk.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
@@ -104,17 +112,18 @@ def run(
     file = database or Path(f"{spec.name}.db")
     with Display(quiet=quiet) as display:
         if dry_run:
-            _dry_run(spec, file, workers, display)
+            _dry_run(spec, file, workers, devices, per_device, display)
         else:
-            _run(spec, path, file, executor, workers, display)
+            places = {"workers": workers, "devices": devices, "per_device": per_device, "address": address}
+            _run(spec, path, file, executor, places, display)
 
 
-def _run(spec: Spec, study: Path, file: Path, executor_name: str, workers: int | None, display: Display) -> None:
+def _run(spec: Spec, study: Path, file: Path, executor_name: str, places: Mapping[str, Any], display: Display) -> None:
     from hpsearch.running import run_shown
 
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        run_shown(spec, study, file, executor_name, workers, display)
+        run_shown(spec, study, file, executor_name, places, display)
     except (KeyboardInterrupt, SystemExit) as stop:
         display.stop()
         kept = f"everything finished is in {file}" if file.exists() else "before the first trial"
@@ -124,12 +133,16 @@ def _run(spec: Spec, study: Path, file: Path, executor_name: str, workers: int |
     display.say(f"finished: {file}{lost}; see it with: hpsearch report {file}")
 
 
-def _dry_run(spec: Spec, file: Path, workers: int | None, display: Display) -> None:
+def _dry_run(spec: Spec, file: Path, workers: int | None, devices: str, per_device: int, display: Display) -> None:
     from hpsearch.children import available_cores
+    from hpsearch.devices import CPU, named, use
     from hpsearch.estimate import estimate
 
+    names = named(devices)
+    use(names[0])
+    at_once = workers or (available_cores() if names == (CPU,) else len(names) * per_device)
     display.say("training one pack of each method and proposing once for each, to measure them")
-    expected = estimate(spec, file, workers or available_cores(), display.preparing)
+    expected = estimate(spec, file, at_once, display.preparing)
     display.stop()
     print(expected)
 

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hpsearch.database import Database, DatabaseError, Measured, StudyRow, TrialRow
+from hpsearch.devices import DeviceError
 from hpsearch.executors import Executor
 from hpsearch.pack import PackError, Trained, train_pack
 from hpsearch.provenance import differences, provenance
@@ -94,9 +95,7 @@ def differs_from_last_run(database: Database) -> list[str]:
     return list(differences(runs[-1]["provenance"], provenance())) if runs else []
 
 
-def run(
-    database: Database, spec: Spec, executor: Executor, facts: Mapping[str, Any], device: str = "cpu"
-) -> Generator[Recorded]:
+def run(database: Database, spec: Spec, executor: Executor, facts: Mapping[str, Any]) -> Generator[Recorded]:
     """Run a prepared comparison to its end; yields after each record, and may be closed at any of them.
 
     Args:
@@ -104,17 +103,17 @@ def run(
         spec: the study file.
         executor: where packs are trained; one pack waits beside those in training.
         facts: for the provenance of this run.
-        device: what the task is to train on.
 
     Raises:
         TaskError: if trial after trial fails, for then the cause lies outside of them. Those trials are
             taken back, and tried again by the next run.
+        DeviceError: if no device works any more. Nothing is recorded of the trials that were in flight.
     """
-    loop = _Loop(database, spec, device)
+    loop = _Loop(database, spec, executor.device)
     packs = loop.packs()
     if not packs:
         return
-    loop.run_id = database.start_run(_now(), provenance(workers=executor.workers, device=device, **facts))
+    loop.run_id = database.start_run(_now(), provenance(workers=executor.workers, device=executor.device, **facts))
     try:
         yield from _work(loop, packs, executor)
     finally:
@@ -124,9 +123,8 @@ def run(
 def _work(loop: _Loop, packs: list[_Pack], executor: Executor) -> Generator[Recorded]:
     ready: list[_Job] = []
     flying: dict[Future[Trained], _Job] = {}
-    slots = executor.workers + executor.waiting
     while packs or ready or flying:
-        while (ready or packs) and len(flying) < slots:
+        while (ready or packs) and len(flying) < executor.workers + executor.waiting:
             # What has to be tried again comes first, then the pack that is furthest behind.
             job = ready.pop() if ready else loop.next_job(packs.pop(_furthest_behind(packs)))
             flying[loop.submit(job, executor)] = job
@@ -136,6 +134,8 @@ def _work(loop: _Loop, packs: list[_Pack], executor: Executor) -> Generator[Reco
             error = future.exception()
             if error is None:
                 yield loop.record(job, future.result())
+            elif isinstance(error, DeviceError) and not executor.workers:
+                raise error
             elif again := _try_again(job):
                 ready.extend(again)
             else:
@@ -215,7 +215,6 @@ class _Loop:
             self.spec.methods[label],
             [trial.configuration for trial in job.trials],
             [trial.seed for trial in job.trials],
-            self.device,
             self.hyperparameters,
         )
 
@@ -224,12 +223,13 @@ class _Loop:
         seconds = (trained.ended - trained.started) / len(job.trials)
         started, ended = _time(trained.started), _time(trained.ended)
         place = (trained.host, trained.device)
-        measured = Measured(started, ended, seconds, len(job.trials), job.attempts, *place)
+        halved = trained.together < len(job.trials)
+        measured = Measured(started, ended, seconds, trained.together, job.attempts, *place, halved)
         return self._record(job, trained.results, measured, trained.warnings)
 
     def record_failure(self, job: _Job, error: BaseException) -> Recorded:
         """Record that a trial fails whenever it is tried. TaskError if nothing but failures came for long."""
-        reason = str(error) if isinstance(error, PackError) else f"{type(error).__name__}: {error}"
+        reason = str(error) if isinstance(error, PackError | DeviceError) else f"{type(error).__name__}: {error}"
         now = _now()
         result = Result(None, outcome="failed", reason=reason)
         measured = Measured(now, now, 0.0, 1, job.attempts, platform.node(), self.device)

@@ -68,7 +68,12 @@ def _create(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-UPGRADES: list[Callable[[sqlite3.Connection], None]] = [_create]
+def _note_halved_packs(connection: sqlite3.Connection) -> None:
+    # Whether a trial's pack had to be made smaller for want of memory.
+    connection.execute("ALTER TABLE trials ADD COLUMN halved INTEGER NOT NULL DEFAULT 0")
+
+
+UPGRADES: list[Callable[[sqlite3.Connection], None]] = [_create, _note_halved_packs]
 """Upgrade i takes a file from version i to i + 1; each runs in one transaction with its record."""
 
 
@@ -147,6 +152,7 @@ class Measured:
     attempts: int
     host: str
     device: str
+    halved: bool = False
 
 
 class Database:
@@ -309,7 +315,7 @@ class Database:
                 connection.execute(
                     "UPDATE trials SET state = ?, objective = ?, metrics = ?, curves = ?, reason = ?, "
                     "run_id = ?, started = ?, ended = ?, seconds = ?, trained_together = ?, attempts = ?, "
-                    "host = ?, device = ? "
+                    "host = ?, device = ?, halved = ? "
                     "WHERE study_id = ? AND trial = ? AND state = 'proposed'",
                     (
                         columns["state"],
@@ -325,6 +331,7 @@ class Database:
                         measured.attempts,
                         measured.host,
                         measured.device,
+                        measured.halved,
                         study_id,
                         trial,
                     ),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hpsearch.database import Database
+from hpsearch.devices import torch_name
 from hpsearch.searchers import History
 from hpsearch.searchers.random import SEARCHER as RANDOM
 from hpsearch.spec import Spec, load_method, load_searcher, load_task
@@ -59,7 +60,7 @@ def estimate(spec: Spec, file: Path, workers: int, progress: Progress) -> Estima
         size = spec.pack_size
         configurations = RANDOM.propose(method.space, [History()] * size, range(size))
         started = time.perf_counter()
-        results = task.train(method, configurations, list(range(size)), "cpu")
+        results = task.train(method, configurations, list(range(size)), torch_name())
         training += remaining * (time.perf_counter() - started) / size
         history = History(tuple(configurations), tuple(task.objective.oriented(r.objective) for r in results))
         while len(history) < min(spec.trials - 1, 10):

@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hpsearch import devices
+from hpsearch.devices import DeviceError
 from hpsearch.space import Configuration
 from hpsearch.spec import RESERVED, MethodSpec, Named, load_method, load_task
-from hpsearch.task import Result, Task
+from hpsearch.task import Method, Result, Task
 
 
 class PackError(Exception):
@@ -23,7 +25,10 @@ class PackError(Exception):
 
 @dataclass(frozen=True)
 class Trained:
-    """A pack's results, how long it took, where, and how many warnings were raised in it."""
+    """A pack's results, how long it took, where, and how many warnings were raised in it.
+
+    `together` is how many trials were trained at once, at most: fewer than all where memory did not allow more.
+    """
 
     results: list[Result]
     started: float
@@ -31,6 +36,7 @@ class Trained:
     host: str
     device: str
     warnings: int
+    together: int
 
 
 def train_pack(
@@ -39,24 +45,51 @@ def train_pack(
     method_spec: MethodSpec,
     configurations: Sequence[Configuration],
     seeds: Sequence[int],
-    device: str,
     taken: Sequence[str] = (),
 ) -> Trained:
-    """Train the configurations together. Raises PackError for whatever the task raises or returns wrongly.
+    """Train the configurations together, on this process's device.
+
+    A pack for which memory does not suffice is halved, and halved again: a result does not depend on its company.
+
+    Raises:
+        DeviceError: if the device may have stopped working; this process can train no more.
+        PackError: for whatever else the task raises or returns wrongly.
 
     `taken` are the hyperparameters of all methods, which no metric may be called like.
     """
     started = time.time()
+    results: list[Result] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             task = _load_once(task_name)
             method = load_method(task, label, method_spec)
-            returned = task.train(method, configurations, seeds, device)
-            results = checked_results(returned, len(configurations), taken)
+            size = _fitting.get(label, len(configurations))
+            while len(results) < len(configurations):
+                now = slice(len(results), len(results) + size)
+                returned = _train(task, method, configurations[now], seeds[now])
+                if returned is None:
+                    size = _fitting[label] = -(-min(size, len(configurations)) // 2)
+                else:
+                    results += checked_results(returned, len(configurations[now]), taken)
         except Exception as error:  # a task may raise anything
-            raise PackError(_one_line(error)) from None
-    return Trained(results, started, time.time(), platform.node(), device, len(caught))
+            failed = DeviceError if devices.is_the_devices(error) else PackError
+            raise failed(_one_line(error)) from None
+    together = min(size, len(configurations))
+    return Trained(results, started, time.time(), platform.node(), devices.own(), len(caught), together)
+
+
+def _train(
+    task: Task, method: Method, configurations: Sequence[Configuration], seeds: Sequence[int]
+) -> list[Result] | None:
+    """What the task returns, or None where memory does not suffice for so many."""
+    try:
+        return task.train(method, configurations, seeds, devices.torch_name())
+    except Exception as error:
+        if len(configurations) == 1 or not devices.is_out_of_memory(error):
+            raise
+    devices.free_memory()  # not before the error, which holds on to all that was computed, is gone
+    return None
 
 
 def checked_results(returned: object, count: int, hyperparameters: Sequence[str] = ()) -> list[Result]:
@@ -99,6 +132,8 @@ def _one_line(error: Exception) -> str:
 
 
 _tasks: dict[str, Task] = {}
+_fitting: dict[str, int] = {}
+"""How many trials of a method fit into this worker's memory, where that is known to be fewer than a pack."""
 
 
 def _load_once(named: Named) -> Task:
@@ -106,5 +141,6 @@ def _load_once(named: Named) -> Task:
     key = named.model_dump_json()
     if key not in _tasks:
         _tasks.clear()
+        _fitting.clear()
         _tasks[key] = load_task(named)
     return _tasks[key]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.database import Database, stored
+from hpsearch.devices import CPU, DeviceError, named, use
 from hpsearch.pack import PackError, train_pack
 from hpsearch.provenance import differences, provenance
 from hpsearch.spec import Spec, load_task, resolved
@@ -64,6 +65,8 @@ def replay(file: Path, method: str, repeat: int, trial: int, progress: Progress)
             f"{file}: was run on other data than lies here ({', '.join(other)} differ); "
             "give the folder that has it with --data"
         )
+    if (row["device"] or CPU) != CPU:
+        use(_first_gpu(file, row["device"]))
     started = time.monotonic()
     result = _train(spec, method, row)
     place = next(run["provenance"] for run in runs if run["id"] == row["run_id"])
@@ -94,11 +97,18 @@ def _row(database: Database, file: Path, method: str, repeat: int, trial: int) -
     )
 
 
+def _first_gpu(file: Path, recorded: str) -> str:
+    """A GPU of this machine: which one trains makes no difference that is worth asking for."""
+    first = named("auto")[0]
+    if first == CPU:
+        raise ReplayError(f"{file}: this trial was trained on {recorded}, and torch finds no GPU here")
+    return first
+
+
 def _train(spec: Spec, method: str, row: Mapping[str, Any]) -> Result:
-    device = row["device"] or "cpu"
     try:
-        trained = train_pack(spec.task, method, spec.methods[method], [row["configuration"]], [row["seed"]], device)
-    except PackError as error:
+        trained = train_pack(spec.task, method, spec.methods[method], [row["configuration"]], [row["seed"]])
+    except (PackError, DeviceError) as error:
         return Result(None, outcome="failed", reason=str(error))
     return trained.results[0]
 

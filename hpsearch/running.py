@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from hpsearch import comparison
 from hpsearch.database import Database
@@ -11,7 +13,9 @@ from hpsearch.progress import Display
 from hpsearch.spec import Spec, load_executor, recorded_name
 
 
-def run_shown(spec: Spec, study: Path, file: Path, executor_name: str, workers: int | None, display: Display) -> None:
+def run_shown(
+    spec: Spec, study: Path, file: Path, executor_name: str, places: Mapping[str, Any], display: Display
+) -> None:
     """Run or resume a comparison in a database; whatever stops it leaves all that is finished there.
 
     Args:
@@ -19,10 +23,10 @@ def run_shown(spec: Spec, study: Path, file: Path, executor_name: str, workers: 
         study: the study file.
         file: database to create or resume.
         executor_name: where to train.
-        workers: how many packs at once; None for one a core.
+        places: what the executor is made of: workers, devices, per_device and so on; None where it is to choose.
         display: shows preparation and trials.
     """
-    executor = load_executor(executor_name, workers)
+    executor = load_executor(executor_name, **places)
     try:
         with Database(file, write=True) as database:
             comparison.prepare(database, spec, recorded_name(study), display.preparing)
@@ -31,7 +35,11 @@ def run_shown(spec: Spec, study: Path, file: Path, executor_name: str, workers: 
             for difference in comparison.differs_from_last_run(database):
                 display.say(f"warning: results may not repeat to the last bit: {difference}")
             with closing(comparison.run(database, spec, executor, facts)) as records:
+                known = 0
                 for recorded in records:
                     display.recorded(recorded)
+                    for line in executor.lost[known:]:
+                        display.say(f"warning: {line}")
+                        known += 1
     finally:
         executor.close()

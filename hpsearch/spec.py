@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import importlib
+import inspect
 import json
 import pkgutil
 import sys
@@ -159,11 +160,14 @@ def load_searcher(named: Named) -> Any:
     return _with_settings(_attribute(module, "SEARCHER", "searcher"), named.settings, "searcher")
 
 
-def load_executor(name: str, workers: int | None) -> Any:
-    """EXECUTOR of `hpsearch/executors/<name>.py`, started."""
-    module = member("hpsearch.executors", name, "executor")
+def load_executor(name: str, workers: int | None = None, **settings: Any) -> Any:
+    """EXECUTOR of `hpsearch/executors/<name>.py`, started; `settings` that are None are left to it."""
+    executor = _attribute(member("hpsearch.executors", name, "executor"), "EXECUTOR", "executor")
+    given = {key: value for key, value in settings.items() if value is not None}
+    if unknown := [key for key in given if key not in inspect.signature(executor).parameters]:
+        raise SpecError(f"executor: {name} takes no {unknown[0]}")
     try:
-        return _attribute(module, "EXECUTOR", "executor")(workers)
+        return executor(workers, **given)
     except ValueError as error:
         raise SpecError(f"executor: {error}") from error
 

@@ -28,6 +28,7 @@ class Tables:
             reason, seconds, seed. Those of other methods are NaN.
         curves: a row an epoch: method, repeat, trial, epoch and every curve.
         runs: every run with its provenance.
+        halved: how many trials were trained in a smaller pack than planned, for want of memory.
     """
 
     comparison: dict[str, Any]
@@ -37,6 +38,7 @@ class Tables:
     trials: pd.DataFrame
     curves: pd.DataFrame
     runs: list[dict[str, Any]]
+    halved: int
 
 
 def load_tables(path: Path) -> Tables:
@@ -75,7 +77,8 @@ def load_tables(path: Path) -> Tables:
             for epoch, values in enumerate(_transposed(row["curves"]), 1)
         ]
     )
-    return Tables(comparison, objective, spaces, tuple(metrics), trials, curves, runs)
+    halved = sum(row.get("halved", 0) for row in rows)  # a file from before this was noted has no such column
+    return Tables(comparison, objective, spaces, tuple(metrics), trials, curves, runs, halved)
 
 
 def _transposed(curves: Mapping[str, Sequence[float]]) -> list[dict[str, float]]:

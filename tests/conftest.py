@@ -55,7 +55,7 @@ def run_to_end(study: Path, name: str = "run.db", executor: str = "inline", work
     try:
         with Database(file, write=True) as database:
             comparison.prepare(database, spec, str(study), lambda *_: None)
-            for _ in comparison.run(database, spec, running, {}):
+            for _ in comparison.run(database, spec, running, {"executor": executor}):
                 pass
     finally:
         running.close()

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from hpsearch.devices import CPU, named, use
+
 T = TypeVar("T")
 
 
@@ -15,10 +17,13 @@ class Inline:
     workers = 1
     waiting = 0
 
-    def __init__(self, workers: int | None = None) -> None:
-        """`workers` is accepted for the sake of the other executors; it can only be 1 here."""
-        if workers not in (None, 1):
-            raise ValueError(f"the inline executor has one worker, not {workers}")
+    def __init__(self, workers: int | None = None, devices: str = CPU, per_device: int = 1) -> None:
+        """Train on the first of `devices`; of workers there can only be one here."""
+        if workers not in (None, 1) or per_device != 1:
+            raise ValueError(f"the inline executor has one worker, not {max(workers or 1, per_device)}")
+        self.device = named(devices)[0]
+        self.lost: list[str] = []
+        use(self.device)
 
     def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
         """Call now; the future is done when this returns."""

@@ -1,4 +1,4 @@
-"""Local processes: one single-threaded worker a core, each replaced alone when it dies."""
+"""Local processes: one single-threaded worker a core or several a GPU, each replaced alone when it dies."""
 
 from __future__ import annotations
 
@@ -7,74 +7,180 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from hpsearch import devices as hpsearch_devices
 from hpsearch.children import available_cores, end_with_driver, kill
+from hpsearch.devices import CPU, DeviceError
 
 T = TypeVar("T")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+PROBE_SECONDS = 300
+"""A device that computes nothing for so long, in a process that has to import torch first, is gone."""
+
+
+@dataclass
+class _Call:
+    future: Future[Any]
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    begun: bool = False
+
+
+@dataclass
+class _Worker:
+    """A place for one process: its device, and the process as a pool of one, once there is one."""
+
+    device: str
+    pool: ProcessPoolExecutor | None = None
 
 
 class Processes:
     """A thread for each worker process, which it starts, feeds, and replaces if it breaks.
 
     A standard process pool fails all its calls when one worker dies. Here every worker is a pool of its
-    own, so that only the call that it died of fails.
+    own, so that only the call that it died of fails. A worker whose GPU no longer computes is given up, and its
+    call goes to the next one that is free.
     """
 
     waiting = 1
 
-    def __init__(self, workers: int | None = None) -> None:
-        """Start with `workers` processes, by default one a core that this process may use."""
-        self.workers = available_cores() if workers is None else workers
-        if self.workers < 1:
-            raise ValueError(f"there must be at least one worker, got {workers}")
-        self._local = threading.local()
+    def __init__(
+        self,
+        workers: int | None = None,
+        devices: str = CPU,
+        per_device: int = 1,
+        probe: Callable[[], None] = hpsearch_devices.probe,
+    ) -> None:
+        """Start with `workers` processes, by default one a core that this process may use, or `per_device` a GPU."""
+        names = hpsearch_devices.named(devices)
+        if per_device < 1 or (workers is not None and workers < 1):
+            raise ValueError(f"there must be at least one worker, got {min(per_device, workers or per_device)}")
+        if names == (CPU,):
+            if per_device != 1:
+                raise ValueError("workers share GPUs only; for the CPU give a number of workers")
+            places = [CPU] * (available_cores() if workers is None else workers)
+        elif workers is not None:
+            raise ValueError("on GPUs give the number of workers on each (per device) instead of all together")
+        else:
+            places = [name for _ in range(per_device) for name in names]
+        self.device = ", ".join(names) + (f" with {per_device} workers each" if per_device > 1 else "")
+        self.lost: list[str] = []
+        self._probe = probe
         self._lock = threading.Lock()
-        self._pools: set[ProcessPoolExecutor] = set()
+        self._workers = [_Worker(device) for device in places]
         self._closed = False
-        self._threads = ThreadPoolExecutor(self.workers, thread_name_prefix="worker")
+        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self._threads = [threading.Thread(target=self._serve, args=(w,), daemon=True) for w in self._workers]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def workers(self) -> int:
+        """Those that have not been given up."""
+        return len(self._workers)
 
     def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
         """Call in the next free worker; BrokenExecutor if that worker dies of it."""
-        return self._threads.submit(self._call, function, arguments)
+        future: Future[T] = Future()
+        with self._lock:
+            if self._workers:
+                self._calls.put(_Call(future, function, arguments))
+            else:
+                future.set_exception(self._none_left())
+        return future
 
     def close(self) -> None:
         """Kill the workers and drop what waits."""
         with self._lock:
             self._closed = True
-            pools = list(self._pools)
-        self._threads.shutdown(wait=False, cancel_futures=True)
+            for call in self._waiting_calls():
+                call.future.cancel()
+            pools = [worker.pool for worker in self._workers if worker.pool is not None]
+        for _ in self._threads:
+            self._calls.put(None)
         for pool in pools:
             kill(pool)
-        self._threads.shutdown(wait=True)
+        for thread in self._threads:
+            thread.join()
 
-    def _call(self, function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
-        pool: ProcessPoolExecutor | None = getattr(self._local, "pool", None)
-        if pool is None:
-            pool = self._start()
+    def _serve(self, worker: _Worker) -> None:
+        while (call := self._calls.get()) is not None:
+            if not call.begun and not call.future.set_running_or_notify_cancel():
+                continue
+            call.begun = True
+            error = self._run(worker, call)
+            if error is None:
+                continue
+            self._end(worker)
+            if worker.device == CPU or (reason := self._broken(worker)) is None:
+                call.future.set_exception(error)
+            else:
+                self._give_up(worker, call, reason)
+                return
+
+    def _run(self, worker: _Worker, call: _Call) -> Exception | None:
+        """Have the worker do it; returns an error after which the worker cannot go on."""
+        try:
+            call.future.set_result(self._in_process(worker, call.function, *call.arguments).result())
+        except BrokenExecutor:
+            return BrokenExecutor("the worker process died (killed, out of memory, or crashed)")
+        except DeviceError as error:
+            return error
+        except BaseException as error:
+            call.future.set_exception(error)
+        return None
+
+    def _in_process(self, worker: _Worker, function: Callable[..., T], *arguments: Any) -> Future[T]:
         with self._lock:  # a worker process begins with its first call: `close` must see it or forbid it
             if self._closed:
                 raise BrokenExecutor("the executor is closed")
-            future = pool.submit(function, *arguments)
-        try:
-            return future.result()
-        except BrokenExecutor as error:
-            with self._lock:
-                self._pools.discard(pool)
-            self._local.pool = None
-            pool.shutdown(wait=False)
-            raise BrokenExecutor("the worker process died (killed, out of memory, or crashed)") from error
+            if worker.pool is None:
+                # Spawned, so that a worker starts from nothing: no torch threads, locks or files of this process.
+                context = multiprocessing.get_context("spawn")
+                worker.pool = ProcessPoolExecutor(1, context, _begin, (list(sys.path), worker.device))
+            return worker.pool.submit(function, *arguments)
 
-    def _start(self) -> ProcessPoolExecutor:
-        # Spawned, so that a worker starts from nothing: no torch threads, locks or files of this process.
-        context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(1, context, _begin, (list(sys.path),))
+    def _end(self, worker: _Worker) -> None:
+        """Be rid of the worker's process, which may be dead already."""
         with self._lock:
-            self._pools.add(pool)
-        self._local.pool = pool
-        return pool
+            pool, worker.pool = worker.pool, None
+        if pool is not None:
+            kill(pool)
+            pool.shutdown(wait=False)
+
+    def _broken(self, worker: _Worker) -> str | None:
+        """Why a new process cannot compute on the worker's device, or None if it can."""
+        try:
+            self._in_process(worker, self._probe).result(timeout=PROBE_SECONDS)
+        except Exception as error:
+            self._end(worker)
+            return str(error) or type(error).__name__
+        return None
+
+    def _give_up(self, worker: _Worker, call: _Call, reason: str) -> None:
+        with self._lock:
+            self._workers.remove(worker)
+            self.lost.append(f"{worker.device} no longer works ({reason}); {len(self._workers)} workers are left")
+            if self._workers and not self._closed:
+                self._calls.put(call)
+                return
+            for left in [call, *self._waiting_calls()]:
+                if left.begun or left.future.set_running_or_notify_cancel():
+                    left.future.set_exception(self._none_left())
+
+    def _waiting_calls(self) -> list[_Call]:
+        calls = []
+        while not self._calls.empty():
+            if (call := self._calls.get()) is not None:
+                calls.append(call)
+        return calls
+
+    def _none_left(self) -> DeviceError:
+        return DeviceError(f"no device works any more: {self.lost[-1]}; everything finished is kept: run again")
 
 
 def pin_threads() -> None:
@@ -88,10 +194,11 @@ def pin_threads() -> None:
         sys.modules["torch"].set_num_threads(1)
 
 
-def _begin(path: list[str]) -> None:
-    """First thing in a worker: one thread, the driver's import path, and no life after the driver's."""
+def _begin(path: list[str], device: str) -> None:
+    """First thing in a worker: one thread, its device, the driver's import path, and no life after the driver's."""
     end_with_driver()
     pin_threads()
+    hpsearch_devices.use(device)
     sys.path[:] = path
 
 

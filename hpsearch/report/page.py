@@ -109,7 +109,7 @@ def _provenance(tables: Tables, file: Path) -> str:
         ("searcher", _settings(spec["searcher"]["name"], comparison["resolved"]["searcher"])),
         ("task", _settings(spec["task"]["name"], comparison["resolved"]["task"])),
         *((f"data: {name}", value) for name, value in comparison["data"].items()),
-        ("pack size", comparison["pack_size"]),
+        ("pack size", f"{comparison['pack_size']}{_halved(tables.halved)}"),
         ("training time, all workers together", f"{trained:.0f} s"),
         ("runs", f"{len(runs)}, from {runs[0]['started']} to {runs[-1]['ended'] or '(not ended)'}"),
         ("warnings of libraries, not shown", sum(r["warnings"] for r in runs)),
@@ -119,6 +119,10 @@ def _provenance(tables: Tables, file: Path) -> str:
         ("commit", _each(str(p["commit"]) for p in places)),
     ]
     return _table([["what", "value"], *([name, _text(value)] for name, value in facts)])
+
+
+def _halved(trials: int) -> str:
+    return f"; {trials} trials were trained in smaller ones, for which alone memory sufficed" if trials else ""
 
 
 def _portable(command: str) -> str:
