@@ -16,7 +16,7 @@ demo: .venv/installed  ## Install, compare two methods on synthetic speech, and 
 	@echo "The report is in $(CURDIR)/demo-report/README.md, its picture in demo-report/curves.png"
 
 test: .venv/developing  ## Run all tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: .venv/developing  ## Check style, types and the floors of the design
 	$(BIN)/ruff format --check .

@@ -50,6 +50,7 @@ class Features:
         description: what was computed, in words.
         corpus: the corpus's identity.
         facts: what else of the corpus belongs in the provenance.
+        files: all that they are read from: the cache's and the corpus's, whose identity is looked at each time.
     """
 
     inputs: dict[Part, NDArray[np.float32]]
@@ -57,6 +58,7 @@ class Features:
     description: str
     corpus: str
     facts: Mapping[str, str | int]
+    files: Sequence[Path]
 
 
 def cached_features(
@@ -101,7 +103,8 @@ def cached_features(
         f"{MELS} log-mel bands x {FRAMES} frames, {noise}, {sizes} clips for {'/'.join(PARTS)}, "
         f"{draws} noise draws of each training clip and {evaluation_draws} of the others"
     )
-    return Features(inputs, labels, description, identity, corpus.facts(clips))
+    files = [*(folder / f"{part}.npy" for part in PARTS), *corpus.files(clips)]
+    return Features(inputs, labels, description, identity, corpus.facts(clips), files)
 
 
 def on_device(features: Features, device: str, precision: str) -> Data:

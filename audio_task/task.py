@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from hpsearch.space import Configuration
@@ -74,6 +75,12 @@ class AudioTask:
 
         features = cached_features(self._corpus, *self._noise, progress)
         return {"features": features.description, "corpus_sha256": features.corpus, **features.facts}
+
+    def files(self) -> Sequence[Path]:
+        """The features, and the recordings that they are of."""
+        from audio_task.features import cached_features
+
+        return cached_features(self._corpus, *self._noise, _silent).files
 
     def train(
         self, method: Method, configurations: Sequence[Configuration], seeds: Sequence[int], device: str

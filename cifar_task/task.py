@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from cifar_task.datasets import cifar10
@@ -75,6 +76,10 @@ class CifarTask:
         """Find the images and check all of them."""
         folder = cifar10.DATASET.find()
         return {"images_sha256": cifar10.verified(folder, progress)}
+
+    def files(self) -> Sequence[Path]:
+        """The images."""
+        return cifar10.files(cifar10.DATASET.find())
 
     def train(
         self, method: Method, configurations: Sequence[Configuration], seeds: Sequence[int], device: str

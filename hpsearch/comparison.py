@@ -113,6 +113,7 @@ def run(database: Database, spec: Spec, executor: Executor, facts: Mapping[str, 
     packs = loop.packs()
     if not packs:
         return
+    executor.share(getattr(load_task(spec.task), "files", list)())
     loop.run_id = database.start_run(_now(), provenance(workers=executor.workers, device=executor.device, **facts))
     try:
         yield from _work(loop, packs, executor)

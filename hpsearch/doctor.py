@@ -35,7 +35,11 @@ LITTLE_SPACE, NO_SPACE = 2e9, 0.1e9  # bytes
 OTHER_AX: Judgement = ("wrong", "only the tested Ax proposes the same trials")
 OTHER_VERSION: Judgement = ("info", "results may differ in the last bits")
 
-EXTRAS = {"pyarrow": "hpsearch export needs it to write Parquet", "optuna": "hpsearch export needs it for Optuna"}
+EXTRAS = {
+    "pyarrow": "hpsearch export needs it to write Parquet",
+    "optuna": "hpsearch export needs it for Optuna",
+    "ray": "hpsearch run --executor ray needs it",
+}
 
 
 @dataclass(frozen=True)

@@ -131,10 +131,14 @@ def parse_spec(text: str, source: str) -> Spec:
     """`read_spec` for a text already in memory; `source` is what messages call it."""
     try:
         spec = Spec.model_validate(tomllib.loads(text))
-        task = load_task(spec.task)
-        load_searcher(spec.searcher)
-        for label, method in spec.methods.items():
-            load_method(task, label, method)
+        task, searcher = load_task(spec.task), load_searcher(spec.searcher)
+        if not task.objective.searchable and spec.searcher.name != "fixed":
+            raise SpecError(
+                f"searcher: the task measures its {task.objective.name}, by which nothing may be chosen; "
+                'say searcher = "fixed", which tries given configurations, or have it measure on validation data'
+            )
+        for label, method_spec in spec.methods.items():
+            _check_space(searcher, f"methods.{label}", load_method(task, label, method_spec).space)
     except tomllib.TOMLDecodeError as error:
         raise SpecError(f"{source}: not valid TOML: {error}") from error
     except ValidationError as error:
@@ -142,6 +146,16 @@ def parse_spec(text: str, source: str) -> Spec:
     except SpecError as error:
         raise SpecError("\n".join(f"{source}: {line}" for line in str(error).splitlines())) from error
     return spec
+
+
+def _check_space(searcher: Any, key: str, space: Space) -> None:
+    """A searcher that is not for every space says so in a method `check`."""
+    if not hasattr(searcher, "check"):
+        return
+    try:
+        searcher.check(space)
+    except ValueError as error:
+        raise SpecError(f"{key}: {error}") from error
 
 
 def load_task(named: Named) -> Task:
@@ -236,6 +250,8 @@ def _plain(value: Any) -> Any:
         return getattr(value, "__qualname__", type(value).__name__)
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(name): _plain(item) for name, item in value.items()}
     return value if isinstance(value, bool | int | float | str | None) else str(value)
 
 

@@ -126,7 +126,8 @@ class Task(Protocol):
     """Data, network and budget. A frozen dataclass whose fields are the settings a study file may give.
 
     A module holds its task as TASK. Workers rebuild it from that name and the settings; a task reads where
-    its data lies from the environment, which workers share.
+    its data lies from the environment, which workers share. One whose training reads files below the folders of
+    hpsearch.dataset may have a method `files()` that lists them, so that they are sent to machines without them.
     """
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
@@ -38,6 +39,9 @@ class Corpus(Protocol):
 
     def facts(self, clips: Sequence[Clip]) -> Mapping[str, str | int]:
         """What of the clips belongs in the provenance beside its identity."""
+
+    def files(self, clips: Sequence[Clip]) -> list[Path]:
+        """Those that the clips lie in."""
 
     def clips(self) -> list[Clip]:
         """All clips, always in the same order, without their samples. Raises TaskError where some are missing."""

@@ -58,6 +58,10 @@ class AudioMnist:
         counts = [len({self._path(clip).parent for clip in clips if clip.part == part}) for part in PARTS]
         return {"speakers": f"{'/'.join(map(str, counts))} for {'/'.join(PARTS)}, fold {self.fold} of AudioMNIST"}
 
+    def files(self, clips: Sequence[Clip]) -> list[Path]:
+        """One a clip."""
+        return [self._path(clip) for clip in clips]
+
     def clips(self) -> list[Clip]:
         """Ordered by speaker, digit and repetition."""
         clips = []

@@ -40,6 +40,10 @@ class Fsdd:
         """None: the identity says which recordings they are."""
         return {}
 
+    def files(self, clips: Sequence[Clip]) -> list[Path]:
+        """One a clip."""
+        return [self._path(clip) for clip in clips]
+
     def clips(self) -> list[Clip]:
         """Ordered by name."""
         found = sorted(path.name for path in self.folder.iterdir())

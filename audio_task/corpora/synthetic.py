@@ -84,6 +84,10 @@ class SyntheticSpeech:
         """None: the settings say all."""
         return {}
 
+    def files(self, clips: Sequence[Clip]) -> list[Path]:  # noqa: ARG002
+        """None: it is made anew wherever it is wanted."""
+        return []
+
     def clips(self) -> list[Clip]:
         """Voice by voice, digit by digit, take by take."""
         return [

@@ -29,6 +29,11 @@ class Images:
     labels: NDArray[np.int64]
 
 
+def files(folder: Path) -> list[Path]:
+    """All that is read."""
+    return [folder / name for name in (*TRAINING, *TEST)]
+
+
 def read(folder: Path) -> tuple[Images, Images]:
     """The 50,000 training and the 10,000 test images. Raises TaskError where a file is not as published."""
     return _images(folder, TRAINING), _images(folder, TEST)

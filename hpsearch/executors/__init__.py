@@ -6,8 +6,9 @@ Each is made of `workers` (how many, or None for what fits the place), `devices`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -31,6 +32,9 @@ class Executor(Protocol):
     @property
     def lost(self) -> list[str]:
         """A sentence on each worker, device or node that it had to give up."""
+
+    def share(self, files: Sequence[Path]) -> None:
+        """Make files that training reads available to all workers; called once, before any call."""
 
     def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
         """Call function(*arguments) somewhere.

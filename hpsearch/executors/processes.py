@@ -6,9 +6,10 @@ import multiprocessing
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
@@ -82,6 +83,9 @@ class Processes:
     def workers(self) -> int:
         """Those that have not been given up."""
         return len(self._workers)
+
+    def share(self, files: Sequence[Path]) -> None:
+        """They are here already."""
 
     def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
         """Call in the next free worker; BrokenExecutor if that worker dies of it."""

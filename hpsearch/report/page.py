@@ -59,7 +59,7 @@ def _best_table(curves: Curves) -> str:
         rows.append([_text(label), str(len(method.incumbents)), _interval(final), *cells, str(method.lost)])
     note = (
         "Mean over studies (95% bootstrap interval). The columns after the objective are of the configuration "
-        "that each study chose by its objective on validation data. A lost trial diverged or failed; it "
+        "that each study chose by its objective. A lost trial diverged or failed; it "
         "counts as spent, at chance level."
     )
     return f"{_table(rows)}\n\n{note}"

@@ -83,7 +83,10 @@ kind = {{ choices = ["gini", "entropy"] }}
         (HEAD.replace("trials = 4", "trials = 0") + "[methods.filter]", ["trials", "greater than or equal to 1", "0"]),
         (HEAD.replace("trials = 4", 'trials = "many"') + "[methods.filter]", ["trials", "integer", "'many'"]),
         (HEAD.replace("audio_task", "audio_tusk") + "[methods.filter]", ["task", "audio_tusk", "'audio_task'"]),
-        (HEAD.replace("sobol", "sobel") + "[methods.filter]", ["searcher", "'sobol'", "ax, botorch, random, sobol"]),
+        (
+            HEAD.replace("sobol", "sobel") + "[methods.filter]",
+            ["searcher", "'sobol'", "ax, botorch, fixed, random, sobol"],
+        ),
         (HEAD + "[methods.flter]", ["methods.flter.method", "'filter'"]),
         (HEAD + "[methods.filter]\nspce.alpha = 1.0", ["methods.filter.spce", "'space'"]),
         (HEAD + "[methods.filter]\nspace.alhpa = 1.0", ["methods.filter.space.alhpa", "'alpha'"]),

@@ -37,3 +37,42 @@ def dies_on_1(x):
 
 def raises_device_error():
     raise DeviceError("RuntimeError: CUDA error: device-side assert triggered")
+
+
+def square(x):
+    return x * x
+
+
+def fail_as_asked():
+    raise ValueError("as asked")
+
+
+def die():
+    os._exit(3)
+
+
+def threads_and_modules():
+    import sys
+
+    import torch
+
+    return torch.get_num_threads(), os.environ["OMP_NUM_THREADS"], "ax" in sys.modules
+
+
+def node_and_folders():
+    import ray
+
+    node = ray.get_runtime_context().get_node_id()
+    return node, os.environ.get("HPSEARCH_DATA"), os.environ.get("HPSEARCH_CACHE")
+
+
+def read_shared(names):
+    """Node, contents and times of files that are named with the variable of their folder."""
+    from pathlib import Path
+
+    paths = [Path(os.environ[name.partition("/")[0]]) / name.partition("/")[2] for name in names]
+    return node_and_folders()[0], tuple(p.read_bytes() for p in paths), tuple(p.stat().st_mtime_ns for p in paths)
+
+
+def broken_here():
+    raise DeviceError("RuntimeError: CUDA error: uncorrectable ECC error encountered")

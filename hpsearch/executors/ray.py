@@ -1,0 +1,209 @@
+"""A Ray cluster: packs as Ray tasks, on CPUs or on shares of GPUs, retried by Ray where a worker or node dies."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor, Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hpsearch import devices as hpsearch_devices
+from hpsearch.children import available_cores
+from hpsearch.devices import CPU, DeviceError
+from hpsearch.executors.processes import pin_threads
+from hpsearch.shared_files import SharedFiles, bundle
+
+T = TypeVar("T")
+RETRIES = 5
+"""How often Ray runs a pack again whose worker or node died."""
+LOOK_EVERY = 5.0
+"""Seconds after which the number of workers is asked for again: nodes come and go."""
+
+
+class _BrokenDeviceError(Exception):
+    """What a worker tells the driver of a node whose GPU does not work: the node's id and the reason."""
+
+
+class Ray:
+    """The cluster at an address, or without one Ray on this machine alone.
+
+    The driver proposes and records; a pack is a Ray task. What training reads is put into Ray's object store once,
+    and written to a node's disk once, unless the node sees the same files. A node whose GPU no longer computes
+    gets no more packs, and its call goes to another one.
+    """
+
+    def __init__(
+        self,
+        workers: int | None = None,
+        devices: str = CPU,
+        per_device: int = 1,
+        address: str | None = None,
+        probe: Callable[[], None] = hpsearch_devices.probe,
+    ) -> None:
+        """Connect. `devices` is "cpu", "cuda", or "auto" for GPUs if the cluster has any; Ray chooses which."""
+        if workers is not None and workers < 1:
+            raise ValueError(f"there must be at least one worker, got {workers}")
+        if devices not in (CPU, "cuda", "auto"):
+            raise ValueError(f"Ray chooses the devices itself: give cpu, cuda or auto instead of {devices!r}")
+        self._ray = _connected(address, workers)
+        gpus = self._ray.cluster_resources().get("GPU", 0)
+        if devices == "cuda" and not gpus:
+            self._ray.shutdown()
+            raise DeviceError("--devices cuda: this Ray cluster has no GPUs")
+        self._on_gpus = bool(gpus) and devices != CPU
+        if per_device != 1 and not self._on_gpus:
+            self._ray.shutdown()
+            raise ValueError("workers share GPUs only; for CPUs give a number of workers")
+        self.device = f"GPUs of a Ray cluster, {per_device} workers each" if self._on_gpus else "CPUs of a Ray cluster"
+        self.lost: list[str] = []
+        self._most, self._per_device, self._probe = workers, per_device, probe
+        self._broken: set[str] = set()
+        self._lock = threading.Lock()
+        self._seen, self._count = -LOOK_EVERY, 0
+        self._files: SharedFiles | None = None
+        options = {"num_cpus": 1, "max_retries": RETRIES}
+        self._task = self._ray.remote(**options, **({"num_gpus": 1 / per_device} if self._on_gpus else {}))(_call)
+
+    @property
+    def workers(self) -> int:
+        """What the nodes have room for at present; at least 1, for a cluster may grow when work waits."""
+        with self._lock:
+            if time.monotonic() - self._seen > LOOK_EVERY:
+                nodes = [node for node in self._nodes() if node["NodeID"] not in self._broken]
+                resource, each = ("GPU", self._per_device) if self._on_gpus else ("CPU", 1)
+                room = int(sum(node["Resources"].get(resource, 0) for node in nodes) * each)
+                self._seen, self._count = time.monotonic(), max(1, min(room, self._most or room))
+                if self._broken and not nodes:
+                    self._count = 0
+            return self._count
+
+    @property
+    def waiting(self) -> int:
+        """A quarter more than there are workers, so that those who finish at once find work."""
+        return max(1, self.workers // 4)
+
+    def share(self, files: Sequence[Path]) -> None:
+        """Put what training reads where every node can get it."""
+        self._files = bundle(files, self._ray.put)
+
+    def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
+        """Call in the cluster; BrokenExecutor if it fails however often Ray tries."""
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()
+        self._start(future, pickle.dumps((function, arguments)))
+        return future
+
+    def close(self) -> None:
+        """Disconnect, which ends what still runs; Ray that was started here ends with it."""
+        self._ray.shutdown()
+
+    def _start(self, future: Future[Any], payload: bytes) -> None:
+        # Labels are how Ray is told where not to go.
+        avoid = {"label_selector": {"ray.io/node-id": f"!in({','.join(sorted(self._broken))})"}} if self._broken else {}
+        task = self._task.options(**avoid) if avoid else self._task
+        result = task.remote(list(sys.path), self._files, self._probe if self._on_gpus else None, payload)
+        result.future().add_done_callback(lambda done: self._finish(done, future, payload))
+
+    def _finish(self, done: Future[Any], future: Future[Any], payload: bytes) -> None:
+        error = done.exception()
+        cause = getattr(error, "cause", None)
+        if error is None:
+            future.set_result(done.result())
+        elif isinstance(cause, _BrokenDeviceError):
+            self._avoid(cause, future, payload)
+        elif cause is not None:  # what the function raised, without Ray's traceback around it
+            future.set_exception(cause)
+        else:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            future.set_exception(BrokenExecutor(f"the worker or its node died, {RETRIES + 1} times over ({reason})"))
+
+    def _avoid(self, broken: _BrokenDeviceError, future: Future[Any], payload: bytes) -> None:
+        node, reason = broken.args
+        with self._lock:
+            if node not in self._broken:
+                self._broken.add(node)
+                self._seen = -LOOK_EVERY
+                self.lost.append(f"node {node[:8]} gets no more packs ({reason})")
+        if all(n["NodeID"] in self._broken for n in self._nodes()):
+            future.set_exception(
+                DeviceError(f"no device works any more: {self.lost[-1]}; everything finished is kept: run again")
+            )
+        else:
+            self._start(future, payload)
+
+    def _nodes(self) -> list[dict[str, Any]]:
+        """Those that are alive and could train."""
+        resource = "GPU" if self._on_gpus else "CPU"
+        return [node for node in self._ray.nodes() if node["Alive"] and node["Resources"].get(resource, 0)]
+
+
+def _connected(address: str | None, workers: int | None) -> Any:
+    """The module ray, connected. ValueError with a sentence where that cannot be."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ImportError as error:
+        raise ValueError(
+            "Ray is not installed; install it here and on all nodes: pip install -c constraints.txt 'hpsearch[ray]'"
+        ) from error
+    own = {"num_cpus": workers or available_cores(), "include_dashboard": False} if address is None else {}
+    handlers = [(number, signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        if address and (host := re.fullmatch(r"(?:ray://)?(.+):(\d+)", address)):
+            socket.create_connection((host[1], int(host[2])), timeout=10).close()  # Ray itself would try for minutes
+        ray.init(address or "local", log_to_driver=False, logging_level="ERROR", **own)
+    except Exception as error:  # it raises anything from ConnectionError to RuntimeError
+        first = str(error).strip().splitlines()[0]
+        raise ValueError(
+            f"no Ray cluster at {address} ({first}); start one with: ray start --head"
+            if address
+            else f"Ray cannot start on this machine: {first}"
+        ) from error
+    if threading.current_thread() is threading.main_thread():
+        for number, handler in handlers:  # Ray puts its own in their place
+            signal.signal(number, handler)
+    return ray
+
+
+def _call(path: list[str], files: SharedFiles | None, probe: Callable[[], None] | None, payload: bytes) -> Any:
+    """What a node's worker does: find itself as a local worker would, then the call."""
+    import ray
+
+    pin_threads()
+    sys.path[:] = [*path, *(entry for entry in sys.path if entry not in path)]
+    node = ray.get_runtime_context().get_node_id()
+    if files is not None:
+        files.settle(node, ray.get)
+    if probe is not None:
+        # Ray has hidden all other GPUs from this process.
+        hpsearch_devices.use_assigned(f"cuda:{(ray.get_gpu_ids() or [0])[0]}")
+    function, arguments = pickle.loads(payload)
+    try:
+        return function(*arguments)
+    except DeviceError as error:
+        if probe is None or not _works(probe):
+            raise _BrokenDeviceError(node, str(error)) from None
+        os._exit(1)  # the device works, but not in this process any more: Ray runs the pack again in another one
+
+
+def _works(probe: Callable[[], None]) -> bool:
+    """Whether a process that has seen no error yet can compute here."""
+    import multiprocessing
+
+    process = multiprocessing.get_context("spawn").Process(target=probe)
+    process.start()
+    process.join(300)
+    if process.exitcode is None:
+        process.kill()
+    return process.exitcode == 0
+
+
+EXECUTOR = Ray

@@ -1,0 +1,179 @@
+"""The Ray executor on a cluster of several nodes on this machine."""
+
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import BrokenExecutor
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from hpsearch.database import Database
+from hpsearch.devices import DeviceError
+from hpsearch.shared_files import bundle
+from hpsearch.spec import SpecError, load_executor
+from hpsearch.tables import load_tables
+from tests.conftest import run_to_end
+from tests.hpsearch.worker_calls import die, fail_as_asked, node_and_folders, read_shared, square, threads_and_modules
+
+ray = pytest.importorskip("ray")
+
+# On one worker of xdist, for there is one Ray in a process, and starting it takes longer than most of the tests.
+pytestmark = pytest.mark.xdist_group("ray")
+
+SLOW_TASK = """
+import os
+import time
+
+from hpsearch.task import FunctionTask, Objective
+
+
+def objective(configuration, seed):
+    with open({log!r}, "a") as log:
+        log.write(f"{{os.getpid()}} {{seed}}\\n")
+    time.sleep(0.25)
+    return configuration["x"] + seed % 97
+
+
+TASK = FunctionTask(objective, Objective("loss", chance=1.0, direction="minimise"))
+"""
+STUDY = """
+name = "slow"
+trials = 4
+repeats = 3
+seed = 3
+task = "{module}"
+searcher = "sobol"
+
+[methods.a]
+space.x = [0.0, 1.0]
+
+[methods.b]
+space.x = [1.0, 2.0]
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A head that trains nothing, and two nodes of one worker each."""
+    from ray.cluster_utils import Cluster
+
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # A node that is gone is to be noticed in a second and not in half a minute.
+    checks = {"health_check_period_ms": 300, "health_check_failure_threshold": 3, "health_check_initial_delay_ms": 0}
+    running = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, "_system_config": checks}
+    )
+    running.nodes = [running.add_node(num_cpus=1) for _ in range(2)]
+    yield running
+    running.shutdown()
+
+
+@pytest.fixture
+def executor(cluster):
+    executor = load_executor("ray", None, address=cluster.address)
+    yield executor
+    executor.close()
+
+
+def test_calls_run_on_all_nodes_pinned_and_without_ax_and_fail_alone(executor):
+    assert (executor.workers, executor.waiting) == (2, 1)
+    futures = [executor.submit(square, x) for x in range(6)]
+    failing = executor.submit(fail_as_asked)
+    assert [future.result(60) for future in futures] == [0, 1, 4, 9, 16, 25]
+    with pytest.raises(ValueError, match=r"^as asked$"):
+        failing.result(60)
+    assert executor.submit(threads_and_modules).result(60) == (1, "1", False)
+
+
+def test_a_worker_that_always_dies_of_a_call_fails_that_call(executor, monkeypatch):
+    executor._task = executor._task.options(max_retries=1)
+    with pytest.raises(BrokenExecutor, match="the worker or its node died"):
+        executor.submit(die).result(60)
+    assert executor.submit(square, 3).result(60) == 9
+
+
+def test_files_reach_nodes_that_do_not_have_them_once(executor, tmp_path, monkeypatch):
+    monkeypatch.setenv("HPSEARCH_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("HPSEARCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    contents = {"data/set/a.bin": np.random.default_rng(0).bytes(300_000), "data/set/b": b"", "cache/x/c.npy": b"xyz"}
+    for name, content in contents.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    files = [tmp_path / name for name in contents]
+    executor.share(files)
+    _, data, _ = executor.submit(node_and_folders).result(60)
+    assert data == str(tmp_path / "data")  # a node that sees the files is sent nothing
+    for file in files:
+        file.unlink()
+    names = ["HPSEARCH_DATA/set/a.bin", "HPSEARCH_DATA/set/b", "HPSEARCH_CACHE/x/c.npy"]
+    found = {executor.submit(read_shared, names).result(60) for _ in range(6)}
+    assert {content for _, content, _ in found} == {tuple(contents.values())}
+    written = {(node, times) for node, _, times in found}
+    assert len(written) == len({node for node, _ in written})  # nothing was written a second time
+
+
+def test_only_files_of_the_two_folders_can_be_shared(tmp_path, monkeypatch):
+    monkeypatch.setenv("HPSEARCH_DATA", str(tmp_path / "data"))
+    (tmp_path / "mine").write_text("mine")
+    with pytest.raises(ValueError, match="mine lies in neither the data folder nor the cache folder"):
+        bundle([tmp_path / "mine"], lambda contents: contents)
+
+
+def test_a_node_whose_device_is_broken_gets_no_more_calls(executor):
+    from tests.hpsearch.worker_calls import broken_here, never_works
+
+    first = executor.submit(node_and_folders).result(60)[0]
+    executor._on_gpus = False
+    executor._probe = None
+    executor._broken = {first}
+    assert {executor.submit(node_and_folders).result(60)[0] for _ in range(4)} != {first}
+    executor._broken = set()
+    executor._on_gpus, executor._probe = True, never_works
+    executor._nodes = lambda: [n for n in ray.nodes() if n["Alive"] and n["Resources"].get("CPU")]
+    with pytest.raises(DeviceError, match=r"no device works any more: node .* everything finished is kept"):
+        executor.submit(broken_here).result(60)
+    assert len(executor.lost) == 2
+    assert executor.workers == 0
+
+
+def test_what_it_cannot_be_is_one_sentence(cluster):
+    with pytest.raises(SpecError, match="Ray chooses the devices itself: give cpu, cuda or auto instead of 'cuda:1'"):
+        load_executor("ray", None, devices="cuda:1")
+    with pytest.raises(DeviceError, match="this Ray cluster has no GPUs"):
+        load_executor("ray", None, devices="cuda", address=cluster.address)
+    with pytest.raises(SpecError, match="workers share GPUs only"):
+        load_executor("ray", None, per_device=2, address=cluster.address)
+    with pytest.raises(SpecError, match=r"no Ray cluster at 127\.0\.0\.1:1 \(.*\); start one with: ray start --head"):
+        load_executor("ray", None, address="127.0.0.1:1")
+
+
+def test_a_node_killed_in_the_middle_changes_nothing(cluster, own_study, tmp_path):
+    log = tmp_path / "log"
+    study = own_study(SLOW_TASK.format(log=str(log)), STUDY)
+    expected = load_tables(run_to_end(study, "inline.db")).trials.drop(columns="seconds")
+    log.unlink()
+    command = [sys.executable, "-m", "hpsearch.cli", "run", str(study), "--executor", "ray"]
+    command += ["--address", cluster.address, "--database", str(tmp_path / "ray.db"), "--quiet"]
+    running = subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE, text=True)
+    while (len(log.read_text().splitlines()) if log.exists() else 0) < 6:
+        assert running.poll() is None, running.stderr.read()
+        time.sleep(0.05)
+    node = cluster.nodes.pop()
+    raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
+    for process in [raylet, *raylet.children(recursive=True)]:  # as losing power does, all at once
+        process.kill()
+    cluster.remove_node(node, allow_graceful=False)
+    assert running.wait(60) == 0, running.stderr.read()
+    found = load_tables(tmp_path / "ray.db").trials.drop(columns="seconds")
+    assert found.equals(expected)
+    begun = [line.split()[1] for line in log.read_text().splitlines()]
+    assert len(set(begun)) == 24
+    assert len(begun) > 24  # what the dead node was training was trained again
+    with Database(tmp_path / "ray.db") as database:
+        assert {row["attempts"] for row in database.all_trials()} == {1}  # Ray did it, and the trials never failed
+        assert database.runs()[0]["provenance"]["device"] == "CPUs of a Ray cluster"
