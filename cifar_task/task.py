@@ -32,7 +32,7 @@ class CifarTask:
         epochs: passes over the training images.
         batch_size: images a step.
         activation_gradient: surrogate gradient of the sign activation, "clip" or "bireal".
-        precision: "fp32", or "bf16" for convolutions and all activations.
+        precision: "fp32", or "bf16" for the operands of convolutions and, on a GPU, all activations.
     """
 
     network: str = "bireal20"
@@ -89,6 +89,8 @@ class CifarTask:
         from binarynet.training import Budget, Training
         from cifar_task.networks import load
 
+        if device != "cpu":
+            use_tensor_cores_as_asked()
         network = load(self.network)
         return Training(
             lambda k: Stacked(k, lambda: network(self.activation_gradient)),
@@ -107,3 +109,11 @@ class CifarTask:
 
         images, test = cifar10.read(cifar10.DATASET.find())
         return on_device(images, test, (self.training, self.validation, self.test), device)
+
+
+def use_tensor_cores_as_asked() -> None:
+    """Have the GPU's convolutions find their fastest kernels, and those in single precision compute in it."""
+    import torch
+
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.allow_tf32 = False  # or "fp32" would have operands of 10 bits there

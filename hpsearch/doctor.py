@@ -180,7 +180,8 @@ def gpus(torch: Any, driver: bool) -> list[Finding]:
     if devices:
         verdict: Verdict = "wrong" if complaint else "ok"
         texts = [f"{d.name}, {d.total_memory / 1e9:.0f} GB, compute capability {d.major}.{d.minor}" for d in devices]
-        return [Finding(f"gpu {i}", text, verdict, complaint) for i, text in enumerate(texts)]
+        remark = complaint or "a run trains on it with --devices auto"
+        return [Finding(f"gpu {i}", text, verdict, remark) for i, text in enumerate(texts)]
     if built is None and driver:
         return [Finding("gpu", "not used", "slow", "this torch is built without CUDA: see pytorch.org for one with it")]
     if built is None:

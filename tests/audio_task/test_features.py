@@ -41,6 +41,9 @@ class Corpus:
     def facts(self, clips):
         return {}
 
+    def files(self, clips):
+        return []
+
     def clips(self):
         return [
             Clip(f"{part}{i}-{copy}", i, part)

@@ -186,7 +186,8 @@ def test_why_there_is_no_gpu(torch, driver, verdict, told):
 def test_a_gpu_with_its_memory_and_compute_capability():
     gpu = SimpleNamespace(name="NVIDIA H100", total_memory=80 * GB, major=9, minor=0)
     (finding,) = doctor.gpus(torch_that_says("12.6", devices=[gpu]), driver=True)
-    assert finding == doctor.Finding("gpu 0", "NVIDIA H100, 80 GB, compute capability 9.0")
+    assert (finding.value, finding.verdict) == ("NVIDIA H100, 80 GB, compute capability 9.0", "ok")
+    assert "--devices auto" in finding.remark
     (finding,) = doctor.gpus(torch_that_says("12.6", "no kernels for sm_90", devices=[gpu]), driver=True)
     assert (finding.verdict, finding.remark) == ("wrong", "no kernels for sm_90")
 
