@@ -161,6 +161,8 @@ def test_a_short_training_on_the_published_layout_learns(some, monkeypatch):
     task = AudioTask(corpus="audiomnist", speakers="present", snr_db=20.0, width=64, epochs=60, batch_size=20)
     facts = task.prepare(silent)
     assert "20/20/20 clips" in str(facts["features"])
+    kinds = [path.suffix for path in task.files()]  # what other machines are sent: recordings and features
+    assert (kinds.count(".wav"), kinds.count(".npy"), len(kinds)) == (60, 3, 63)
     (result,) = task.train(METHOD, [{"alpha": 1e-3, "gamma": 0.1}], [1], "cpu")
     assert result.objective is not None
     assert result.objective > 0.5  # tones of ten pitches; chance is 0.1
