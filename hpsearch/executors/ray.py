@@ -69,8 +69,11 @@ class Ray:
         self._lock = threading.Lock()
         self._seen, self._count = -LOOK_EVERY, 0
         self._files: SharedFiles | None = None
-        options = {"num_cpus": 1, "max_retries": RETRIES}
-        self._task = self._ray.remote(**options, **({"num_gpus": 1 / per_device} if self._on_gpus else {}))(_call)
+        options: dict[str, float] = {"num_cpus": 1, "max_retries": RETRIES}
+        if self._on_gpus:
+            # Left to itself Ray ends a process after each call on a GPU, and the next would load everything anew.
+            options |= {"num_gpus": 1 / per_device, "max_calls": 0}
+        self._task = self._ray.remote(**options)(_call)
 
     @property
     def workers(self) -> int:

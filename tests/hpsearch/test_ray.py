@@ -17,7 +17,15 @@ from hpsearch.shared_files import bundle
 from hpsearch.spec import SpecError, load_executor
 from hpsearch.tables import load_tables
 from tests.conftest import run_to_end
-from tests.hpsearch.worker_calls import die, fail_as_asked, node_and_folders, read_shared, square, threads_and_modules
+from tests.hpsearch.worker_calls import (
+    device_slowly,
+    die,
+    fail_as_asked,
+    node_and_folders,
+    read_shared,
+    square,
+    threads_and_modules,
+)
 
 ray = pytest.importorskip("ray")
 
@@ -139,6 +147,22 @@ def test_a_node_whose_device_is_broken_gets_no_more_calls(executor):
         executor.submit(broken_here).result(60)
     assert len(executor.lost) == 2
     assert executor.workers == 0
+
+
+def test_workers_take_shares_of_the_gpus_that_a_node_says_it_has(cluster):
+    node = cluster.add_node(num_cpus=2, num_gpus=1)  # it has none, and nothing is computed on it
+    try:
+        executor = load_executor("ray", None, devices="auto", per_device=2, address=cluster.address)
+        try:
+            assert (executor.workers, executor.device) == (2, "GPUs of a Ray cluster, 2 workers each")
+            futures = [executor.submit(device_slowly) for _ in range(4)]
+            found = [future.result(60) for future in futures]
+        finally:
+            executor.close()
+    finally:
+        cluster.remove_node(node)
+    assert {(own, name, visible) for own, name, visible, _ in found} == {("cuda:0", "cuda", "0")}
+    assert len({pid for *_, pid in found}) == 2
 
 
 def test_what_it_cannot_be_is_one_sentence(cluster):

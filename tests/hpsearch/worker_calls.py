@@ -76,3 +76,10 @@ def read_shared(names):
 
 def broken_here():
     raise DeviceError("RuntimeError: CUDA error: uncorrectable ECC error encountered")
+
+
+def device_slowly():
+    import time
+
+    time.sleep(0.5)
+    return devices.own(), devices.torch_name(), os.environ.get("CUDA_VISIBLE_DEVICES"), os.getpid()
