@@ -192,8 +192,13 @@ def attempt(way: str, at_once: int, measured: Callable[[], float]) -> None:
 def in_process(device: str, images: int, steps: int, batch: int, barrier, results) -> None:
     """One training of several, each in a process of its own."""
     torch.set_num_threads(1)
-    run = training(Stacked, 1, "bf16", make_data(device, images), batch, device)
-    results.put(rate(run, device, True, steps, batch, barrier.wait))
+    if device.startswith("cuda"):
+        use_tensor_cores_as_asked()
+    try:
+        run = training(Stacked, 1, "bf16", make_data(device, images), batch, device)
+        results.put(rate(run, device, True, steps, batch, lambda: barrier.wait(60)))
+    except Exception as error:
+        results.put(f"{type(error).__name__}: {error}")
 
 
 def processes(count: int, device: str, images: int, steps: int, batch: int) -> float:
@@ -204,11 +209,15 @@ def processes(count: int, device: str, images: int, steps: int, batch: int) -> f
         context.Process(target=in_process, args=(device, images, steps, batch, barrier, results), daemon=True)
         for _ in range(count)
     ]
-    for process in running:
-        process.start()
-    found = [results.get(timeout=150) for _ in running]
-    for process in running:
-        process.join()
+    try:
+        for process in running:
+            process.start()
+        found = [results.get(timeout=90) for _ in running]
+    finally:
+        for process in running:
+            process.kill()
+    if failed := [text for text in found if isinstance(text, str)]:
+        raise RuntimeError(failed[0])
     return sum(found)
 
 

@@ -112,6 +112,8 @@ def run(
     file = database or Path(f"{spec.name}.db")
     with Display(quiet=quiet) as display:
         if dry_run:
+            if executor == "ray":
+                raise typer.BadParameter("--dry-run measures this machine: try it without --executor ray")
             _dry_run(spec, file, workers, devices, per_device, display)
         else:
             places = {"workers": workers, "devices": devices, "per_device": per_device, "address": address}
@@ -135,11 +137,11 @@ def _run(spec: Spec, study: Path, file: Path, executor_name: str, places: Mappin
 
 def _dry_run(spec: Spec, file: Path, workers: int | None, devices: str, per_device: int, display: Display) -> None:
     from hpsearch.children import available_cores
-    from hpsearch.devices import CPU, named, use
+    from hpsearch.devices import CPU, named, use_here
     from hpsearch.estimate import estimate
 
     names = named(devices)
-    use(names[0])
+    use_here(names[0])
     at_once = workers or (available_cores() if names == (CPU,) else len(names) * per_device)
     display.say("training one pack of each method and proposing once for each, to measure them")
     expected = estimate(spec, file, at_once, display.preparing)

@@ -74,7 +74,8 @@ def prepare(database: Database, spec: Spec, study_file: str, progress: Progress)
                 f"{database.path}: holds a comparison from another study file ({', '.join(changed)} differ); "
                 "give another database with --database, or the old study file"
             )
-        if changed := _changed_keys(old["resolved"], resolved(spec)):
+        now = resolved(spec)
+        if changed := [part for part, was in old["resolved"].items() if _differs(was, now.get(part))]:
             raise DatabaseError(
                 f"{database.path}: was begun with other defaults ({', '.join(changed)} differ); "
                 "give another database with --database, or the version of hpsearch that began this one"
@@ -304,6 +305,13 @@ def _defining(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 def _changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+
+
+def _differs(old: Any, new: Any) -> bool:
+    """Whether a setting has changed; one that did not exist when `old` was recorded has not."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return any(_differs(value, new.get(name)) for name, value in old.items())
+    return bool(old != new)
 
 
 def _now() -> str:

@@ -8,7 +8,7 @@ import re
 CPU = "cpu"
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 _visible = os.environ.get(VISIBLE)
-_own = CPU
+_own, _torch_name = CPU, CPU
 
 
 class DeviceError(Exception):
@@ -44,19 +44,26 @@ def _gpus() -> int:
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
-def use(device: str) -> None:
-    """From now on this process trains on `device`, and sees no other GPU. To be called before torch looks for them."""
-    global _own
-    if device != CPU:
+def use_alone(device: str, hide: bool = True) -> None:
+    """From now on this process trains on `device`, and sees no other GPU.
+
+    To be called before torch looks for GPUs. Without `hide`, somebody else has hidden the others already.
+    """
+    global _own, _torch_name
+    if device != CPU and hide:
         index = int(device.removeprefix("cuda:"))
         os.environ[VISIBLE] = _visible.split(",")[index] if _visible else str(index)
-    _own = device
+    _own, _torch_name = device, CPU if device == CPU else "cuda"
 
 
-def use_assigned(device: str) -> None:
-    """The same, where somebody else has hidden all other devices already."""
-    global _own
-    _own = device
+def use_here(device: str) -> None:
+    """From now on this process, which may have looked for GPUs before, trains on `device`."""
+    global _own, _torch_name
+    if device != CPU:
+        import torch
+
+        torch.cuda.set_device(device)
+    _own = _torch_name = device
 
 
 def own() -> str:
@@ -65,8 +72,8 @@ def own() -> str:
 
 
 def torch_name() -> str:
-    """The device of this process, by the name that torch gives the only one it sees."""
-    return CPU if _own == CPU else "cuda"
+    """The device of this process, by the name that torch has for it there."""
+    return _torch_name
 
 
 def probe() -> None:
@@ -75,7 +82,9 @@ def probe() -> None:
 
     try:
         torch.ones(8, device=torch_name()).sum().item()
-    except Exception as error:  # whatever it is, the device does not work
+    except Exception as error:  # whatever it is, the device does not work, unless it is only full
+        if is_out_of_memory(error):
+            return
         raise DeviceError(f"{_own}: {' '.join(str(error).split())[:200]}") from None
 
 
@@ -93,7 +102,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether a smaller pack may do without this error."""
     if isinstance(error, MemoryError) or any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):
         return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    said = r"out of memory|_ALLOC_FAILED|can't allocate memory"  # torch's, its libraries' and its CPU allocator's
+    return isinstance(error, RuntimeError) and re.search(said, str(error)) is not None
 
 
 def free_memory() -> None:

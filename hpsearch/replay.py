@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.database import Database, stored
-from hpsearch.devices import CPU, DeviceError, named, use
+from hpsearch.devices import CPU, DeviceError, named, use_here
 from hpsearch.pack import PackError, train_pack
 from hpsearch.provenance import differences, provenance
 from hpsearch.spec import Spec, load_task, resolved
@@ -65,8 +65,8 @@ def replay(file: Path, method: str, repeat: int, trial: int, progress: Progress)
             f"{file}: was run on other data than lies here ({', '.join(other)} differ); "
             "give the folder that has it with --data"
         )
-    if (row["device"] or CPU) != CPU:
-        use(_first_gpu(file, row["device"]))
+    if (row["device"] or CPU).startswith(("cuda", "GPU")):
+        use_here(_first_gpu(file, row["device"]))
     started = time.monotonic()
     result = _train(spec, method, row)
     place = next(run["provenance"] for run in runs if run["id"] == row["run_id"])

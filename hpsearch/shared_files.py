@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import shutil
+import stat as stat_module
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ import numpy as np
 
 from hpsearch.dataset import cache_folder, data_folder
 from hpsearch.only_one import only_one
+from hpsearch.task import TaskError
 
 FOLDERS = {"HPSEARCH_DATA": data_folder, "HPSEARCH_CACHE": cache_folder}
 
@@ -36,25 +39,24 @@ class SharedFiles:
     Attributes:
         folders: variable of the environment -> the driver's folder.
         files: all of them.
+        digest: SHA-256 of their names and bytes.
         contents: what `fetch` turns into an array of bytes; in a list, so that nobody fetches it unasked.
     """
 
     folders: dict[str, str]
     files: tuple[_File, ...]
+    digest: str
     contents: list[Any]
 
-    def settle(self, node: str, fetch: Callable[[Any], Any]) -> None:
+    def settle(self, fetch: Callable[[Any], Any]) -> None:
         """Set the environment of this process to folders that have the files, and make those if need be.
 
-        Args:
-            node: name of this machine; the copies of two that share a disk do not meet.
-            fetch: gets the bytes.
+        A copy stays below the machine's temporary folder, for whoever wants the same files next.
         """
         folders = self.folders
         if not all(self._is_here(file) for file in self.files):
-            own = self._folder(node)
+            own = _private_folder() / f"{self.digest[:16]}-{platform.node()}"
             if not own.is_dir():
-                own.parent.mkdir(parents=True, exist_ok=True)
                 with only_one(own.with_suffix(".lock"), "waiting for another worker's copy", lambda *_: None):
                     if not own.is_dir():
                         self._write(own, fetch(self.contents[0]))
@@ -67,10 +69,6 @@ class SharedFiles:
         except OSError:
             return False
         return (found.st_size, found.st_mtime_ns) == (file.size, file.modified)
-
-    def _folder(self, node: str) -> Path:
-        digest = hashlib.sha256(repr(self.files).encode()).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"hpsearch-{os.getuid()}" / f"{digest}-{node[:16]}"
 
     def _write(self, folder: Path, contents: Any) -> None:
         partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".writing-"))
@@ -88,16 +86,31 @@ class SharedFiles:
 
 
 def bundle(paths: Sequence[Path], put: Callable[[Any], Any]) -> SharedFiles:
-    """Read the files, and hand their bytes to `put`. Each lies in the data folder or the cache folder."""
-    folders = {variable: folder().resolve() for variable, folder in FOLDERS.items()}
-    files, parts = [], []
-    for path in sorted(paths):
-        inside = path.resolve()
-        variable = next((name for name, folder in folders.items() if inside.is_relative_to(folder)), None)
+    """Read the files, and hand their bytes to `put`. TaskError unless each lies in the data or the cache folder."""
+    # By their names: what a folder or a file of data links to may lie anywhere.
+    folders = {variable: folder().absolute() for variable, folder in FOLDERS.items()}
+    files, parts, digest = [], [], hashlib.sha256()
+    for path in sorted(path.absolute() for path in paths):
+        variable = next((name for name, folder in folders.items() if path.is_relative_to(folder)), None)
         if variable is None:
-            raise ValueError(f"{path} lies in neither the data folder nor the cache folder")
-        stat = inside.stat()
-        files.append(_File(variable, inside.relative_to(folders[variable]).as_posix(), stat.st_size, stat.st_mtime_ns))
-        parts.append(np.fromfile(inside, np.uint8))
+            raise TaskError(
+                f"{path} lies in neither the data folder nor the cache folder, so no machine can be sent it"
+            )
+        stat = path.stat()
+        files.append(_File(variable, path.relative_to(folders[variable]).as_posix(), stat.st_size, stat.st_mtime_ns))
+        parts.append(np.fromfile(path, np.uint8))
+        digest.update(f"{files[-1].variable}/{files[-1].path}:{stat.st_size}\n".encode())
+        digest.update(parts[-1].data)
     contents = put(np.concatenate(parts)) if parts else None
-    return SharedFiles({name: str(folder) for name, folder in folders.items()}, tuple(files), [contents])
+    names = {name: str(folder) for name, folder in folders.items()}
+    return SharedFiles(names, tuple(files), digest.hexdigest(), [contents])
+
+
+def _private_folder() -> Path:
+    """Of this user in the machine's temporary folder, where anybody could have made one of its name."""
+    folder = Path(tempfile.gettempdir()) / f"hpsearch-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat_module.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise TaskError(f"{folder} is not a folder of this user's alone: remove it, or let TMPDIR name another place")
+    return folder

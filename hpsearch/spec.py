@@ -137,8 +137,8 @@ def parse_spec(text: str, source: str) -> Spec:
                 f"searcher: the task measures its {task.objective.name}, by which nothing may be chosen; "
                 'say searcher = "fixed", which tries given configurations, or have it measure on validation data'
             )
-        for label, method_spec in spec.methods.items():
-            _check_space(searcher, f"methods.{label}", load_method(task, label, method_spec).space)
+        methods = {label: load_method(task, label, method_spec) for label, method_spec in spec.methods.items()}
+        _check_spaces(searcher, {label: method.space for label, method in methods.items()})
     except tomllib.TOMLDecodeError as error:
         raise SpecError(f"{source}: not valid TOML: {error}") from error
     except ValidationError as error:
@@ -148,14 +148,14 @@ def parse_spec(text: str, source: str) -> Spec:
     return spec
 
 
-def _check_space(searcher: Any, key: str, space: Space) -> None:
+def _check_spaces(searcher: Any, spaces: Mapping[str, Space]) -> None:
     """A searcher that is not for every space says so in a method `check`."""
     if not hasattr(searcher, "check"):
         return
     try:
-        searcher.check(space)
+        searcher.check(spaces)
     except ValueError as error:
-        raise SpecError(f"{key}: {error}") from error
+        raise SpecError(str(error)) from error
 
 
 def load_task(named: Named) -> Task:

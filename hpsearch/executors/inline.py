@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hpsearch.devices import CPU, named, use
+from hpsearch.devices import CPU, named, use_here
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ class Inline:
             raise ValueError(f"the inline executor has one worker, not {max(workers or 1, per_device)}")
         self.device = named(devices)[0]
         self.lost: list[str] = []
-        use(self.device)
+        use_here(self.device)
 
     def share(self, files: Sequence[Path]) -> None:
         """They are here already."""

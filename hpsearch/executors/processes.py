@@ -8,9 +8,10 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from hpsearch import devices as hpsearch_devices
@@ -91,7 +92,9 @@ class Processes:
         """Call in the next free worker; BrokenExecutor if that worker dies of it."""
         future: Future[T] = Future()
         with self._lock:
-            if self._workers:
+            if self._closed:
+                future.set_exception(BrokenExecutor("the executor is closed"))
+            elif self._workers:
                 self._calls.put(_Call(future, function, arguments))
             else:
                 future.set_exception(self._none_left())
@@ -102,7 +105,8 @@ class Processes:
         with self._lock:
             self._closed = True
             for call in self._waiting_calls():
-                call.future.cancel()
+                if not call.future.cancel():  # one that another worker had begun
+                    call.future.set_exception(BrokenExecutor("the executor is closed"))
             pools = [worker.pool for worker in self._workers if worker.pool is not None]
         for _ in self._threads:
             self._calls.put(None)
@@ -120,6 +124,9 @@ class Processes:
             if error is None:
                 continue
             self._end(worker)
+            if self._closed:
+                call.future.set_exception(error)
+                return
             if worker.device == CPU or (reason := self._broken(worker)) is None:
                 call.future.set_exception(error)
             else:
@@ -169,7 +176,10 @@ class Processes:
         with self._lock:
             self._workers.remove(worker)
             self.lost.append(f"{worker.device} no longer works ({reason}); {len(self._workers)} workers are left")
-            if self._workers and not self._closed:
+            if self._closed:
+                call.future.set_exception(BrokenExecutor("the executor is closed"))
+                return
+            if self._workers:
                 self._calls.put(call)
                 return
             for left in [call, *self._waiting_calls()]:
@@ -177,9 +187,10 @@ class Processes:
                     left.future.set_exception(self._none_left())
 
     def _waiting_calls(self) -> list[_Call]:
+        """Take all that waits; to be called with the lock, before `close` tells the threads to end."""
         calls = []
-        while not self._calls.empty():
-            if (call := self._calls.get()) is not None:
+        with suppress(Empty):
+            while (call := self._calls.get_nowait()) is not None:
                 calls.append(call)
         return calls
 
@@ -202,7 +213,7 @@ def _begin(path: list[str], device: str) -> None:
     """First thing in a worker: one thread, its device, the driver's import path, and no life after the driver's."""
     end_with_driver()
     pin_threads()
-    hpsearch_devices.use(device)
+    hpsearch_devices.use_alone(device)
     sys.path[:] = path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import pickle
 import re
@@ -18,14 +19,17 @@ from typing import Any, TypeVar
 from hpsearch import devices as hpsearch_devices
 from hpsearch.children import available_cores
 from hpsearch.devices import CPU, DeviceError
-from hpsearch.executors.processes import pin_threads
+from hpsearch.executors.processes import PROBE_SECONDS, pin_threads
 from hpsearch.shared_files import SharedFiles, bundle
 
 T = TypeVar("T")
-RETRIES = 5
-"""How often Ray runs a pack again whose worker or node died."""
+RETRIES = 3
+"""How often Ray runs a pack again whose worker or node died, before the comparison counts that as one failure."""
 LOOK_EVERY = 5.0
 """Seconds after which the number of workers is asked for again: nodes come and go."""
+
+_spoilt = False
+"""Whether this process, a worker's, has seen an error of its GPU, after which no process computes there any more."""
 
 
 class _BrokenDeviceError(Exception):
@@ -71,8 +75,9 @@ class Ray:
         self._files: SharedFiles | None = None
         options: dict[str, float] = {"num_cpus": 1, "max_retries": RETRIES}
         if self._on_gpus:
-            # Left to itself Ray ends a process after each call on a GPU, and the next would load everything anew.
-            options |= {"num_gpus": 1 / per_device, "max_calls": 0}
+            # Ray knows shares of a GPU to four decimals. Left to itself it ends a process after each call on a GPU,
+            # and the next one would load everything anew.
+            options |= {"num_gpus": int(1e4 / per_device) / 1e4, "max_calls": 0}
         self._task = self._ray.remote(**options)(_call)
 
     @property
@@ -178,35 +183,44 @@ def _connected(address: str | None, workers: int | None) -> Any:
 
 def _call(path: list[str], files: SharedFiles | None, probe: Callable[[], None] | None, payload: bytes) -> Any:
     """What a node's worker does: find itself as a local worker would, then the call."""
+    global _spoilt
     import ray
 
+    if _spoilt:
+        os._exit(1)  # Ray runs this call in another process
     pin_threads()
     sys.path[:] = [*path, *(entry for entry in sys.path if entry not in path)]
     node = ray.get_runtime_context().get_node_id()
     if files is not None:
-        files.settle(node, ray.get)
+        files.settle(ray.get)
     if probe is not None:
-        # Ray has hidden all other GPUs from this process.
-        hpsearch_devices.use_assigned(f"cuda:{(ray.get_gpu_ids() or [0])[0]}")
+        device = f"cuda:{(ray.get_gpu_ids() or [0])[0]}"
+        if hpsearch_devices.own() not in (CPU, device):
+            os._exit(1)  # an earlier call bound this process to another GPU, as happens when several end at once
+        hpsearch_devices.use_alone(device, hide=False)  # Ray has hidden the others
     function, arguments = pickle.loads(payload)
     try:
         return function(*arguments)
     except DeviceError as error:
-        if probe is None or not _works(probe):
+        _spoilt = True
+        if probe is not None and not _works(probe):
             raise _BrokenDeviceError(node, str(error)) from None
-        os._exit(1)  # the device works, but not in this process any more: Ray runs the pack again in another one
+        raise
 
 
 def _works(probe: Callable[[], None]) -> bool:
-    """Whether a process that has seen no error yet can compute here."""
-    import multiprocessing
-
-    process = multiprocessing.get_context("spawn").Process(target=probe)
+    """Whether a process that has seen no error yet can compute on this one's device."""
+    process = multiprocessing.get_context("spawn").Process(target=_probe_on, args=(hpsearch_devices.own(), probe))
     process.start()
-    process.join(300)
+    process.join(PROBE_SECONDS)
     if process.exitcode is None:
         process.kill()
     return process.exitcode == 0
+
+
+def _probe_on(device: str, probe: Callable[[], None]) -> None:
+    hpsearch_devices.use_alone(device, hide=False)
+    probe()
 
 
 EXECUTOR = Ray

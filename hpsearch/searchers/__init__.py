@@ -3,7 +3,7 @@
 A searcher is a pure function. All it knows is the space, the recorded histories and the studies' seeds,
 so resuming is exact by construction and no optimiser state is ever stored. One searcher a file, held
 there as SEARCHER: a frozen dataclass whose fields are its settings. One that is not for every space also has
-`check(space)`, which raises ValueError where a study file is read.
+`check(spaces)`, of all methods by their labels, which raises ValueError where a study file is read.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hpsearch.searchers import History
-from hpsearch.space import Choice, Fixed, Space, Value
+from hpsearch.space import Fixed, Space, Value
 
 
 @dataclass(frozen=True)
@@ -15,27 +15,33 @@ class FixedConfigurations:
 
     Attributes:
         configurations: of all methods. One belongs to every method whose open hyperparameters it names, no more and
-            no fewer; a method whose space leaves nothing open needs none. A value may lie outside its range.
+            no fewer; a method whose space leaves nothing open needs none.
     """
 
     configurations: tuple[dict[str, bool | int | float | str], ...] = ()
 
-    def check(self, space: Space) -> None:
-        """ValueError unless there is a configuration for this space, with values of the right kind."""
-        searched = {parameter.name for parameter in space.searched}
-        given = self._of(space)
-        if not given:
+    def check(self, spaces: Mapping[str, Space]) -> None:
+        """ValueError unless each method has a configuration, in its space, and each configuration a method."""
+        for label, space in spaces.items():
+            given = self._of(space)
+            if not given:
+                searched = ", ".join(parameter.name for parameter in space.searched)
+                raise ValueError(
+                    f"methods.{label}: the searcher fixed has no configuration that gives just {searched}; give one in "
+                    "searcher.configurations, or values instead of ranges in the space"
+                )
+            for parameter in space.searched:
+                for value in (configuration[parameter.name] for configuration in given):
+                    if not parameter.contains(value):
+                        raise ValueError(
+                            f"searcher.configurations: {parameter.name} = {value!r} is not in the space of "
+                            f"methods.{label}; widen that, or give another value"
+                        )
+        known = [{parameter.name for parameter in space.searched} for space in spaces.values()]
+        if strange := [configuration for configuration in self.configurations if set(configuration) not in known]:
             raise ValueError(
-                f"the searcher fixed has no configuration that gives just {', '.join(sorted(searched))}; give one in "
-                "searcher.configurations, or values instead of ranges in the space"
+                f"searcher.configurations: {dict(strange[0])} gives just the open hyperparameters of no method"
             )
-        for parameter in space.searched:
-            for value in (configuration[parameter.name] for configuration in given):
-                wanted = list(parameter.values) if isinstance(parameter, Choice) else "a number"
-                if (isinstance(wanted, list) and value not in wanted) or (
-                    wanted == "a number" and isinstance(value, bool | str)
-                ):
-                    raise ValueError(f"searcher.configurations: {parameter.name} is {value!r}, expected {wanted}")
 
     def propose(self, space: Space, histories: Sequence[History], seeds: Sequence[int]) -> list[dict[str, Value]]:  # noqa: ARG002
         """The configuration whose turn it is, whatever the objectives were."""

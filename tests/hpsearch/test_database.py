@@ -1,3 +1,4 @@
+import contextlib
 import json
 import math
 import shutil
@@ -9,7 +10,9 @@ import pytest
 import hpsearch
 from hpsearch.database import UPGRADES, Database, DatabaseError, Measured
 from hpsearch.space import Float, Space
+from hpsearch.tables import load_tables
 from hpsearch.task import Result
+from tests.conftest import run_to_end
 
 SPACE = Space((Float("x", 0.0, 1.0),))
 NOW = Measured("2026-01-01T00:00:00+00:00", "2026-01-01T00:00:01+00:00", 1.0, 1, 1, "h", "cpu")
@@ -149,3 +152,27 @@ def test_somebody_elses_database_is_refused_and_left_alone(tmp_path):
 def test_a_file_without_a_comparison_is_not_left_behind(tmp_path):
     Database(tmp_path / "new.db", write=True).close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_version_1_is_read_as_it_is_and_goes_on(own_study, tmp_path):
+    """Made by taking away what version 2 added: the column, and a setting that the task had not got then."""
+    study = own_study()
+    file = run_to_end(study)
+    expected = load_tables(file).trials
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as old:
+        old.execute("ALTER TABLE trials DROP COLUMN halved")
+        old.execute("DELETE FROM trials WHERE trial > 4")
+        (settings,) = old.execute("SELECT resolved FROM comparison").fetchone()
+        settings = json.loads(settings)
+        del settings["task"]["objective"]["searchable"]
+        old.execute("UPDATE comparison SET resolved = ?", (json.dumps(settings),))
+        old.execute("PRAGMA user_version = 1")
+    before = file.read_bytes()
+    assert len(load_tables(file).trials) == 24
+    assert load_tables(file).halved == 0
+    assert file.read_bytes() == before
+    run_to_end(study)
+    found = load_tables(file).trials
+    assert found.drop(columns="seconds").equals(expected.drop(columns="seconds"))
+    with contextlib.closing(sqlite3.connect(file)) as upgraded:
+        assert upgraded.execute("PRAGMA user_version").fetchone() == (2,)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from concurrent.futures import BrokenExecutor
 
 import pytest
@@ -24,6 +25,7 @@ from tests.hpsearch.worker_calls import (
     where,
     works,
     works_not_on_1,
+    works_slowly,
 )
 
 
@@ -41,6 +43,7 @@ def gpus(monkeypatch):
 @pytest.fixture(autouse=True)
 def this_process_stays_on_the_cpu(monkeypatch):
     monkeypatch.setattr(devices, "_own", devices.CPU)
+    monkeypatch.setattr(devices, "_torch_name", devices.CPU)
 
 
 class TestNames:
@@ -77,9 +80,18 @@ class TestNames:
     def test_a_process_sees_only_its_own_of_those_that_the_driver_saw(self, monkeypatch, visible, expected):
         monkeypatch.setattr(devices, "_visible", visible)
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible or "")
-        devices.use("cuda:1")
+        devices.use_alone("cuda:1")
         assert os.environ["CUDA_VISIBLE_DEVICES"] == expected
         assert (devices.own(), devices.torch_name()) == ("cuda:1", "cuda")
+
+    def test_this_very_process_names_its_device_in_full(self, gpus, monkeypatch):
+        gpus(2)
+        chosen = []
+        monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+        executor = load_executor("inline", devices="cuda:1")
+        assert executor.submit(devices.torch_name).result() == executor.device == "cuda:1"
+        assert chosen == ["cuda:1"]
+        assert "CUDA_VISIBLE_DEVICES" not in os.environ  # torch has looked already: hiding would do nothing
 
 
 class TestErrors:
@@ -95,7 +107,13 @@ class TestErrors:
             assert devices.is_the_devices(RuntimeError(text))
         assert not devices.is_the_devices(RuntimeError("shapes cannot be multiplied"))
         assert not devices.is_the_devices(ValueError("CUDA error: of a user's own"))
-        assert not devices.is_the_devices(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"))
+        for full in (
+            torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"),
+            RuntimeError("CUDA error: out of memory"),
+            RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        ):
+            assert not devices.is_the_devices(full)
+            assert devices.is_out_of_memory(full)
 
     def test_want_of_memory(self):
         assert devices.is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
@@ -154,6 +172,19 @@ class TestProcesses:
         assert again[:2] == first[:2]
         assert again[2] != first[2]  # a process that has seen such an error computes nothing any more
         assert executor.workers == 1
+
+    def test_closing_ends_every_call_and_thread_whatever_they_are_doing(self, start):
+        for devices_, function in (("cpu", time.sleep), ("cuda:0,cuda:1", time.sleep)):
+            executor = start(devices_, works_slowly)
+            futures = [executor.submit(function, 60) for _ in range(5)]
+            while not any(worker.pool for worker in executor._workers):
+                time.sleep(0.01)
+            began = time.monotonic()
+            executor.close()
+            assert time.monotonic() - began < 10
+            assert all(future.done() for future in futures)
+            assert executor.lost == []
+            assert executor.submit(where).exception() is not None
 
     def test_a_number_of_workers_is_of_cpus_and_a_number_on_each_of_gpus(self, gpus):
         gpus(1)

@@ -8,7 +8,7 @@ from hpsearch.tables import load_tables
 from tests.conftest import run_to_end
 
 OPEN = Space((Float("x", 0.0, 1.0), Fixed("y", 3), Choice("on", (False, True))))
-CONFIGURATIONS = ({"x": 0.5, "on": True}, {"x": 7.0, "on": False}, {"z": 1.0})
+CONFIGURATIONS = ({"x": 0.5, "on": True}, {"x": 0.75, "on": False}, {"z": 1.0})
 
 STUDY = """
 name = "given"
@@ -36,7 +36,7 @@ def history(n):
 def test_each_study_tries_them_in_order_and_begins_again():
     searcher = FixedConfigurations(CONFIGURATIONS)
     proposed = searcher.propose(OPEN, [history(n) for n in (0, 1, 2, 3)], [1, 2, 3, 4])
-    first, second = {"x": 0.5, "y": 3, "on": True}, {"x": 7.0, "y": 3, "on": False}
+    first, second = {"x": 0.5, "y": 3, "on": True}, {"x": 0.75, "y": 3, "on": False}
     assert proposed == [first, second, first, second]
     assert list(proposed[0]) == ["x", "y", "on"]
     assert searcher.propose(Space((Fixed("a", 1.5),)), [history(4)], [1]) == [{"a": 1.5}]
@@ -45,23 +45,26 @@ def test_each_study_tries_them_in_order_and_begins_again():
 @pytest.mark.parametrize(
     ("configurations", "message"),
     [
-        ((), "has no configuration that gives just on, x; give one in searcher.configurations, or values instead"),
-        (({"x": 0.5},), "no configuration that gives just on, x"),
-        (({"x": "large", "on": True},), r"configurations: x is 'large', expected a number"),
-        (({"x": 0.5, "on": 2},), r"configurations: on is 2, expected \[False, True\]"),
+        ((), "methods.a: the searcher fixed has no configuration that gives just x, on; give one in searcher.conf"),
+        (({"x": 0.5},), "no configuration that gives just x, on"),
+        (({"x": "large", "on": True},), "configurations: x = 'large' is not in the space of methods.a; widen that"),
+        (({"x": 0.5, "on": 2},), "configurations: on = 2 is not in the space of methods.a"),
+        (({"x": 1.5, "on": True},), "configurations: x = 1.5 is not in the space of methods.a"),
+        (({"x": float("nan"), "on": True},), "configurations: x = nan is not in the space"),
+        (({"x": 0.5, "on": True}, {"x": 0.5, "no": True}), "'no': True} gives just the open hyperparameters of no"),
     ],
 )
 def test_what_is_missing_or_wrong_is_said_when_the_study_file_is_read(configurations, message):
     with pytest.raises(ValueError, match=message):
-        FixedConfigurations(configurations).check(OPEN)
+        FixedConfigurations(configurations).check({"a": OPEN})
 
 
 def test_a_comparison_of_given_configurations(own_study):
     study = own_study(
-        study=STUDY.replace("{trials}", "2").replace("{searcher}", "configurations = [{{ x = 0.3 }}, {{ x = 12 }}]")
+        study=STUDY.replace("{trials}", "2").replace("{searcher}", "configurations = [{{ x = 0.3 }}, {{ x = 9 }}]")
     )
     trials = load_tables(run_to_end(study)).trials
-    assert trials[trials["method"] == "wide"]["x"].tolist() == [0.3, 12.0] * 3
+    assert trials[trials["method"] == "wide"]["x"].tolist() == [0.3, 9.0] * 3
     assert trials[trials["method"] == "narrow"]["x"].tolist() == [0.25] * 6
     assert trials["seed"].nunique() == 12  # a configuration that is tried again has a seed of its own
 

@@ -13,11 +13,15 @@ import pytest
 
 from hpsearch.database import Database
 from hpsearch.devices import DeviceError
+from hpsearch.executors.ray import Ray
 from hpsearch.shared_files import bundle
 from hpsearch.spec import SpecError, load_executor
 from hpsearch.tables import load_tables
+from hpsearch.task import TaskError
 from tests.conftest import run_to_end
 from tests.hpsearch.worker_calls import (
+    broken_here,
+    broken_once,
     device_slowly,
     die,
     fail_as_asked,
@@ -25,6 +29,8 @@ from tests.hpsearch.worker_calls import (
     read_shared,
     square,
     threads_and_modules,
+    works,
+    works_not_on_0,
 )
 
 ray = pytest.importorskip("ray")
@@ -65,14 +71,20 @@ space.x = [1.0, 2.0]
 
 
 @pytest.fixture(scope="module")
-def cluster():
+def cluster(tmp_path_factory):
     """A head that trains nothing, and two nodes of one worker each."""
     from ray.cluster_utils import Cluster
 
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    with pytest.MonkeyPatch.context() as environment:  # the nodes'
+        environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        environment.setenv("TMPDIR", str(tmp_path_factory.mktemp("node")))
+        yield from started(Cluster)
+
+
+def started(kind):
     # A node that is gone is to be noticed in a second and not in half a minute.
     checks = {"health_check_period_ms": 300, "health_check_failure_threshold": 3, "health_check_initial_delay_ms": 0}
-    running = Cluster(
+    running = kind(
         initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, "_system_config": checks}
     )
     running.nodes = [running.add_node(num_cpus=1) for _ in range(2)]
@@ -107,7 +119,6 @@ def test_a_worker_that_always_dies_of_a_call_fails_that_call(executor, monkeypat
 def test_files_reach_nodes_that_do_not_have_them_once(executor, tmp_path, monkeypatch):
     monkeypatch.setenv("HPSEARCH_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("HPSEARCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
     contents = {"data/set/a.bin": np.random.default_rng(0).bytes(300_000), "data/set/b": b"", "cache/x/c.npy": b"xyz"}
     for name, content in contents.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -121,32 +132,80 @@ def test_files_reach_nodes_that_do_not_have_them_once(executor, tmp_path, monkey
     names = ["HPSEARCH_DATA/set/a.bin", "HPSEARCH_DATA/set/b", "HPSEARCH_CACHE/x/c.npy"]
     found = {executor.submit(read_shared, names).result(60) for _ in range(6)}
     assert {content for _, content, _ in found} == {tuple(contents.values())}
-    written = {(node, times) for node, _, times in found}
-    assert len(written) == len({node for node, _ in written})  # nothing was written a second time
+    assert len({times for _, _, times in found}) == 1  # nothing was written a second time on this machine
 
 
 def test_only_files_of_the_two_folders_can_be_shared(tmp_path, monkeypatch):
     monkeypatch.setenv("HPSEARCH_DATA", str(tmp_path / "data"))
     (tmp_path / "mine").write_text("mine")
-    with pytest.raises(ValueError, match="mine lies in neither the data folder nor the cache folder"):
+    with pytest.raises(TaskError, match="mine lies in neither the data folder nor the cache folder"):
         bundle([tmp_path / "mine"], lambda contents: contents)
 
 
-def test_a_node_whose_device_is_broken_gets_no_more_calls(executor):
-    from tests.hpsearch.worker_calls import broken_here, never_works
+def test_files_that_links_lead_to_are_shared_by_their_names(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "a").write_bytes(b"far")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "set").symlink_to(tmp_path / "elsewhere")
+    monkeypatch.setenv("HPSEARCH_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("HPSEARCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    shared = bundle([tmp_path / "data" / "set" / "a"], lambda contents: contents)
+    (tmp_path / "elsewhere" / "a").unlink()
+    shared.settle(lambda contents: contents)
+    assert Path(os.environ["HPSEARCH_DATA"], "set", "a").read_bytes() == b"far"
+    (tmp_path / f"hpsearch-{os.getuid()}").chmod(0o777)
+    with pytest.raises(TaskError, match="not a folder of this user's alone: remove it, or let TMPDIR name"):
+        shared.settle(lambda contents: contents)
 
-    first = executor.submit(node_and_folders).result(60)[0]
-    executor._on_gpus = False
-    executor._probe = None
-    executor._broken = {first}
-    assert {executor.submit(node_and_folders).result(60)[0] for _ in range(4)} != {first}
-    executor._broken = set()
-    executor._on_gpus, executor._probe = True, never_works
-    executor._nodes = lambda: [n for n in ray.nodes() if n["Alive"] and n["Resources"].get("CPU")]
-    with pytest.raises(DeviceError, match=r"no device works any more: node .* everything finished is kept"):
-        executor.submit(broken_here).result(60)
-    assert len(executor.lost) == 2
-    assert executor.workers == 0
+
+@pytest.fixture
+def gpu_nodes(cluster):
+    """Two nodes that say they have a GPU each; nothing is computed on it."""
+    nodes = [cluster.add_node(num_cpus=1, num_gpus=1) for _ in range(2)]
+    yield
+    for node in nodes:
+        cluster.remove_node(node)
+
+
+def on_gpus(cluster, probe):
+    return Ray(devices="cuda", address=cluster.address, probe=probe)
+
+
+def test_a_node_whose_device_is_broken_gets_no_more_calls(cluster, gpu_nodes):
+    executor = on_gpus(cluster, works_not_on_0)
+    try:
+        assert executor.workers == 2
+        with pytest.raises(DeviceError, match=r"no device works any more: node .* everything finished is kept"):
+            executor.submit(broken_here).result(60)
+        assert len(executor.lost) == 2
+        assert executor.workers == 0
+    finally:
+        executor.close()
+
+
+def test_a_call_moves_from_a_node_whose_device_is_broken(cluster, gpu_nodes, tmp_path):
+    executor = on_gpus(cluster, works_not_on_0)
+    flag = tmp_path / "first"
+    try:
+        nodes = [executor.submit(broken_once, str(flag)).result(60) for _ in range(4)]
+        assert len(executor.lost) == 1
+        assert len(set(nodes)) == 1
+        assert nodes[0] != flag.read_text()
+        assert executor.workers == 1
+    finally:
+        executor.close()
+
+
+def test_an_error_that_the_device_survives_is_the_calls_own(cluster, gpu_nodes, tmp_path):
+    executor = on_gpus(cluster, works)
+    try:
+        with pytest.raises(DeviceError, match="uncorrectable ECC"):
+            executor.submit(broken_once, str(tmp_path / "first")).result(60)
+        assert executor.submit(square, 5).result(60) == 25  # in another process: that one has seen an error
+        assert executor.lost == []
+    finally:
+        executor.close()
 
 
 def test_workers_take_shares_of_the_gpus_that_a_node_says_it_has(cluster):

@@ -14,9 +14,20 @@ def works():
     pass
 
 
+def works_slowly():
+    import time
+
+    time.sleep(60)
+
+
 def works_not_on_1():
     if devices.own() == "cuda:1":
         raise DeviceError("cuda:1: fell off the bus")
+
+
+def works_not_on_0():
+    if devices.own() == "cuda:0":
+        raise DeviceError("cuda:0: fell off the bus")
 
 
 def never_works():
@@ -83,3 +94,14 @@ def device_slowly():
 
     time.sleep(0.5)
     return devices.own(), devices.torch_name(), os.environ.get("CUDA_VISIBLE_DEVICES"), os.getpid()
+
+
+def broken_once(flag):
+    """The first call finds its device broken, and notes its node."""
+    from pathlib import Path
+
+    node = node_and_folders()[0]
+    if not Path(flag).exists():
+        Path(flag).write_text(node)
+        broken_here()
+    return node
