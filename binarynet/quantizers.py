@@ -1,13 +1,16 @@
-"""The sign of an activation, with the two surrogate gradients in use."""
+"""The sign, with the two surrogate gradients of activations in use, and functions that round alike in any company."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 GRADIENTS = ("clip", "bireal")
+VECTOR = 16
+"""Numbers in the longest vector of a processor, in single precision."""
 
 
 def sign(x: Tensor) -> Tensor:
@@ -22,6 +25,18 @@ def follow_sign_(binary: Tensor, value: Tensor, times: float = 1.0) -> None:
     """
     binary.mul_(torch.finfo(binary.dtype).tiny).add_(value, alpha=times)
     torch.copysign(torch.ones((), dtype=binary.dtype, device=binary.device), binary, out=binary)
+
+
+def whole_vectors(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """An elementwise function of x (k, ...), such that what it gives a trial does not depend on its company.
+
+    Processors compute exp, tanh and pow by vectors, and what is left over one by one, with another rounding. Each
+    trial's numbers are therefore made up to whole vectors first.
+    """
+    flat = x.reshape(len(x), -1)
+    padding = -flat.shape[1] % VECTOR
+    padded = torch.nn.functional.pad(flat, (0, padding)).contiguous() if padding else flat.contiguous()
+    return function(padded)[:, : flat.shape[1]].reshape(x.shape)
 
 
 class _ClipSign(torch.autograd.Function):

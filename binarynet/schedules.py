@@ -1,8 +1,13 @@
-"""Schedules: the factor on a hyperparameter at a share of the training, from 1 at its start."""
+"""Schedules: the factor on a hyperparameter at a share of the training, from 1 at its start.
+
+A schedule is written as in a study file: "cosine", or with its numbers "step(0.1, 5)".
+"""
 
 from __future__ import annotations
 
+import inspect
 import math
+import re
 from collections.abc import Callable, Mapping
 
 
@@ -11,21 +16,69 @@ def constant(progress: float) -> float:  # noqa: ARG001
     return 1.0
 
 
-def cosine(progress: float) -> float:
-    """From 1 to 0 along half a cosine (Loshchilov and Hutter 2017, eq. 5, without restarts)."""
-    return 0.5 * (1.0 + math.cos(math.pi * progress))
+def cosine(progress: float, end: float = 0.0) -> float:
+    """From 1 to `end` along half a cosine (Loshchilov and Hutter 2017, eq. 5, without restarts)."""
+    return end + (1.0 - end) * 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
-SCHEDULES: Mapping[str, Callable[[float], float]] = {"constant": constant, "cosine": cosine}
+def linear(progress: float, end: float = 0.0) -> float:
+    """From 1 to `end` along a line."""
+    return 1.0 + (end - 1.0) * progress
+
+
+def exponential(progress: float, end: float = 0.001) -> float:
+    """From 1 to `end`, the same ratio in every step."""
+    return float(end**progress)
+
+
+def step(progress: float, factor: float = 0.1, stages: float = 3) -> float:
+    """Times `factor` at the start of each of `stages` equal parts of the training but the first."""
+    return float(factor ** math.floor(progress * stages))
+
+
+SCHEDULES: Mapping[str, Callable[..., float]] = {
+    schedule.__name__: schedule for schedule in (constant, cosine, linear, exponential, step)
+}
 
 
 def check_schedules(schedules: Mapping[str, str]) -> None:
-    """Raise ValueError unless every hyperparameter's schedule is one of SCHEDULES."""
-    for hyperparameter, name in schedules.items():
-        if name not in SCHEDULES:
-            raise ValueError(f"no schedule {name!r} for {hyperparameter}; there are {', '.join(SCHEDULES)}")
+    """Raise ValueError unless every hyperparameter's schedule can be read."""
+    for hyperparameter, text in schedules.items():
+        try:
+            _read(text)
+        except ValueError as error:
+            raise ValueError(f"{hyperparameter}: {error}") from None
 
 
-def factors(name: str, steps: int) -> list[float]:
+def factors(text: str, steps: int) -> list[float]:
     """The schedule's factor at each of `steps` steps; step i lies at progress i / steps."""
-    return [SCHEDULES[name](step / steps) for step in range(steps)]
+    schedule, numbers = _read(text)
+    return [schedule(step / steps, *numbers) for step in range(steps)]
+
+
+def _read(text: str) -> tuple[Callable[..., float], tuple[float, ...]]:
+    """A schedule and its numbers. ValueError where there is none of that name, or with such numbers."""
+    match = re.fullmatch(r"\s*(\w+)\s*(?:\(([^()]*)\))?\s*", text)
+    if match is None or match[1] not in SCHEDULES:
+        raise ValueError(f"no schedule {text!r}; there are {', '.join(_written(name) for name in SCHEDULES)}")
+    try:
+        numbers = tuple(float(number) for number in match[2].split(",")) if (match[2] or "").strip() else ()
+    except ValueError:
+        raise ValueError(f"the schedule {text!r} takes numbers: {_written(match[1])}") from None
+    schedule = SCHEDULES[match[1]]
+    if len(numbers) > len(inspect.signature(schedule).parameters) - 1:
+        raise ValueError(f"the schedule {text!r} has too many numbers: {_written(match[1])}")
+    if any(not math.isfinite(number) or number < 0 for number in numbers):
+        raise ValueError(f"the numbers of the schedule {text!r} must be finite and at least 0")
+    if schedule is exponential and numbers == (0.0,):
+        raise ValueError("an exponential schedule cannot end at 0: give a small number")
+    if schedule is step and len(numbers) == 2 and (numbers[1] < 1 or numbers[1] != int(numbers[1])):
+        raise ValueError(f"the stages of the schedule {text!r} must be a whole number from 1")
+    return schedule, numbers
+
+
+def _written(name: str) -> str:
+    """A schedule with its numbers' names and defaults, as messages list it."""
+    parameters = list(inspect.signature(SCHEDULES[name]).parameters.values())[1:]
+    numbers = ", ".join(f"{parameter.name}={parameter.default:g}" for parameter in parameters)
+    return f"{name}({numbers})" if numbers else name

@@ -155,15 +155,17 @@ class Training:
         self.loss = torch.zeros(self.k, dtype=torch.float64, device=device)
         self.correct = torch.zeros(self.k, dtype=torch.int64, device=device)
         self.losses = torch.zeros(budget.epochs, self.k, dtype=torch.float64, device=device)
-        self.accuracies = torch.zeros_like(self.losses)
+        self.accuracies, self.flip_ratios = torch.zeros_like(self.losses), torch.zeros_like(self.losses)
+        self.weights.show(self.schedule.at(self.steps_done), training=True)  # what the first update's flips are from
 
     def run(self) -> list[Result]:
         """Train to the end of the budget.
 
         Returns:
             One result a trial: validation accuracy as the objective, the metrics test_accuracy and
-            train_loss, and the curves train_loss and validation_accuracy, a value an epoch. A trial whose
-            loss or method's state leaves the finite numbers is "diverged".
+            train_loss, and the curves train_loss, validation_accuracy and flip_ratio, a value an epoch; the last is
+            the mean over updates of the share of binary weights that change sign (Quist et al. 2023, eq. 18). A
+            trial whose loss or method's state leaves the finite numbers is "diverged".
         """
         step, evaluate = Repeated(self.step, self.device), Repeated(self.evaluate, self.device)
         for epoch in range(self.epochs):
@@ -181,6 +183,7 @@ class Training:
         self._send(self.variant, [torch.randint(variants, (self.n,), generator=g) for g in self.variant_generators])
         self.now.copy_(self.first)
         self.loss.zero_()
+        self.weights.flips.zero_()
 
     def step(self) -> None:
         """One minibatch of each trial."""
@@ -208,12 +211,13 @@ class Training:
         """Note what the epoch came to."""
         self.losses[epoch] = self.loss / self.steps_per_epoch
         self.accuracies[epoch] = self.correct.double() / len(self.data.validation.labels)
+        self.flip_ratios[epoch] = self.weights.flips.double() / (max(1, self.weights.count) * self.steps_per_epoch)
 
     def results(self) -> list[Result]:
         """One a trial, of a finished run."""
         test = (_correct(self.network, self.k, self.data.test).double() / len(self.data.test.labels)).tolist()
-        losses, accuracies = self.losses.T.tolist(), self.accuracies.T.tolist()
-        return [_result(*curves) for curves in zip(losses, accuracies, test, self.weights.not_finite(), strict=True)]
+        curves = [values.T.tolist() for values in (self.losses, self.accuracies, self.flip_ratios)]
+        return [_result(*of_trial) for of_trial in zip(*curves, test, self.weights.not_finite(), strict=True)]
 
     def _send(self, place: Tensor, rows: list[Tensor]) -> None:
         stacked = torch.stack(rows)
@@ -221,8 +225,8 @@ class Training:
         place.copy_(stacked.pin_memory() if place.is_cuda else stacked, non_blocking=True)
 
 
-def _result(train_loss: list[float], accuracy: list[float], test: float, broken: str) -> Result:
-    curves = {"train_loss": train_loss, "validation_accuracy": accuracy}
+def _result(train_loss: list[float], accuracy: list[float], flips: list[float], test: float, broken: str) -> Result:
+    curves = {"train_loss": train_loss, "validation_accuracy": accuracy, "flip_ratio": flips}
     metrics = {"test_accuracy": test, "train_loss": train_loss[-1]}
     bad = next((epoch for epoch, loss in enumerate(train_loss, 1) if not math.isfinite(loss)), None)
     if bad is not None:

@@ -8,28 +8,30 @@ import torch
 from torch import Generator, Tensor, nn
 
 from binarynet.layers import BinaryLinear, draw
+from binarynet.quantizers import VECTOR
 from binarynet.schedules import factors
 from binarynet.stacked import Stacked
 from hpsearch.space import Configuration
 from hpsearch.task import Hyperparameters, Method, State
-
-VECTOR = 16
-"""Each layer's slice of a trial is padded to a multiple of this many numbers, the longest vector of a
-processor in single precision, so that in `update` no number's rounding depends on where in a vector it
-lies. The views that `weights` and `gradient` see leave the padding out: sums, products and means round there
-alike, but a method that takes exp or pow of them has to pad its operand itself."""
 
 
 class BinaryWeights:
     """State of a method for all binary layers of a pack.
 
     Each tensor of the state is one flat (k, n) over all layers, so that `update` is one elementwise pass;
-    `weights` and `gradient` see the layers' own shapes through views of it.
+    `weights` and `gradient` see the layers' own shapes through views of it. Each layer's slice of a trial is padded
+    to whole vectors, so that in `update` no number's rounding depends on where in a vector it lies. The views leave
+    the padding out: sums, products and means round there alike; for exp and the like there is `whole_vectors`.
+
+    Attributes:
+        flips: how many signs have changed since it was last set to 0, (k,).
     """
 
     def __init__(self, weights: Sequence[nn.Parameter], method: Method, h: Hyperparameters, noise: Tensor) -> None:
         """Start the method from `noise`, standard normal numbers of shape (k, padded_size(weights))."""
         self.weights, self.method = list(weights), method
+        self.flips = torch.zeros(len(noise), dtype=torch.int64, device=noise.device)
+        self.count = sum(weight[0].numel() for weight in weights)
         self.state = method.start(noise, _shaped(h, 2))
         self.gradients = torch.zeros_like(noise)
         offsets = _offsets(weights)
@@ -41,9 +43,11 @@ class BinaryWeights:
 
     @torch.no_grad()
     def show(self, h: Hyperparameters, training: bool) -> None:
-        """Give every layer the weights that the network is to use now."""
+        """Give every layer the weights that the network is to use now, and count the signs that this changes."""
         for weight, state in zip(self.weights, self._states, strict=True):
-            weight.copy_(self.method.weights(state, _shaped(h, weight.dim()), training))
+            new = self.method.weights(state, _shaped(h, weight.dim()), training)
+            self.flips += (torch.signbit(new) != torch.signbit(weight)).flatten(1).sum(dim=1)
+            weight.copy_(new)
 
     @torch.no_grad()
     def step(self, h: Hyperparameters) -> None:

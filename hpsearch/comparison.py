@@ -300,7 +300,12 @@ def _create(database: Database, spec: Spec, task: Task, study_file: str, data: M
 
 
 def _defining(spec: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in spec.items() if key != "description"}
+    # Methods had no settings at first: a file from then says nothing of them.
+    methods = {
+        label: {key: value for key, value in method.items() if key != "settings" or value}
+        for label, method in spec["methods"].items()
+    }
+    return {**{key: value for key, value in spec.items() if key != "description"}, "methods": methods}
 
 
 def _changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

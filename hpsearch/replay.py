@@ -121,8 +121,8 @@ def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    for name in dict.fromkeys([*old, *new]):
-        was, now = old.get(name), new.get(name)
+    for name, was in old.items():  # a curve that did not exist then has nothing to differ from
+        now = new.get(name)
         if was != now:
             yield f"{name}: {was} recorded, {now} now"
 

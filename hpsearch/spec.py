@@ -85,6 +85,7 @@ class MethodSpec(BaseModel):
     method: str | None = None
     space: dict[str, Scalar | list[Scalar] | Choices | Range] = Field(default_factory=dict)
     schedules: dict[str, str] = Field(default_factory=dict)
+    settings: dict[str, Scalar] = Field(default_factory=dict)
 
 
 class Spec(BaseModel):
@@ -190,8 +191,8 @@ def load_method(task: Task, label: str, spec: MethodSpec) -> Method:
     """The method called `label`, its space and schedules changed as the study file says."""
     key = f"methods.{label}"
     if task.methods is None:
-        if spec.method is not None or spec.schedules:
-            wrong = "method" if spec.method is not None else "schedules"
+        if spec.method is not None or spec.schedules or spec.settings:
+            wrong = "method" if spec.method is not None else "schedules" if spec.schedules else "settings"
             raise SpecError(f"{key}.{wrong}: this task has no methods to choose from; give only a space")
         if not spec.space:
             raise SpecError(f"{key}.space: this task has no methods, so a space is needed here")
@@ -212,6 +213,10 @@ def load_method(task: Task, label: str, spec: MethodSpec) -> Method:
         raise SpecError(f"{key}.method: {name} is not a method: a frozen dataclass with a space and schedules")
     if unknown := [name for name in spec.schedules if name not in method.space.names]:
         raise SpecError(_unknown(f"{key}.schedules.{unknown[0]}", unknown[0], method.space.names))
+    if reserved := [name for name in spec.settings if name in ("space", "schedules")]:
+        raise SpecError(f"{key}.settings.{reserved[0]}: this has a table of its own, {key}.{reserved[0]}")
+    if spec.settings:
+        method = _with_settings(method, spec.settings, f"{key}.settings")
     schedules = {**method.schedules, **spec.schedules}
     space = _changed(method.space, spec.space, key, open_space=False)
     try:
@@ -228,7 +233,11 @@ def resolved(spec: Spec) -> dict[str, Any]:
         "task": _plain_settings(task),
         "searcher": _plain_settings(load_searcher(spec.searcher)),
         "methods": {
-            label: {"space": space_as_json(method.space), "schedules": dict(method.schedules)}
+            label: {
+                "space": space_as_json(method.space),
+                "schedules": dict(method.schedules),
+                "settings": {k: v for k, v in _plain_settings(method).items() if k not in ("space", "schedules")},
+            }
             for label, method in methods.items()
         },
     }

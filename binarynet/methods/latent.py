@@ -32,6 +32,9 @@ class Latent:
     clipping: the gradient is 0 where |w| > 1 (Bi-Real net, and the paper's "clipping region"); w itself is
         never clamped, unlike BinaryNet's and larq's.
 
+    two_step: the first share of the training uses the latent weights themselves (with binary activations), the rest
+        their signs. Two-step training as in Martinez et al. (2020), in one run and under one schedule, is ours.
+
     The learning rate decays along a cosine, as in the paper.
     """
 
@@ -50,9 +53,12 @@ class Latent:
         )
     )
     schedules: Mapping[str, str] = field(default_factory=lambda: {"learning_rate": "cosine"})
+    two_step: float = 0.0
 
     def __post_init__(self) -> None:
         check_schedules(self.schedules)
+        if not 0 <= self.two_step < 1:
+            raise ValueError(f"two_step is a share of the training, from 0 to below 1, got {self.two_step}")
 
     def start(self, noise: Tensor, h: Hyperparameters) -> State:
         """Latent weights init * noise; their signs, which `init` = 0 leaves random."""
@@ -63,14 +69,16 @@ class Latent:
         }
 
     def weights(self, state: State, h: Hyperparameters, training: bool) -> Tensor:  # noqa: ARG002
-        """b, or s b."""
-        return state["binary"] * _factor(state["latent"], h)
+        """b, or s b; w in the first of two steps."""
+        binary = state["binary"] * _factor(state["latent"], h)
+        return torch.where(h["progress"] < self.two_step, state["latent"], binary) if self.two_step else binary
 
     def gradient(self, state: State, gradient: Tensor, h: Hyperparameters) -> Tensor:
         """The factor of the scaling, and 0 in the clipping region."""
         latent = state["latent"]
         masked = (h["clipping"] > 0) & (latent.abs() > 1)
-        return (gradient * _factor(latent, h)).masked_fill_(masked, 0.0)
+        binary = (gradient * _factor(latent, h)).masked_fill_(masked, 0.0)
+        return torch.where(h["progress"] < self.two_step, gradient, binary) if self.two_step else binary
 
     def update(self, state: State, gradient: Tensor, h: Hyperparameters) -> None:
         """Eq. 2-4."""

@@ -1,0 +1,35 @@
+"""BNN++ (Lu, Yu, Li and Partovi Nia 2024): forward SignSwish, backward its derivative."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from binarynet.proximal import SEARCHED, ProxConnect, sign_swish, sign_swish_slope
+from hpsearch.space import Float, Space
+from hpsearch.task import Hyperparameters
+
+
+@dataclass(frozen=True)
+class Swish(ProxConnect):
+    """F = SS in training and the sign after it, B = SS'.
+
+    That beta rises tenfold over the training, so that SS comes near the sign, is ours: no schedule was found.
+    """
+
+    # As for bnnplus, before the rise.
+    space: Space = Space((*SEARCHED, Float("beta", 0.5, 50.0, log=True)))
+    schedules: Mapping[str, str] = field(default_factory=lambda: {"learning_rate": "cosine", "beta": "exponential(10)"})
+
+    def forward(self, latent: Tensor, binary: Tensor, h: Hyperparameters) -> Tensor:  # noqa: ARG002
+        """SS(w)."""
+        return sign_swish(latent, h["beta"])
+
+    def backward(self, latent: Tensor, h: Hyperparameters) -> Tensor:
+        """SS'(w)."""
+        return sign_swish_slope(latent, h["beta"])
+
+
+METHOD = Swish()

@@ -1,0 +1,73 @@
+"""Latent weights trained by Adam: Liu, Shen, Li, Helwegen, Huang and Cheng (2021), AdamBNN. Seven hyperparameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from binarynet.methods.latent import Latent
+from binarynet.quantizers import follow_sign_, whole_vectors
+from hpsearch.space import Choice, Float, Space
+from hpsearch.task import Hyperparameters, State
+
+EPSILON = 1e-8
+"""Of Kingma and Ba (2015), algorithm 1."""
+
+
+@dataclass(frozen=True)
+class LatentAdam(Latent):
+    """The binary weight is the sign of a real one that Adam moves.
+
+    u_i = g_i + weight_decay w_{i-1}
+    m_i = (1 - momentum) m_{i-1} + momentum u_i
+    v_i = (1 - second) v_{i-1} + second u_i^2
+    w_i = w_{i-1} - learning_rate_i m^ / (sqrt(v^) + 1e-8)
+
+    with m^ = m_i / (1 - (1 - momentum)^i) and v^ likewise. `momentum` and `second` are the weights of what is new,
+    0.1 and 0.001 for what Adam calls beta 0.9 and 0.999. Scaling, clipping and `two_step` are those of `latent`; in
+    the second of two steps there is no weight decay, as in AdamBNN. The learning rate decays along a line, as there.
+    """
+
+    # AdamBNN trains at 2.5e-3 (5e-4 in some of its scripts) with weight decay 5e-6 in its first step and Adam's usual
+    # averages. Ours: two decades to either side of the learning rate, since one update moves a weight by about that
+    # much and `init` spans two decades; three around the decay; one below and what 1 allows above for the averages.
+    space: Space = Space(
+        (
+            Float("learning_rate", 1e-5, 1e-1, log=True),
+            Float("init", 1e-2, 1.0, log=True),
+            Float("momentum", 1e-2, 1.0, log=True),
+            Float("second", 1e-4, 1e-1, log=True),
+            Float("weight_decay", 1e-7, 1e-3, log=True),
+            Choice("scaling", (False, True)),
+            Choice("clipping", (False, True)),
+        )
+    )
+    schedules: Mapping[str, str] = field(default_factory=lambda: {"learning_rate": "linear"})
+
+    def start(self, noise: Tensor, h: Hyperparameters) -> State:
+        """As `latent`, and the second average at 0."""
+        return {**super().start(noise, h), "second": torch.zeros_like(noise)}
+
+    def update(self, state: State, gradient: Tensor, h: Hyperparameters) -> None:
+        """Adam's step."""
+        momentum, second, latent = state["momentum"], state["second"], state["latent"]
+        decay = h["weight_decay"]
+        if self.two_step:
+            decay = decay * (h["progress"] < self.two_step)
+        decayed = torch.addcmul(gradient, latent, decay)
+        momentum.lerp_(decayed, h["momentum"])
+        second.lerp_(decayed.square_(), h["second"])
+        divisor = (second / _seen(h["second"], h["step"])).sqrt_().add_(EPSILON)
+        latent.addcdiv_(momentum * (-h["learning_rate"] / _seen(h["momentum"], h["step"])), divisor)
+        follow_sign_(state["binary"], latent)
+
+
+def _seen(share: Tensor, step: Tensor) -> Tensor:
+    """1 - (1 - share)^step: how much of its weights an average from 0 has given out by now."""
+    return -whole_vectors(torch.expm1, step * whole_vectors(torch.log1p, -share))
+
+
+METHOD = LatentAdam()

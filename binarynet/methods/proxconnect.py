@@ -1,0 +1,30 @@
+"""ProxConnect (Dockhorn, Yu, Sari, Zolnouri and Partovi Nia 2021): a piecewise linear forward that becomes the sign."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from binarynet.proximal import SEARCHED, ProxConnect
+from hpsearch.space import Float, Space
+from hpsearch.task import Hyperparameters
+
+
+@dataclass(frozen=True)
+class PiecewiseLinear(ProxConnect):
+    """F(w) = clip(w / (1 - r), -1, 1), which is the sign at r = 1; B = 1.
+
+    That r rises along a line from `rho` to 1 over the training is ours: no schedule was found.
+    """
+
+    # Ours: at rho = 0 the first weights are the latent ones, at 0.9 nearly all of them are at -1 or 1 already.
+    space: Space = Space((*SEARCHED, Float("rho", 0.0, 0.9)))
+
+    def forward(self, latent: Tensor, binary: Tensor, h: Hyperparameters) -> Tensor:  # noqa: ARG002
+        """Of slope 1 / (1 - r) between -(1 - r) and 1 - r."""
+        rest = (1 - h["rho"]) * (1 - h["progress"])  # 1 - r, above 0 in every step
+        return (latent / rest).clamp(-1.0, 1.0)
+
+
+METHOD = PiecewiseLinear()

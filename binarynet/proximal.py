@@ -1,0 +1,88 @@
+"""ProxConnect++ (Lu, Yu, Li and Partovi Nia 2024): latent weights seen through a forward and a backward quantizer.
+
+    w_i = F(w*_i),    w*_{i+1} = w*_i - learning_rate_i m_i,    m_i = (1 - momentum) m_{i-1} + momentum B(w*_i) g_i
+
+with g the loss's gradient at w. The paper steps by the gradient itself, which is momentum = 1 here; the average is
+that of Quist et al. (2023), eq. 2, so that the family can be compared with `latent`. No weight decay and no clamp.
+Each method of the family is a pair (F, B), in a file of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from binarynet.quantizers import follow_sign_, sign, whole_vectors
+from binarynet.schedules import check_schedules
+from hpsearch.space import Float, Parameter, Space
+from hpsearch.task import Hyperparameters, State
+
+# Ours, as for `latent`, whose file argues them.
+SEARCHED: tuple[Parameter, ...] = (
+    Float("learning_rate", 1e-3, 1e1, log=True),
+    Float("init", 1e-2, 1.0, log=True),
+    Float("momentum", 1e-2, 1.0, log=True),
+)
+
+
+@dataclass(frozen=True)
+class ProxConnect:
+    """F = sign, B = 1; the others override `forward` and `backward`."""
+
+    space: Space = Space(SEARCHED)
+    schedules: Mapping[str, str] = field(default_factory=lambda: {"learning_rate": "cosine"})
+
+    def __post_init__(self) -> None:
+        check_schedules(self.schedules)
+
+    def forward(self, latent: Tensor, binary: Tensor, h: Hyperparameters) -> Tensor:  # noqa: ARG002
+        """F in training, of latent weights and their signs. After training it is the sign, whatever it was before."""
+        return binary
+
+    def backward(self, latent: Tensor, h: Hyperparameters) -> Tensor | None:  # noqa: ARG002
+        """B, or None for 1."""
+        return None
+
+    def start(self, noise: Tensor, h: Hyperparameters) -> State:
+        """Normal latent weights of deviation `init`, the same signs as every method from the same seed."""
+        return {"binary": sign(noise), "momentum": torch.zeros_like(noise), "latent": h["init"] * noise}
+
+    def weights(self, state: State, h: Hyperparameters, training: bool) -> Tensor:
+        """F(w*) in training, the signs afterwards."""
+        return self.forward(state["latent"], state["binary"], h) if training else state["binary"]
+
+    def gradient(self, state: State, gradient: Tensor, h: Hyperparameters) -> Tensor:
+        """B(w*) g."""
+        factor = self.backward(state["latent"], h)
+        return gradient if factor is None else gradient * factor
+
+    def update(self, state: State, gradient: Tensor, h: Hyperparameters) -> None:
+        """The step; where w* is exactly 0, the sign stays."""
+        momentum, latent = state["momentum"], state["latent"]
+        momentum.lerp_(gradient, h["momentum"])
+        latent.addcmul_(momentum, h["learning_rate"], value=-1)
+        follow_sign_(state["binary"], latent)
+
+
+def sign_swish(x: Tensor, beta: Tensor) -> Tensor:
+    """SS(x) = 2 s(bx) (1 + bx (1 - s(bx))) - 1 with s the logistic function (Darabi et al. 2018); up to +-1.2."""
+
+    def swish(x: Tensor) -> Tensor:
+        share = torch.sigmoid(x)
+        return 2 * share * (1 + x * (1 - share)) - 1
+
+    return whole_vectors(swish, beta * x)
+
+
+def sign_swish_slope(x: Tensor, beta: Tensor) -> Tensor:
+    """SS'(x) = b (2 - bx tanh(bx / 2)) / (1 + cosh bx)."""
+
+    def slope(x: Tensor) -> Tensor:
+        # Beyond 50 the slope is below 1e-18, and cosh would leave single precision at 89.
+        x = x.clamp(-50.0, 50.0)
+        return (2 - x * torch.tanh(0.5 * x)) / (1 + torch.cosh(x))
+
+    return beta * whole_vectors(slope, beta * x)
