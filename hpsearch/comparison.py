@@ -75,7 +75,7 @@ def prepare(database: Database, spec: Spec, study_file: str, progress: Progress)
                 "give another database with --database, or the old study file"
             )
         now = resolved(spec)
-        if changed := [part for part, was in old["resolved"].items() if _differs(was, now.get(part))]:
+        if changed := sorted(part for part, was in old["resolved"].items() if _differs(was, now.get(part))):
             raise DatabaseError(
                 f"{database.path}: was begun with other defaults ({', '.join(changed)} differ); "
                 "give another database with --database, or the version of hpsearch that began this one"

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
@@ -71,13 +72,14 @@ space.x = [1.0, 2.0]
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
+def cluster():
     """A head that trains nothing, and two nodes of one worker each."""
     from ray.cluster_utils import Cluster
 
-    with pytest.MonkeyPatch.context() as environment:  # the nodes'
+    # Of the nodes; short, for Ray's sockets lie in it, and a socket's path has at most 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="n") as folder, pytest.MonkeyPatch.context() as environment:
         environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        environment.setenv("TMPDIR", str(tmp_path_factory.mktemp("node")))
+        environment.setenv("TMPDIR", folder)
         yield from started(Cluster)
 
 

@@ -85,7 +85,7 @@ kind = {{ choices = ["gini", "entropy"] }}
         (HEAD.replace("audio_task", "audio_tusk") + "[methods.filter]", ["task", "audio_tusk", "'audio_task'"]),
         (
             HEAD.replace("sobol", "sobel") + "[methods.filter]",
-            ["searcher", "'sobol'", "ax, botorch, fixed, random, sobol"],
+            ["searcher", "'sobol'", "ax, botorch, fixed, grid, random, sobol"],
         ),
         (HEAD + "[methods.flter]", ["methods.flter.method", "'filter'"]),
         (HEAD + "[methods.filter]\nspce.alpha = 1.0", ["methods.filter.spce", "'space'"]),
