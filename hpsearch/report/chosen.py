@@ -51,12 +51,12 @@ def _row(tables: Tables, label: str, row: dict[Any, Any]) -> dict[str, Any]:
         "trial": row["trial"],
         "objective": row["objective"],
         "seed": row["seed"],
-        "configuration": {p.name: _value(p, row[p.name]) for p in tables.methods[label]},
+        "configuration": {p.name: typed(p, row[p.name]) for p in tables.methods[label]},
         "metrics": metrics,
     }
 
 
-def _value(parameter: Parameter, value: Any) -> Any:
+def typed(parameter: Parameter, value: Any) -> Any:
     """As the space has it: in a column that other methods leave empty a table keeps integers as floats."""
     if isinstance(parameter, Fixed):
         return parameter.value

@@ -4,6 +4,8 @@ A searcher is a pure function. All it knows is the space, the recorded histories
 so resuming is exact by construction and no optimiser state is ever stored. One searcher a file, held
 there as SEARCHER: a frozen dataclass whose fields are its settings. One that is not for every space also has
 `check(spaces)`, of all methods by their labels, which raises ValueError where a study file is read.
+One that looks for nothing, but tries given configurations, says `searches = False`: reports then show results
+against what was varied in place of best-so-far curves.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from hpsearch.searchers import History
 from hpsearch.space import Fixed, Space, Value
@@ -19,6 +20,7 @@ class FixedConfigurations:
     """
 
     configurations: tuple[dict[str, bool | int | float | str], ...] = ()
+    searches: ClassVar[bool] = False
 
     def check(self, spaces: Mapping[str, Space]) -> None:
         """ValueError unless each method has a configuration, in its space, and each configuration a method."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from hpsearch.searchers import History
 from hpsearch.space import Choice, Int, Searched, Space, Value
@@ -21,6 +22,7 @@ class Grid:
     """
 
     points: int = 5
+    searches: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.points < 2:

@@ -24,6 +24,16 @@ class TrialsToLevel:
     def __str__(self) -> str:
         return f"{self._number(self.estimate)} ({self._number(self.low)} to {self._number(self.high)})"
 
+    @property
+    def brief(self) -> str:
+        """For a narrow column: "5 (2-8)", with ">25" for more than 25, and that alone where all of it is more."""
+        if self.low > self.trials:
+            return f">{self.trials}"
+        estimate, low, high = (
+            self._number(value).replace("more than ", ">") for value in (self.estimate, self.low, self.high)
+        )
+        return f"{estimate} ({low}-{high})"
+
     def _number(self, value: int) -> str:
         return str(value) if value <= self.trials else f"more than {self.trials}"
 

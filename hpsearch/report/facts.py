@@ -1,0 +1,95 @@
+"""What every report says of a comparison whatever was measured: how far it is, its spaces, what made it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from hpsearch.report.markdown import plain, table
+from hpsearch.space import Fixed, Float, Int, Parameter
+from hpsearch.tables import Tables
+
+
+def heading(tables: Tables) -> str:
+    """Name and description."""
+    comparison = tables.comparison
+    return f"# {plain(comparison['name'])}\n\n{plain(comparison['spec'].get('description', ''))}".rstrip()
+
+
+def discussion(folder: Path) -> list[str]:
+    """What somebody wrote about the result, kept beside the page so that reporting again keeps it."""
+    path = folder / "discussion.md"
+    return ["## Discussion\n\n" + path.read_text(encoding="utf-8").strip()] if path.is_file() else []
+
+
+def space_table(tables: Tables) -> str:
+    """Every hyperparameter of every method: range, scale and schedule."""
+    rows = [["method", "hyperparameter", "range", "scale", "schedule"]]
+    for label, space in tables.methods.items():
+        schedules = tables.comparison["resolved"]["methods"][label]["schedules"]
+        rows += [[plain(label), plain(p.name), *_described(p), schedules.get(p.name, "constant")] for p in space]
+    return table(rows)
+
+
+def provenance_table(tables: Tables, file: Path) -> str:
+    """Data, settings, machine, versions and the commands that make all of it again."""
+    return table([["what", "value"], *([name, plain(value)] for name, value in provenance_facts(tables, file))])
+
+
+def provenance_facts(tables: Tables, file: Path) -> list[tuple[str, object]]:
+    """(what, value) pairs."""
+    comparison, runs = tables.comparison, tables.runs
+    spec, places = comparison["spec"], [run["provenance"] for run in runs]
+    trained = tables.trials["seconds"].astype(float).sum()
+    return [
+        ("study file", Path(comparison["study_file"]).name),
+        ("commands", _each(_portable(p["command"]) for p in places)),
+        ("report", f"hpsearch report {file.name}"),
+        ("trials a study, studies a method", f"{comparison['trials']}, {comparison['repeats']}"),
+        ("comparison seed", comparison["seed"]),
+        ("searcher", _settings(spec["searcher"]["name"], comparison["resolved"]["searcher"])),
+        ("task", _settings(spec["task"]["name"], comparison["resolved"]["task"])),
+        *((f"data: {name}", value) for name, value in comparison["data"].items()),
+        ("pack size", f"{comparison['pack_size']}{_halved(tables.halved)}"),
+        ("training time, all workers together", f"{trained:.0f} s"),
+        ("runs", f"{len(runs)}, from {runs[0]['started']} to {runs[-1]['ended'] or '(not ended)'}"),
+        ("warnings of libraries, not shown", sum(r["warnings"] for r in runs)),
+        ("executor", _each(f"{p['executor']}, {p['workers']} workers of one thread, {p['device']}" for p in places)),
+        ("machine", _each(f"{p['processor']}, {p['cores']} cores, {p['system']}" for p in places)),
+        ("versions", _each(_versions(p) for p in places)),
+        ("commit", _each(str(p["commit"]) for p in places)),
+    ]
+
+
+def _described(parameter: Parameter) -> list[str]:
+    if isinstance(parameter, Fixed):
+        return [plain(parameter.value), "fixed"]
+    if isinstance(parameter, Float | Int):
+        scale = "logarithmic" if parameter.log else "linear"
+        return [f"{parameter.low:g} to {parameter.high:g}", scale]
+    return [plain(", ".join(str(value) for value in parameter.values)), "choice"]
+
+
+def _halved(trials: int) -> str:
+    return f"; {trials} trials were trained in smaller ones, for which alone memory sufficed" if trials else ""
+
+
+def _portable(command: str) -> str:
+    """A command as others would type it: the study by name, no folder of this machine."""
+    program, *words = command.split(" ")
+    return " ".join(["hpsearch" if program == "cli.py" else program, *(Path(word).name or word for word in words)])
+
+
+def _settings(name: str, settings: dict[str, Any]) -> str:
+    listed = ", ".join(f"{key} = {value}" for key, value in settings.items())
+    return f"{name} ({listed})" if listed else name
+
+
+def _versions(place: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {found}" for name, found in {"python": place["python"], **place["versions"]}.items())
+
+
+def _each(values: Iterable[str]) -> str:
+    """Every distinct value: a comparison may have been run on several machines."""
+    return "; then ".join(dict.fromkeys(values))

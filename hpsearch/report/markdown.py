@@ -1,0 +1,32 @@
+"""Pieces of a page in Markdown: tables, plain text, intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from hpsearch.statistics.bootstrap import Interval
+from hpsearch.task import Objective
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """A table whose first row is its head; cells are Markdown already."""
+    head, *body = ("| " + " | ".join(row) + " |" for row in rows)
+    return "\n".join([head, "|" + " --- |" * len(rows[0]), *body])
+
+
+def plain(value: object) -> str:
+    """A value as plain text in Markdown: names in a study file must not become markup."""
+    text = str(value).replace("\\", "\\\\").replace("<", "&lt;")
+    for mark in "|*`[]":
+        text = text.replace(mark, f"\\{mark}")
+    return " ".join(text.split())
+
+
+def interval(found: Interval) -> str:
+    """An estimate with its interval, as a person reads it."""
+    if not np.isfinite(found.low):
+        return f"{Objective.text(float(found.estimate))} (only one: no interval)"
+    estimate, low, high = (Objective.text(float(v)) for v in (found.estimate, found.low, found.high))
+    return f"{estimate} ({low} to {high})"
