@@ -84,7 +84,7 @@ def run(method, configurations, gradients, noise, schedules=None):
     return np.stack(signs), hyper
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted(references.REFERENCES))
 def test_signs_are_those_of_the_published_recursion(name, capsys):
     method, gradients = loaded(name), recorded_gradients()
     noise = np.random.RandomState(1).randn(OUT, INPUTS)
@@ -104,8 +104,12 @@ def test_signs_are_those_of_the_published_recursion(name, capsys):
     assert share < 1e-6
 
 
-def test_every_method_has_a_reference():
-    assert sorted(references.REFERENCES) == NAMES
+def test_every_published_method_has_a_reference():
+    """A new method's file alone is picked up everywhere; what ships here comes from a paper and is held to it."""
+    published = {"latent", "filter", "bop", "bop2ndorder", "latent_adam", "irnet"}
+    published |= {"binaryconnect", "proxconnect", "bnn", "bireal", "bnnplus", "bnnpp"}
+    assert published <= set(references.REFERENCES)
+    assert published <= set(NAMES)
 
 
 OFF = {"scaling": False, "clipping": False}

@@ -1,0 +1,103 @@
+"""A method is one file: written into a copy of the project, it is found by everything, with nothing else edited."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+METHOD = '''
+"""The sign of the newest gradient: as plain as a method can be (nobody 2026)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+
+from binarynet.quantizers import sign
+from hpsearch.space import Float, Space
+
+
+@dataclass(frozen=True)
+class Newest:
+    space: Space = Space((Float("share", 0.01, 1.0, log=True),))
+    schedules: Mapping[str, str] = field(default_factory=dict)
+
+    def start(self, noise, h):
+        return {"binary": sign(noise), "average": torch.zeros_like(noise)}
+
+    def weights(self, state, h, training):
+        return state["binary"]
+
+    def gradient(self, state, gradient, h):
+        return gradient
+
+    def update(self, state, gradient, h):
+        state["average"].lerp_(gradient, h["share"])
+        state["binary"].copy_(sign(-state["average"]))
+
+
+METHOD = Newest()
+'''
+
+STUDY = """
+name = "newest"
+trials = 2
+repeats = 2
+seed = 1
+task = { name = "audio_task", corpus = "synthetic", voices = 5, takes = 1, epochs = 2, width = 16 }
+searcher = "sobol"
+
+[methods.newest]
+[methods.filter]
+"""
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("copy")
+    for package in ("hpsearch", "binarynet", "audio_task", "cifar_task", "studies", "tests"):
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    (folder / "binarynet" / "methods" / "newest.py").write_text(METHOD)
+    (folder / "newest.toml").write_text(STUDY)
+    return folder
+
+
+def run(folder, *command):
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    done = subprocess.run([sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_command_line_lists_it(copy):
+    assert ", newest, " in run(copy, "-m", "hpsearch.cli", "list")
+
+
+def test_a_study_runs_it_and_the_report_shows_it(copy):
+    run(copy, "-m", "hpsearch.cli", "run", "newest.toml", "--executor", "inline", "--quiet")
+    run(copy, "-m", "hpsearch.cli", "report", "newest.db", "--to", "report")
+    page = (copy / "report" / "README.md").read_text()
+    assert "| newest | 2 |" in page
+    assert "| newest | share | 0.01 to 1 | logarithmic | constant |" in page
+
+
+def test_the_shared_tests_are_run_on_it(copy):
+    tests = ["tests/hpsearch/test_contracts.py", "tests/binarynet/test_methods.py"]
+    chosen = "newest and (any_rank or source or schedules or same_seed or company)"
+    found = run(copy, "-m", "pytest", "-v", "-p", "no:cacheprovider", "-k", chosen, *tests)
+    passed = [line.split("::", 1)[1].split(" ")[0] for line in found.splitlines() if " PASSED" in line]
+    for name in (
+        "TestMethods::test_it_works_on_tensors_of_any_rank[shape0-newest]",
+        "TestMethods::test_its_module_names_its_source[newest]",
+        "TestMethods::test_its_schedules_are_of_its_own_hyperparameters[newest]",
+        "TestEveryMethod::test_the_same_seed_flips_the_same[newest]",
+    ):
+        assert name in passed
