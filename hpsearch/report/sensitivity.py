@@ -118,6 +118,12 @@ def over_epochs(response: Response, curve: str) -> Interval:
     return bootstrap_mean(response.curves[curve].mean(axis=1))
 
 
+def named(name: str, value: Value) -> str:
+    """A hyperparameter with its value, as a person reads it."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return f"{name} = {value:g}" if number else f"{name} = {value}"
+
+
 def compute_sensitivity(tables: Tables) -> Sensitivity:
     """Group all finished trials by their configuration. Raises DatabaseError where some method has none yet."""
     trials = tables.trials[tables.trials["state"] != "proposed"]

@@ -13,9 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from hpsearch.report.sensitivity import MethodResponses, Response, Sensitivity, over_epochs
+from hpsearch.report.sensitivity import MethodResponses, Response, Sensitivity, named, over_epochs
 from hpsearch.report.style import LOOKS, STYLE, save
-from hpsearch.space import Choice, Value
+from hpsearch.space import Choice
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
 
 
@@ -108,7 +108,7 @@ def _lines(
     """A line for each combination of the other varied hyperparameters, unless those only follow the axis."""
     lines: dict[tuple[str, ...], list[tuple[Response, Interval]]] = {}
     for response, mean in means:
-        others = tuple(_named(name, value) for name, value in list(response.varied.items())[1:])
+        others = tuple(named(name, value) for name, value in list(response.varied.items())[1:])
         lines.setdefault(others, []).append((response, mean))
     return {(): means} if all(len(line) == 1 for line in lines.values()) else lines
 
@@ -130,7 +130,7 @@ def _draw_epochs(axes: Axes, response: Response, name: str, look: tuple[Any, Any
         return
     mean, epochs = bootstrap_mean(values), np.arange(1, values.shape[1] + 1)
     color, line = look
-    text = ", ".join(_named(n, v) for n, v in response.varied.items()) or "the one configuration"
+    text = ", ".join(named(n, v) for n, v in response.varied.items()) or "the one configuration"
     axes.fill_between(epochs, mean.low, mean.high, color=color, alpha=0.2, linewidth=0)
     axes.plot(epochs, mean.estimate, color=color, linestyle=line, linewidth=1.3, label=f"{text} (n = {len(values)})")
 
@@ -149,9 +149,3 @@ def _shades(count: int) -> list[tuple[Any, Any]]:
     """From dark to light in the order of the values, the line's kind alternating too."""
     shades = mpl.colormaps["viridis"](np.linspace(0.0, 0.85, count)) if count > 1 else [mpl.colormaps["viridis"](0.3)]
     return list(zip(shades, cycle(("-", "--", "-.", ":")), strict=False))
-
-
-def _named(name: str, value: Value) -> str:
-    return (
-        f"{name} = {value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else f"{name} = {value}"
-    )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hpsearch.report.facts import discussion, heading, provenance_table, space_table
 from hpsearch.report.markdown import interval, plain, table
-from hpsearch.report.sensitivity import Response, Sensitivity, over_epochs
+from hpsearch.report.sensitivity import Response, Sensitivity, named, over_epochs
 from hpsearch.statistics.bootstrap import bootstrap_mean
 from hpsearch.tables import Tables
 
@@ -41,7 +41,7 @@ def _table(found: Sensitivity) -> str:
     rows = [[*head, *(f"{name}, mean over epochs" for name in measures), "lost"]]
     for label, method in found.methods.items():
         for response in method.responses:
-            varied = ", ".join(f"{plain(name)} = {plain(value)}" for name, value in response.varied.items())
+            varied = plain(", ".join(named(name, value) for name, value in response.varied.items()))
             cells = [plain(label), varied or "the only one", str(len(response.objectives))]
             cells.append(interval(bootstrap_mean(response.objectives)))
             cells += [_metric(response, name) for name in metrics]

@@ -120,7 +120,7 @@ def test_the_report_has_responses_and_epochs_and_says_n(file, tmp_path):
     names = {"responses.png", "responses.svg", "responses.pdf", "epochs.png", "epochs.svg", "epochs.pdf"}
     assert {path.name for path in written} == names | {"responses.csv", "epochs.csv", "trials.csv", "README.md"}
     page = (tmp_path / "report" / "README.md").read_text()
-    assert "| joined | x = 100.0, twice = 200.0 | 4 | 50.0000 (50.0000 to 50.0000) |  |  | 4 |" in page
+    assert "| joined | x = 100, twice = 200 | 4 | 50.0000 (50.0000 to 50.0000) |  |  | 4 |" in page
     assert "| alone | the only one | 12 |" in page
     assert "so far" not in page
     assert np.isfinite(pd.read_csv(tmp_path / "report" / "epochs.csv")["loss"]).all()
