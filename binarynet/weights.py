@@ -15,6 +15,10 @@ from hpsearch.space import Configuration
 from hpsearch.task import Hyperparameters, Method, State
 
 
+INTEGERS = {torch.float32: (torch.int32, 31), torch.float64: (torch.int64, 63)}
+"""Integers of the same size, and how far their sign bit is from the end."""
+
+
 class BinaryWeights:
     """State of a method for all binary layers of a pack.
 
@@ -46,7 +50,11 @@ class BinaryWeights:
         """Give every layer the weights that the network is to use now, and count the signs that this changes."""
         for weight, state in zip(self.weights, self._states, strict=True):
             new = self.method.weights(state, _shaped(h, weight.dim()), training)
-            self.flips += (torch.signbit(new) != torch.signbit(weight)).flatten(1).sum(dim=1)
+            # Where the sign bits differ the exclusive or is negative, and shifted to the end -1: twice as fast as
+            # comparing signs, which cost a tenth of a small network's step.
+            integer, last = INTEGERS[weight.dtype]
+            differs = (new.view(integer) ^ weight.view(integer)) >> last
+            self.flips -= differs.flatten(1).sum(dim=1)
             weight.copy_(new)
 
     @torch.no_grad()

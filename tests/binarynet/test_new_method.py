@@ -92,7 +92,7 @@ def test_a_study_runs_it_and_the_report_shows_it(copy):
 def test_the_shared_tests_are_run_on_it(copy):
     tests = ["tests/hpsearch/test_contracts.py", "tests/binarynet/test_methods.py"]
     chosen = "newest and (any_rank or source or schedules or same_seed or company)"
-    found = run(copy, "-m", "pytest", "-v", "-p", "no:cacheprovider", "-k", chosen, *tests)
+    found = run(copy, "-m", "pytest", "-vv", "-p", "no:cacheprovider", "-k", chosen, *tests)
     passed = [line.split("::", 1)[1].split(" ")[0] for line in found.splitlines() if " PASSED" in line]
     for name in (
         "TestMethods::test_it_works_on_tensors_of_any_rank[shape0-newest]",
