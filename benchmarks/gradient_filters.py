@@ -90,17 +90,16 @@ def flips(values: np.ndarray) -> np.ndarray:
     return np.asarray((signs[1:] != signs[:-1]).mean(axis=(0, 2)))
 
 
-def draw(gradients: np.ndarray, first: np.ndarray, second: np.ndarray, weight: int, path: Path) -> None:
+def draw(gradients: np.ndarray, first: np.ndarray, second: np.ndarray, weight: int, paths: list[Path]) -> None:
     """One weight of the first seed in the middle of the training, filter outputs scaled up to the gradients' range."""
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    from hpsearch.report.style import LOOKS, STYLE, save
+    from hpsearch.report.style import LOOKS, Look, save
 
     begin = len(gradients) // 2 - SHOWN // 2
     part = slice(max(0, begin), begin + SHOWN)
     steps = np.arange(len(gradients))[part]
-    with mpl.rc_context(STYLE):
+    with Look().context():
         figure = Figure(figsize=(6.4, 3.2), layout="constrained")
         axes = figure.add_subplot()
         shown = gradients[part, 0, weight]
@@ -116,7 +115,7 @@ def draw(gradients: np.ndarray, first: np.ndarray, second: np.ndarray, weight: i
         axes.set_xlabel("step")
         axes.set_ylabel("gradient of one binary weight")
         axes.legend(frameon=False, fontsize=7)
-        save(figure, path)
+        save(figure, paths)
 
 
 def main() -> None:
@@ -164,8 +163,7 @@ def main() -> None:
     # median weight's that changes at all.
     changes = (np.diff(second[:, 0] > 0, axis=0) != 0).sum(axis=0)
     typical = int(np.argmin(np.abs(changes - np.median(changes[changes > 0]))))
-    for kind in ("png", "svg", "pdf"):
-        draw(gradients, first, second, typical, to / f"gradients.{kind}")
+    draw(gradients, first, second, typical, [to / f"gradients.{kind}" for kind in ("png", "svg", "pdf")])
     notes = to / "discussion.md"
     page = [
         f"# Gradients under two filters: {study}",

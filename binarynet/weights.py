@@ -14,7 +14,6 @@ from binarynet.stacked import Stacked
 from hpsearch.space import Configuration
 from hpsearch.task import Hyperparameters, Method, State
 
-
 INTEGERS = {torch.float32: (torch.int32, 31), torch.float64: (torch.int64, 63)}
 """Integers of the same size, and how far their sign bit is from the end."""
 

@@ -69,7 +69,7 @@ def load(file: str | Path) -> Tables:
 
 
 def write_report(file: str | Path, to: str | Path) -> list[Path]:
-    """Write figures, tables and page of a comparison into a folder, as `hpsearch report` does; returns the files."""
+    """Write figures, tables and pages of a comparison into a folder, as `hpsearch report` does; returns the files."""
     from hpsearch import report
 
     return report.write_report(Path(file), Path(to))

@@ -179,17 +179,153 @@ def status(file: File) -> None:
         console.print(f"last run on {runs[-1]['provenance']['host']}, started {runs[-1]['started']}, {state}")
 
 
+Style = Annotated[Path | None, typer.Option("--style", help="A matplotlib style file, on top of ours.", dir_okay=False)]
+
+
+class Width(StrEnum):
+    """How wide figures are on paper."""
+
+    page = "page"
+    column = "column"
+
+
+Wide = Annotated[Width, typer.Option("--width", help="Of the figures: a page's or a column's.")]
+Targets = Annotated[
+    list[float] | None,
+    typer.Option("--target", help="Objective to count trials to, beside quantiles; may be repeated."),
+]
+
+
 @app.command()
 def report(
     file: File,
     to: Annotated[Path | None, typer.Option(help="Folder to write into. [default: FILE's name + '-report']")] = None,
+    target: Targets = None,
+    style: Style = None,
+    width: Wide = Width.page,
 ) -> None:
-    """Write the curves, tables and page of a comparison; also while it runs."""
+    """Write figures, tables and pages of a comparison; also while it runs. Open index.html in a browser."""
     folder = to or file.with_name(f"{file.stem}-report")
-    from hpsearch.report import write_report
+    from hpsearch.progress import Display
+    from hpsearch.report import Look, write_report
 
-    for path in write_report(file, folder):
+    with Display() as display:
+        look = Look(style, width.value)
+        paths = write_report(file, folder, targets=target or (), look=look, progress=display.preparing)
+    for path in paths:
         print(path)
+
+
+@app.command()
+def compare(
+    files: Annotated[
+        list[Path], typer.Argument(help="Databases of two or more comparisons.", autocompletion=databases)
+    ],
+    to: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("compare-report"),
+    force: Annotated[
+        bool, typer.Option("--force", help="Also if task, budget, data or searcher differ; the page warns.")
+    ] = False,
+    target: Targets = None,
+    style: Style = None,
+    width: Wide = Width.page,
+) -> None:
+    """Write one report of several comparisons, after checking that they measured the same thing in the same way."""
+    if len(files) < 2:
+        raise typer.BadParameter("give two databases or more; of one, write the report")
+    from hpsearch.progress import Display
+    from hpsearch.report import Look, write_report_of
+    from hpsearch.report.merge import merged
+    from hpsearch.tables import load_tables
+
+    tables, warnings = merged(files, [load_tables(file) for file in files], force)
+    with Display() as display:
+        for warning in warnings:
+            display.say(f"warning: {warning}")
+        paths = write_report_of(
+            tables, files[0], to, targets=target or (), look=Look(style, width.value), warnings=warnings,
+            progress=display.preparing,
+        )  # fmt: skip
+    for path in paths:
+        print(path)
+
+
+@app.command()
+def confirm(
+    file: File,
+    seeds: Annotated[int, typer.Option(min=1, help="Fresh seeds for each chosen configuration.")] = 5,
+    overall: Annotated[bool, typer.Option("--overall", help="Only the best study's choice of each method.")] = False,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting of the task, such as epochs=100; may be repeated.")
+    ] = None,
+    database: Annotated[
+        Path | None, typer.Option(help="File to create or resume. [default: FILE's name + '-confirm.db']")
+    ] = None,
+    to: Annotated[Path | None, typer.Option(help="Folder of the report. [default: beside the database]")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes. [default: one a core]")] = None,
+    executor: Annotated[
+        str,
+        typer.Option(help="Where to train: processes, inline or ray.", autocompletion=members("hpsearch.executors")),
+    ] = "processes",
+    devices: Annotated[str, typer.Option(help="What to train on: cpu, GPUs such as cuda:0, or auto.")] = "cpu",
+    per_device: Annotated[int, typer.Option(min=1, help="Workers on each GPU.")] = 1,
+    address: Annotated[str | None, typer.Option(help="Of a Ray cluster, or auto.")] = None,
+    data: Data = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print nothing but errors and the report's files.")
+    ] = False,
+) -> None:
+    """Train what each study chose again, with fresh seeds, and report test metrics. The same command resumes it."""
+    from hpsearch.executors.processes import pin_threads
+
+    pin_threads()
+    _use_data(data)
+    sys.path.append(str(Path.cwd()))
+    from hpsearch.progress import Display
+    from hpsearch.report import write_report
+    from hpsearch.report.confirmation import confirmation, method_of
+    from hpsearch.tables import load_tables
+
+    tables = load_tables(file)
+    study = Path(tables.comparison["study_file"])
+    sys.path.append(str(study.resolve().parent))  # a task of one's own lies beside its study file
+    spec = confirmation(tables, seeds, overall, _settings(setting or []))
+    out = database or file.with_name(f"{file.stem}-confirm.db")
+    places = {"workers": workers, "devices": devices, "per_device": per_device, "address": address}
+    with Display(quiet=quiet, group=method_of) as display:
+        _run(spec, study, out, executor, places, display)
+    for path in write_report(out, to or out.with_name(f"{out.stem}-report")):
+        print(path)
+
+
+def _settings(words: list[str]) -> dict[str, Any]:
+    """`name=value` each, the value as TOML has it, or a bare word."""
+    import tomllib
+
+    found = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"--set {word}: expected name=value")
+        try:
+            found[name.strip()] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            found[name.strip()] = text
+    return found
+
+
+@app.command()
+def watch(
+    file: File,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0 takes a free one.")] = 8808,
+) -> None:
+    """Serve the report's page while the comparison runs: open it in a browser on this machine; Ctrl-C ends it."""
+    from hpsearch.watch import serve
+
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        serve(file, port, lambda address: print(f"open {address} (only on this machine); Ctrl-C ends it", flush=True))
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
 
 
 @app.command()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import platform
 import warnings
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +27,8 @@ from hpsearch.task import Objective, Progress, Result, Task, TaskError, derived_
 
 ATTEMPTS = 2
 """How often a pack is trained before its trials are tried one at a time."""
+FREE = frozenset(("description", "time_limit", "on_failure"))
+"""Keys of a study file that may change between runs of it: they decide no trial that completes."""
 FAILURES_IN_A_ROW = 20
 """After this many the run stops: a full disk or vanished data must not use up a comparison's trials."""
 
@@ -68,11 +70,12 @@ def prepare(database: Database, spec: Spec, study_file: str, progress: Progress)
     """
     old = database.comparison()
     if old is not None:
-        changed = _changed_keys(_defining(old["spec"]), _defining(spec.model_dump(mode="json")))
-        if changed:
+        was, is_now = _defining(old["spec"]), _defining(spec.model_dump(mode="json"))
+        if changed := _not_an_extension(was, is_now):
             raise DatabaseError(
-                f"{database.path}: holds a comparison from another study file ({', '.join(changed)} differ); "
-                "give another database with --database, or the old study file"
+                f"{database.path}: holds a comparison from another study file: {'; '.join(changed)}; "
+                "give another database with --database, or the old study file (more trials, repeats or methods may be "
+                "added)"
             )
         now = resolved(spec)
         if changed := sorted(part for part, was in old["resolved"].items() if _differs(was, now.get(part))):
@@ -86,6 +89,8 @@ def prepare(database: Database, spec: Spec, study_file: str, progress: Progress)
         if old["data"] != data:
             names = ", ".join(_changed_keys(old["data"], data))
             raise DatabaseError(f"{database.path}: was begun on other data ({names} differ)")
+        if was != is_now:
+            _extend(database, spec, task, old)
         return
     _create(database, spec, task, study_file, data)
 
@@ -138,10 +143,12 @@ def _work(loop: _Loop, packs: list[_Pack], executor: Executor) -> Generator[Reco
                 yield loop.record(job, future.result())
             elif isinstance(error, DeviceError) and not executor.workers:
                 raise error
-            elif again := _try_again(job):
-                ready.extend(again)
             else:
-                yield loop.record_failure(job, error)
+                loop.note_attempt(job, error)
+                if again := _try_again(job):
+                    ready.extend(again)
+                else:
+                    yield loop.record_failure(job, error)
             if job.pack.open == 0 and job.pack.trial < loop.spec.trials:
                 job.pack.trial += 1
                 packs.append(job.pack)
@@ -229,9 +236,25 @@ class _Loop:
         measured = Measured(started, ended, seconds, trained.together, job.attempts, *place, halved)
         return self._record(job, trained.results, measured, trained.warnings)
 
+    def note_attempt(self, job: _Job, error: BaseException) -> None:
+        """Keep the end of what went wrong, whatever becomes of the trials."""
+        text = getattr(error, "trace", "") or _reason(error)
+        trials = [(trial.study_id, trial.trial) for trial in job.trials]
+        self.database.failed_attempt(self.run_id, _now(), trials, job.attempts, text)
+
     def record_failure(self, job: _Job, error: BaseException) -> Recorded:
-        """Record that a trial fails whenever it is tried. TaskError if nothing but failures came for long."""
-        reason = str(error) if isinstance(error, PackError | DeviceError) else f"{type(error).__name__}: {error}"
+        """Record that a trial fails whenever it is tried.
+
+        Raises TaskError if nothing but failures came for long, or if the study file says that one is enough.
+        """
+        reason = _reason(error)
+        if self.spec.on_failure == "stop":
+            (trial,) = job.trials
+            study = next(study for study in job.pack.studies if study.id == trial.study_id)
+            raise TaskError(
+                f"trial {trial.trial} of study {study.repeat} of {study.method} failed {job.attempts} times, the last "
+                f'with {reason}; the study file says on_failure = "stop": mend the cause and run again'
+            )
         now = _now()
         result = Result(None, outcome="failed", reason=reason)
         measured = Measured(now, now, 0.0, 1, job.attempts, platform.node(), self.device)
@@ -255,6 +278,10 @@ class _Loop:
             self.worked = True
             self.failed_in_a_row.clear()
         return Recorded(job.pack.method, results)
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) if isinstance(error, PackError | DeviceError) else f"{type(error).__name__}: {error}"
 
 
 def _try_again(job: _Job) -> list[_Job]:
@@ -299,13 +326,66 @@ def _create(database: Database, spec: Spec, task: Task, study_file: str, data: M
     )
 
 
-def _defining(spec: Mapping[str, Any]) -> dict[str, Any]:
-    # Methods had no settings at first: a file from then says nothing of them.
-    methods = {
-        label: {key: value for key, value in method.items() if key != "settings" or value}
-        for label, method in spec["methods"].items()
+def _extend(database: Database, spec: Spec, task: Task, old: Mapping[str, Any]) -> None:
+    """More trials, more repeats, new methods: what is there stays, and is what a fresh run would begin with."""
+    studies = database.studies()
+    size, known = old["pack_size"], {study.method for study in studies}
+    packs: dict[str, int] = {}
+    for study in studies:
+        packs[study.method] = max(packs.get(study.method, 0), study.pack + 1)
+    methods = {label: load_method(task, label, spec.methods[label]) for label in spec.methods}
+    first = {label: old["repeats"] + 1 if label in known else 1 for label in methods}
+    database.extend(
+        {
+            "trials": spec.trials,
+            "repeats": spec.repeats,
+            "spec": json.dumps(spec.model_dump(mode="json")),
+            "resolved": json.dumps(resolved(spec)),
+        },
+        [(label, method.space, method.schedules) for label, method in methods.items() if label not in known],
+        [
+            (
+                label,
+                repeat,
+                derived_seed(spec.seed, label, repeat),
+                packs.get(label, 0) + (repeat - first[label]) // size,
+            )
+            for label in methods
+            for repeat in range(first[label], spec.repeats + 1)
+        ],
+    )
+
+
+def _not_an_extension(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What has changed and may not, each with both values. More trials, more repeats and new methods may be added."""
+    grown = {
+        **new,
+        "trials": old["trials"] if new["trials"] >= old["trials"] else new["trials"],
+        "repeats": old["repeats"] if new["repeats"] >= old["repeats"] else new["repeats"],
+        "methods": {label: method for label, method in new["methods"].items() if label in old["methods"]},
     }
-    return {**{key: value for key, value in spec.items() if key != "description"}, "methods": methods}
+    return list(_changes(old, grown, ""))
+
+
+def _changes(old: Any, new: Any, path: str) -> Iterator[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted({*old, *new}):
+            yield from _changes(old.get(key), new.get(key), f"{path}.{key}" if path else key)
+    elif old != new:
+        yield f"{path} is {_brief(new)} here and {_brief(old)} there"
+
+
+def _brief(value: Any) -> str:
+    if value is None:
+        return "absent"
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _defining(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides the trials. Keys that an older version did not know have the value that it went by."""
+    known = Spec.model_validate(spec).model_dump(mode="json")
+    return {key: value for key, value in known.items() if key not in FREE}
 
 
 def _changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

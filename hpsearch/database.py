@@ -73,7 +73,18 @@ def _note_halved_packs(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE trials ADD COLUMN halved INTEGER NOT NULL DEFAULT 0")
 
 
-UPGRADES: list[Callable[[sqlite3.Connection], None]] = [_create, _note_halved_packs]
+def _keep_failed_attempts(connection: sqlite3.Connection) -> None:
+    # One row each time that training a trial failed, with or without its pack mates.
+    connection.execute(
+        """CREATE TABLE attempts (
+            study_id INTEGER NOT NULL, trial INTEGER NOT NULL, attempt INTEGER NOT NULL,
+            run_id INTEGER NOT NULL REFERENCES runs, at TEXT NOT NULL, together INTEGER NOT NULL, error TEXT NOT NULL,
+            FOREIGN KEY (study_id, trial) REFERENCES trials ON DELETE CASCADE
+        ) STRICT"""
+    )
+
+
+UPGRADES: list[Callable[[sqlite3.Connection], None]] = [_create, _note_halved_packs, _keep_failed_attempts]
 """Upgrade i takes a file from version i to i + 1; each runs in one transaction with its record."""
 
 
@@ -261,16 +272,35 @@ class Database:
             connection.execute(
                 f"INSERT INTO comparison (id, {columns}) VALUES (1, {marks})", tuple(comparison.values())
             )
-            for label, space, schedules in methods:
-                connection.execute(
-                    "INSERT INTO methods (label, space, schedules) VALUES (?, ?, ?)",
-                    (label, json.dumps(space_as_json(space)), json.dumps(dict(schedules))),
-                )
-            connection.executemany(
-                "INSERT INTO studies (method_id, repeat, seed, pack) "
-                "VALUES ((SELECT id FROM methods WHERE label = ?), ?, ?, ?)",
-                list(studies),
-            )
+            self._add(connection, methods, studies)
+
+    def extend(
+        self,
+        comparison: Mapping[str, Any],
+        methods: Iterable[tuple[str, Space, Mapping[str, str]]],
+        studies: Iterable[tuple[str, int, int, int]],
+    ) -> None:
+        """Change columns of the comparison and add methods and studies, in one transaction."""
+        with self._transaction() as connection:
+            columns = ", ".join(f"{column} = ?" for column in comparison)
+            connection.execute(f"UPDATE comparison SET {columns}", tuple(comparison.values()))
+            self._add(connection, methods, studies)
+
+    @staticmethod
+    def _add(
+        connection: sqlite3.Connection,
+        methods: Iterable[tuple[str, Space, Mapping[str, str]]],
+        studies: Iterable[tuple[str, int, int, int]],
+    ) -> None:
+        connection.executemany(
+            "INSERT INTO methods (label, space, schedules) VALUES (?, ?, ?)",
+            [(label, json.dumps(space_as_json(space)), json.dumps(dict(s))) for label, space, s in methods],
+        )
+        connection.executemany(
+            "INSERT INTO studies (method_id, repeat, seed, pack) "
+            "VALUES ((SELECT id FROM methods WHERE label = ?), ?, ?, ?)",
+            list(studies),
+        )
 
     def start_run(self, started: str, provenance: Mapping[str, Any]) -> int:
         """Record who runs now; returns the run's id."""
@@ -337,6 +367,25 @@ class Database:
                     ),
                 )
             self._count_warnings(connection, run_id, warnings)
+
+    def failed_attempt(self, run_id: int, at: str, trials: Sequence[tuple[int, int]], attempt: int, error: str) -> None:
+        """Record that training these trials together, (study id, trial), failed, with the error's last lines."""
+        with self._transaction() as connection:
+            connection.executemany(
+                "INSERT INTO attempts (study_id, trial, attempt, run_id, at, together, error) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [(study, trial, attempt, run_id, at, len(trials), error) for study, trial in trials],
+            )
+
+    def failed_attempts(self) -> list[dict[str, Any]]:
+        """Every failed attempt: method, repeat, trial, attempt, at, together, error."""
+        if self._connection.execute("PRAGMA user_version").fetchone()[0] < 3:
+            return []
+        return self._rows(
+            "SELECT methods.label AS method, repeat, trial, attempt, at, together, error FROM attempts "
+            "JOIN studies ON studies.id = study_id JOIN methods ON methods.id = method_id "
+            "ORDER BY studies.id, trial, attempt"
+        )
 
     def reopen(self, failures: Sequence[tuple[int, int]]) -> None:
         """Take back failures, (study id, trial), whose cause turned out to lie outside of them.

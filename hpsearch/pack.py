@@ -18,9 +18,20 @@ from hpsearch.space import Configuration
 from hpsearch.spec import RESERVED, MethodSpec, Named, load_method, load_task
 from hpsearch.task import Method, Result, Task
 
+LINES_KEPT = 12
+"""Of a traceback: its end says where in the task's code the fault is."""
+
 
 class PackError(Exception):
-    """What a task raised, as one line that can cross processes: kind, message, file and line."""
+    """What a task raised, in a form that can cross processes: one line, and the last lines of the traceback."""
+
+    def __init__(self, line: str, trace: str = "") -> None:
+        """`line` is kind, message, file and line number."""
+        super().__init__(line, trace)
+        self.trace = trace
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 @dataclass(frozen=True)
@@ -73,8 +84,9 @@ def train_pack(
                 else:
                     results += checked_results(returned, len(configurations[now]), taken)
         except Exception as error:  # a task may raise anything
-            failed = DeviceError if devices.is_the_devices(error) else PackError
-            raise failed(_one_line(error)) from None
+            if devices.is_the_devices(error):
+                raise DeviceError(_one_line(error)) from None
+            raise PackError(_one_line(error), _last_lines(error)) from None
     together = min(size, len(configurations))
     return Trained(results, started, time.time(), platform.node(), devices.own(), len(caught), together)
 
@@ -129,6 +141,14 @@ def _one_line(error: Exception) -> str:
     last = frames[-1]
     message = " ".join(str(error).split())
     return f"{type(error).__name__}: {message} ({Path(last.filename).name}:{last.lineno})"
+
+
+def _last_lines(error: Exception) -> str:
+    """Innermost frames by file name, and the message."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [f"{Path(f.filename).name}:{f.lineno} in {f.name}: {(f.line or '').strip()}" for f in frames]
+    message = "".join(traceback.format_exception_only(error)).strip().splitlines()
+    return "\n".join([*lines[-LINES_KEPT // 2 :], *message[-LINES_KEPT // 2 :]])
 
 
 _tasks: dict[str, Task] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -18,8 +18,9 @@ SECONDS_BETWEEN_LINES = 10.0
 class Display:
     """Shows preparation and trials; as a context manager it leaves the terminal as it found it."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        """With `quiet` nothing is shown at all."""
+    def __init__(self, *, quiet: bool = False, group: Callable[[str], str] = str) -> None:
+        """With `quiet` nothing is shown at all. Methods of one `group` are shown as one."""
+        self._group = group
         self._console = Console(stderr=True, quiet=quiet, highlight=False)
         self._bars = Progress(
             TextColumn("{task.description}"),
@@ -37,7 +38,7 @@ class Display:
         self._done: dict[str, int] = {}
         self._begun_with: Mapping[str, int] = {}
         self._best: dict[str, float] = {}
-        self._planned = 0
+        self._planned: dict[str, int] = {}
         self._lost = {"diverged": 0, "failed": 0}
         self._started = time.monotonic()
 
@@ -70,15 +71,19 @@ class Display:
 
     def begin(self, database: Database, planned: int) -> None:
         """Show the trials of a comparison, `planned` a method; those already recorded count as done."""
-        self._objective, self._planned = database.objective(), planned
-        self._best = database.best_objectives()
+        self._objective = database.objective()
+        for label, best in database.best_objectives().items():
+            self._improve(self._group(label), [best])
         for label, states in database.counts().items():
-            self._done[label] = sum(n for state, n in states.items() if state != "proposed")
+            group = self._group(label)
+            self._planned[group] = self._planned.get(group, 0) + planned
+            self._done[group] = self._done.get(group, 0) + sum(n for state, n in states.items() if state != "proposed")
             for state in self._lost:
                 self._lost[state] += states.get(state, 0)
-            if self._live:
-                self._tasks[label] = self._bars.add_task(
-                    label, total=planned, completed=self._done[label], note=self._note(label)
+        if self._live:
+            for group, total in self._planned.items():
+                self._tasks[group] = self._bars.add_task(
+                    group, total=total, completed=self._done[group], note=self._note(group)
                 )
         self._begun_with, self._started = dict(self._done), time.monotonic()
         if any(self._done.values()):
@@ -86,13 +91,11 @@ class Display:
 
     def recorded(self, recorded: Recorded) -> None:
         """Count what the loop has just recorded."""
-        label, objective = recorded.method, self._objective
-        assert objective is not None
+        label = self._group(recorded.method)
         self._done[label] += len(recorded.results)
-        better = max if objective.direction == "maximise" else min
-        values = [r.objective for r in recorded.results if r.outcome == "complete" and r.objective is not None]
-        if values:
-            self._best[label] = better([*values, *([self._best[label]] if label in self._best else [])])
+        self._improve(
+            label, [r.objective for r in recorded.results if r.outcome == "complete" and r.objective is not None]
+        )
         for result in recorded.results:
             if result.outcome != "complete":
                 self._lost[result.outcome] += 1
@@ -100,9 +103,9 @@ class Display:
                 self.say(f"{label}: a trial failed: {result.reason}")
         if self._live:
             self._bars.update(self._tasks[label], completed=self._done[label], note=self._note(label))
-        elif all(done == self._planned for done in self._done.values()) or self._line_is_due():
+        elif self._done == self._planned or self._line_is_due():
             counts = ", ".join(
-                f"{label} {done}/{self._planned} {self._note(label)}" for label, done in self._done.items()
+                f"{label} {done}/{self._planned[label]} {self._note(label)}" for label, done in self._done.items()
             )
             self.say(f"{counts}, {self._time_left()} left at this rate")
 
@@ -110,6 +113,12 @@ class Display:
         """How many trials of this run and those before it did not complete, in words; empty if all did."""
         lost = {state: n for state, n in self._lost.items() if n}
         return "".join(f", {n} trials {state}" for state, n in lost.items())
+
+    def _improve(self, label: str, objectives: list[float]) -> None:
+        assert self._objective is not None
+        better = max if self._objective.direction == "maximise" else min
+        if found := [*objectives, *([self._best[label]] if label in self._best else [])]:
+            self._best[label] = better(found)
 
     def _note(self, label: str) -> str:
         rate = (self._done[label] - self._begun_with.get(label, 0)) / max(1e-9, time.monotonic() - self._started)
@@ -119,7 +128,7 @@ class Display:
     def _time_left(self) -> str:
         done = sum(self._done.values())
         fresh = done - sum(self._begun_with.values())
-        left = (len(self._done) * self._planned - done) * (time.monotonic() - self._started) / max(1, fresh)
+        left = (sum(self._planned.values()) - done) * (time.monotonic() - self._started) / max(1, fresh)
         return f"{left / 60:.0f} min" if left > 90 else f"{left:.0f} s"
 
     def _line_is_due(self) -> bool:

@@ -26,7 +26,7 @@ def run_shown(
         places: what the executor is made of: workers, devices, per_device and so on; None where it is to choose.
         display: shows preparation and trials.
     """
-    executor = load_executor(executor_name, **places)
+    executor = load_executor(executor_name, **places, time_limit=spec.time_limit)
     try:
         with Database(file, write=True) as database:
             comparison.prepare(database, spec, recorded_name(study), display.preparing)

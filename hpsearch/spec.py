@@ -18,7 +18,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
@@ -51,6 +51,10 @@ class Named(BaseModel):
     def settings(self) -> dict[str, Any]:
         """Everything in the table but the name."""
         return dict(self.model_extra or {})
+
+
+def _seconds(value: object) -> object:
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _named(value: object) -> object:
@@ -89,7 +93,12 @@ class MethodSpec(BaseModel):
 
 
 class Spec(BaseModel):
-    """A comparison: methods x repeats studies of `trials` trials each, on one task, by one searcher."""
+    """A comparison: methods x repeats studies of `trials` trials each, on one task, by one searcher.
+
+    `time_limit` is how many seconds a worker may train a pack, loading its data included, before it is ended and the
+    pack counts as failed. A trial that fails whenever it is tried counts at chance level ("count"), or ends the run
+    with its reason and is tried again by the next one ("stop").
+    """
 
     model_config = STRICT
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
@@ -98,6 +107,8 @@ class Spec(BaseModel):
     repeats: Annotated[int, Field(ge=1, le=100_000)]
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     pack: Annotated[int, Field(ge=1)] | None = None
+    time_limit: Annotated[float, Field(gt=0), BeforeValidator(_seconds)] | None = None
+    on_failure: Literal["count", "stop"] = "count"
     task: Annotated[Named, BeforeValidator(_named)]
     searcher: Annotated[Named, BeforeValidator(_named)] = Named(name="botorch")
     methods: Annotated[dict[str, MethodSpec], Field(min_length=1)]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,23 +66,29 @@ def load_tables(path: Path) -> Tables:
         ],
         columns=["method", "repeat", "trial", "objective", *names, *metrics, "state", "reason", "seconds", "seed"],
     )  # fmt: skip
-    curves = pd.DataFrame(
-        [
-            {
-                "method": row["method"],
-                "repeat": row["repeat"],
-                "trial": row["trial"],
-                "epoch": epoch,
-                **values,
-            }
-            for row in rows
-            for epoch, values in enumerate(_transposed(row["curves"]), 1)
-        ]
-    )
+    curves = _curves(rows)
     halved = sum(row.get("halved", 0) for row in rows)  # a file from before this was noted has no such column
     return Tables(comparison, objective, spaces, tuple(metrics), trials, curves, runs, halved)
 
 
-def _transposed(curves: Mapping[str, Sequence[float]]) -> list[dict[str, float]]:
-    names = list(curves)
-    return [dict(zip(names, values, strict=True)) for values in zip(*curves.values(), strict=True)]
+def _curves(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """A row an epoch; column by column, for there may be a million."""
+    import numpy as np
+    import pandas as pd
+
+    rows = [row for row in rows if row["curves"]]
+    epochs = [len(next(iter(row["curves"].values()))) for row in rows]
+    names = dict.fromkeys(name for row in rows for name in row["curves"])
+    missing = [[math.nan] * count for count in epochs]
+    return pd.DataFrame(
+        {
+            **{key: np.repeat([row[key] for row in rows], epochs) for key in ("method", "repeat", "trial") if rows},
+            **({"epoch": np.concatenate([np.arange(1, count + 1) for count in epochs])} if rows else {}),
+            **{
+                name: list(
+                    chain.from_iterable(row["curves"].get(name, m) for row, m in zip(rows, missing, strict=True))
+                )
+                for name in names
+            },
+        }
+    )

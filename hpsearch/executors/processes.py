@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,8 +56,12 @@ class Processes:
         devices: str = CPU,
         per_device: int = 1,
         probe: Callable[[], None] = hpsearch_devices.probe,
+        time_limit: float | None = None,
     ) -> None:
-        """Start with `workers` processes, by default one a core that this process may use, or `per_device` a GPU."""
+        """Start with `workers` processes, by default one a core that this process may use, or `per_device` a GPU.
+
+        A call that takes longer than `time_limit` seconds costs its worker its life, and fails with TimeoutError.
+        """
         names = hpsearch_devices.named(devices)
         if per_device < 1 or (workers is not None and workers < 1):
             raise ValueError(f"there must be at least one worker, got {min(per_device, workers or per_device)}")
@@ -71,7 +75,7 @@ class Processes:
             places = [name for _ in range(per_device) for name in names]
         self.device = ", ".join(names) + (f" with {per_device} workers each" if per_device > 1 else "")
         self.lost: list[str] = []
-        self._probe = probe
+        self._probe, self._time_limit = probe, time_limit
         self._lock = threading.Lock()
         self._workers = [_Worker(device) for device in places]
         self._closed = False
@@ -136,7 +140,12 @@ class Processes:
     def _run(self, worker: _Worker, call: _Call) -> Exception | None:
         """Have the worker do it; returns an error after which the worker cannot go on."""
         try:
-            call.future.set_result(self._in_process(worker, call.function, *call.arguments).result())
+            if self._time_limit is not None and worker.pool is None:
+                self._in_process(worker, _ready).result()  # a new process takes seconds to begin
+            running = self._in_process(worker, call.function, *call.arguments)
+            if not wait([running], self._time_limit).done:
+                return TimeoutError(f"took longer than the time limit of {self._time_limit:g} s")
+            call.future.set_result(running.result())
         except BrokenExecutor:
             return BrokenExecutor("the worker process died (killed, out of memory, or crashed)")
         except DeviceError as error:
@@ -207,6 +216,10 @@ def pin_threads() -> None:
         os.environ[variable] = "1"
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
+
+
+def _ready() -> None:
+    pass
 
 
 def _begin(path: list[str], device: str) -> None:

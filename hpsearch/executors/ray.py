@@ -51,8 +51,12 @@ class Ray:
         per_device: int = 1,
         address: str | None = None,
         probe: Callable[[], None] = hpsearch_devices.probe,
+        time_limit: float | None = None,
     ) -> None:
-        """Connect. `devices` is "cpu", "cuda", or "auto" for GPUs if the cluster has any; Ray chooses which."""
+        """Connect. `devices` is "cpu", "cuda", or "auto" for GPUs if the cluster has any; Ray chooses which.
+
+        A worker ends itself when a call takes longer than `time_limit` seconds; Ray then tries as for any dead worker.
+        """
         if workers is not None and workers < 1:
             raise ValueError(f"there must be at least one worker, got {workers}")
         if devices not in (CPU, "cuda", "auto"):
@@ -68,7 +72,7 @@ class Ray:
             raise ValueError("workers share GPUs only; for CPUs give a number of workers")
         self.device = f"GPUs of a Ray cluster, {per_device} workers each" if self._on_gpus else "CPUs of a Ray cluster"
         self.lost: list[str] = []
-        self._most, self._per_device, self._probe = workers, per_device, probe
+        self._most, self._per_device, self._probe, self._time_limit = workers, per_device, probe, time_limit
         self._broken: set[str] = set()
         self._lock = threading.Lock()
         self._seen, self._count = -LOOK_EVERY, 0
@@ -117,7 +121,9 @@ class Ray:
         # Labels are how Ray is told where not to go.
         avoid = {"label_selector": {"ray.io/node-id": f"!in({','.join(sorted(self._broken))})"}} if self._broken else {}
         task = self._task.options(**avoid) if avoid else self._task
-        result = task.remote(list(sys.path), self._files, self._probe if self._on_gpus else None, payload)
+        result = task.remote(
+            list(sys.path), self._files, self._probe if self._on_gpus else None, self._time_limit, payload
+        )
         result.future().add_done_callback(lambda done: self._finish(done, future, payload))
 
     def _finish(self, done: Future[Any], future: Future[Any], payload: bytes) -> None:
@@ -131,7 +137,13 @@ class Ray:
             future.set_exception(cause)
         else:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            future.set_exception(BrokenExecutor(f"the worker or its node died, {RETRIES + 1} times over ({reason})"))
+            future.set_exception(
+                BrokenExecutor(f"the worker or its node died{self._perhaps()}, {RETRIES + 1} times over ({reason})")
+            )
+
+    def _perhaps(self) -> str:
+        limit = self._time_limit
+        return "" if limit is None else f", perhaps at the time limit of {limit:g} s"
 
     def _avoid(self, broken: _BrokenDeviceError, future: Future[Any], payload: bytes) -> None:
         node, reason = broken.args
@@ -181,7 +193,13 @@ def _connected(address: str | None, workers: int | None) -> Any:
     return ray
 
 
-def _call(path: list[str], files: SharedFiles | None, probe: Callable[[], None] | None, payload: bytes) -> Any:
+def _call(
+    path: list[str],
+    files: SharedFiles | None,
+    probe: Callable[[], None] | None,
+    time_limit: float | None,
+    payload: bytes,
+) -> Any:
     """What a node's worker does: find itself as a local worker would, then the call."""
     global _spoilt
     import ray
@@ -199,6 +217,9 @@ def _call(path: list[str], files: SharedFiles | None, probe: Callable[[], None] 
             os._exit(1)  # an earlier call bound this process to another GPU, as happens when several end at once
         hpsearch_devices.use_alone(device, hide=False)  # Ray has hidden the others
     function, arguments = pickle.loads(payload)
+    watch = threading.Timer(time_limit, os._exit, (1,)) if time_limit is not None else None
+    if watch is not None:
+        watch.start()
     try:
         return function(*arguments)
     except DeviceError as error:
@@ -206,6 +227,9 @@ def _call(path: list[str], files: SharedFiles | None, probe: Callable[[], None] 
         if probe is not None and not _works(probe):
             raise _BrokenDeviceError(node, str(error)) from None
         raise
+    finally:
+        if watch is not None:
+            watch.cancel()
 
 
 def _works(probe: Callable[[], None]) -> bool:

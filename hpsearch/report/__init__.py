@@ -1,60 +1,114 @@
-"""The report of a comparison: what was measured, as arrays, then as figures, tables and page."""
+"""The report of a comparison: what was measured, as arrays, then as figures, tables and pages."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hpsearch.report.curves import Curves, compute_curves
 from hpsearch.report.sensitivity import compute_sensitivity
-from hpsearch.report.style import KINDS
+from hpsearch.report.style import KINDS, Look
 from hpsearch.tables import Tables, load_tables
 
-__all__ = ["Curves", "compute_curves", "compute_sensitivity", "write_report"]
+__all__ = ["Curves", "Look", "compute_curves", "compute_sensitivity", "write_report", "write_report_of"]
+
+Progress = Callable[[str, int, int], None]
 
 
-def write_report(file: Path, folder: Path) -> list[Path]:
-    """Write figures (PNG for the page, SVG and PDF for a paper), tables and page of a database; returns the files.
+def write_report(
+    file: Path,
+    folder: Path,
+    *,
+    targets: Sequence[float] = (),
+    look: Look | None = None,
+    progress: Progress = lambda *_: None,
+) -> list[Path]:
+    """Write figures, tables and pages of a database; returns the files.
 
     A comparison by a searcher that searches is reported as best-so-far against trials; one by a searcher that tries
     given configurations as results against what was varied.
+
+    Args:
+        file: the database; a run may be writing it.
+        folder: to write into, made where it is missing.
+        targets: objectives, beside the quantiles of all results, until which trials are counted.
+        look: of the figures.
+        progress: told of each part.
     """
+    return write_report_of(load_tables(file), file, folder, targets=targets, look=look, progress=progress)
+
+
+def write_report_of(
+    tables: Tables,
+    file: Path,
+    folder: Path,
+    *,
+    targets: Sequence[float] = (),
+    look: Look | None = None,
+    warnings: Sequence[str] = (),
+    progress: Progress = lambda *_: None,
+) -> list[Path]:
+    """`write_report` of tables that are loaded already, perhaps from several files; `warnings` stand on the pages."""
     from hpsearch.spec import Named, load_searcher
 
-    tables = load_tables(file)
     folder.mkdir(parents=True, exist_ok=True)
     trials, page = folder / "trials.csv", folder / "README.md"
     tables.trials.to_csv(trials, index=False)
-    searcher = load_searcher(Named(name=tables.comparison["spec"]["searcher"]["name"]))
-    write = _search if getattr(searcher, "searches", True) else _sensitivity
-    return [*write(tables, file, page), trials, page]
+    named = tables.comparison["spec"]["searcher"]
+    searcher = load_searcher(Named(name=named["name"]))
+    if named.get("confirms"):
+        from hpsearch.report.confirmed import write_confirmed
+
+        return [trials, *write_confirmed(tables, file, folder, look or Look())]
+    if getattr(searcher, "searches", True):
+        written = _search(tables, file, page, targets, look or Look(), warnings, progress)
+    else:
+        written = _sensitivity(tables, file, page, look or Look(), progress)
+    return [*written, trials, page]
 
 
-def _search(tables: Tables, file: Path, page: Path) -> list[Path]:
+def _search(
+    tables: Tables,
+    file: Path,
+    page: Path,
+    targets: Sequence[float],
+    look: Look,
+    warnings: Sequence[str],
+    progress: Progress,
+) -> list[Path]:
+    from hpsearch.report.document import document
     from hpsearch.report.figure import draw_figure
-    from hpsearch.report.page import write_page
+    from hpsearch.report.findings import compute_findings
+    from hpsearch.report.html import write_html
+    from hpsearch.report.latex import write_latex
+    from hpsearch.report.search_page import write_page
 
-    curves = compute_curves(tables)
+    found = compute_findings(tables, targets, progress)
     figures = [page.with_name(f"curves.{kind}") for kind in KINDS]
-    for figure in figures:
-        draw_figure(curves, figure)
-    table = page.with_name("curves.csv")
-    curves.table().to_csv(table, index=False)
-    write_page(tables, curves, file, page)
-    return [*figures, table]
+    progress("figures", 0, 1)
+    draw_figure(found.curves, figures, look)
+    progress("figures", 1, 1)
+    table, latex, html = (page.with_name(name) for name in ("curves.csv", "tables.tex", "index.html"))
+    found.curves.table().to_csv(table, index=False)
+    write_latex(found, latex)
+    write_html(document(found, file, list(warnings)), html)
+    write_page(found, file, page, warnings)
+    return [*figures, table, latex, html]
 
 
-def _sensitivity(tables: Tables, file: Path, page: Path) -> list[Path]:
+def _sensitivity(tables: Tables, file: Path, page: Path, look: Look, progress: Progress) -> list[Path]:
     from hpsearch.report.sensitivity_figures import draw_epochs, draw_responses
     from hpsearch.report.sensitivity_page import write_sensitivity_page
 
     found = compute_sensitivity(tables)
-    written = []
-    for kind in KINDS:
-        written.append(page.with_name(f"responses.{kind}"))
-        draw_responses(found, written[-1])
-        if found.curves:
-            written.append(page.with_name(f"epochs.{kind}"))
-            draw_epochs(found, written[-1])
+    responses, epochs = ([page.with_name(f"{name}.{kind}") for kind in KINDS] for name in ("responses", "epochs"))
+    progress("figures", 0, 2)
+    draw_responses(found, responses, look)
+    progress("figures", 1, 2)
+    if found.curves:
+        draw_epochs(found, epochs, look)
+    progress("figures", 2, 2)
+    written = [*responses, *(epochs if found.curves else [])]
     written.append(page.with_name("responses.csv"))
     found.table().to_csv(written[-1], index=False)
     if found.curves:

@@ -96,7 +96,8 @@ def compute_curves(tables: Tables) -> Curves:
     within = trials[trials["trial"] <= length]
     methods = {label: _method(within[within["method"] == label], tables.objective) for label in tables.methods}
     comparison = tables.comparison
-    planned = len(tables.methods) * comparison["repeats"] * comparison["trials"]
+    # Of several files together there is no one number of repeats.
+    planned = comparison.get("planned") or len(tables.methods) * comparison["repeats"] * comparison["trials"]
     return Curves(tables.objective, methods, length, (len(trials), planned), tables.metrics)
 
 

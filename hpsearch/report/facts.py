@@ -27,9 +27,13 @@ def space_table(tables: Tables) -> str:
     """Every hyperparameter of every method: range, scale and schedule."""
     rows = [["method", "hyperparameter", "range", "scale", "schedule"]]
     for label, space in tables.methods.items():
-        schedules = tables.comparison["resolved"]["methods"][label]["schedules"]
-        rows += [[plain(label), plain(p.name), *_described(p), schedules.get(p.name, "constant")] for p in space]
+        rows += [[plain(label), plain(p.name), *_described(p), schedule_of(tables, label, p.name)] for p in space]
     return table(rows)
+
+
+def schedule_of(tables: Tables, label: str, hyperparameter: str) -> str:
+    """How a hyperparameter moves over the training."""
+    return str(tables.comparison["resolved"]["methods"][label]["schedules"].get(hyperparameter, "constant"))
 
 
 def provenance_table(tables: Tables, file: Path) -> str:
@@ -82,7 +86,7 @@ def _portable(command: str) -> str:
 
 
 def _settings(name: str, settings: dict[str, Any]) -> str:
-    listed = ", ".join(f"{key} = {value}" for key, value in settings.items())
+    listed = ", ".join(f"{key} = {value}" for key, value in settings.items() if not isinstance(value, dict))
     return f"{name} ({listed})" if listed else name
 
 

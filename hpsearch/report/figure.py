@@ -1,79 +1,104 @@
 """Figure 8's form: every study's best so far as a dot, their mean as a line, a bootstrap band around it.
 
-A few methods share one panel. More than that would hide each other: each then has a panel of its own, with the
-means of all others in grey behind it.
+A few methods share one panel. More than that would hide each other: each then has a panel of its own, its studies as
+thin lines, with the means of all others in grey behind them.
 """
 
 from __future__ import annotations
 
-from itertools import cycle
+from collections.abc import Mapping, Sequence
+from itertools import cycle, pairwise
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from hpsearch.report.curves import Curves
-from hpsearch.report.style import LOOKS, STYLE, save
+from hpsearch.report.style import LOOKS, Look, save
 
 TOGETHER = 4
 """The most methods that one panel shows."""
-COLUMNS = 5
+COLUMNS = {"page": 5, "column": 3}
+MOST_LETTERS = 22
+"""Of a name that is written beside its line."""
 
 
-def draw_figure(curves: Curves, path: Path) -> None:
-    """Draw the trials-to-best curves into a file of the type that its name ends with."""
-    with mpl.rc_context(STYLE):
-        figure = _together(curves) if len(curves.methods) <= TOGETHER else _apart(curves)
-        save(figure, path)
+def draw_figure(curves: Curves, paths: Sequence[Path], look: Look) -> None:
+    """Draw the trials-to-best curves into files of the types that their names end with."""
+    with look.context():
+        save(_together(curves, look) if len(curves.methods) <= TOGETHER else _apart(curves, look), paths)
 
 
-def _together(curves: Curves) -> Figure:
-    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+def _together(curves: Curves, look: Look) -> Figure:
+    figure = Figure(figsize=(look.inches, 0.62 * look.inches if look.width == "page" else 2.6), layout="constrained")
     axes = figure.add_subplot()
     count = len(curves.methods)
     looks = dict(zip(curves.methods, cycle(LOOKS)))
     for number, (label, (color, marker, _)) in enumerate(looks.items()):
         # Each method's dots stand a little aside of the trial.
         _dots(axes, curves, label, 0.4 * ((number + 0.5) / count - 0.5), color=color, marker=marker)
-    for label, look in looks.items():
-        _mean(axes, curves, label, look)
+    for label, of_method in looks.items():
+        _mean(axes, curves, label, of_method)
     _frame(axes, curves)
     axes.set_xlabel("trial")
     axes.set_ylabel(_quantity(curves))
     _say_outside(axes, curves, list(curves.methods))
-    corner: Any = "lower right" if curves.maximise else "upper right"
-    axes.legend(frameon=False, loc=corner, title="mean with 95% bootstrap band")
+    if not _label_directly(axes, curves, looks, figure.get_figheight()):
+        corner: Any = "lower right" if curves.maximise else "upper right"
+        axes.legend(frameon=False, loc=corner, fontsize="small", title="mean with 95% bootstrap band")
     return figure
 
 
-def _apart(curves: Curves) -> Figure:
-    rows = -(-len(curves.methods) // COLUMNS)
-    figure = Figure(figsize=(7.2, 1.5 * rows + 0.5), layout="constrained")
-    grid = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False)
+def _label_directly(axes: Axes, curves: Curves, looks: Mapping[str, tuple[str, str, Any]], height: float) -> bool:
+    """Names beside the ends of the lines, if those are far enough apart; whether they were."""
+    low, high = axes.get_ylim()
+    ends = sorted(float(method.mean.estimate[-1]) for method in curves.methods.values())
+    room = (high - low) * 0.09 * (4.3 / height)
+    if any(b - a < room for a, b in pairwise(ends)) or max(map(len, looks)) > MOST_LETTERS:
+        return False
+    for label, (color, *_) in looks.items():
+        method = curves.methods[label]
+        axes.annotate(
+            f"{label}\nn = {len(method.incumbents)}", (1.0, float(method.mean.estimate[-1])),
+            xycoords=axes.get_yaxis_transform(), xytext=(4, 0), textcoords="offset points", va="center",
+            color=color, fontsize="small", annotation_clip=False,
+        )  # fmt: skip
+    axes.set_title("mean with 95% bootstrap band", fontsize="small", loc="left")
+    return True
+
+
+def _apart(curves: Curves, look: Look) -> Figure:
+    columns = COLUMNS[look.width]
+    rows = -(-len(curves.methods) // columns)
+    figure = Figure(figsize=(look.inches, 1.45 * rows + 0.5), layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     trials = np.arange(1, curves.trials + 1)
-    color, marker, _ = LOOKS[1]
+    color = LOOKS[1][0]
     for axes, label in zip(grid.flat, curves.methods, strict=False):
         for other in curves.methods.values():
             axes.plot(trials, other.mean.estimate, color="#bbbbbb", linewidth=0.7)
-        _dots(axes, curves, label, 0.0, color=color, marker=marker)
+        thin = [np.column_stack([trials, study]) for study in curves.methods[label].incumbents]
+        axes.add_collection(LineCollection(thin, colors=color, linewidths=0.4, alpha=0.35))
         _mean(axes, curves, label, (color, "", "-"))
         _frame(axes, curves)
-        axes.set_title(label, fontsize=7)
+        axes.set_title(label, fontsize=7 if len(label) < 16 else 5.5)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True, min_n_ticks=1))
         axes.tick_params(labelsize=6)
-        _say_outside(axes, curves, [label])
     for axes in grid.flat[len(curves.methods) :]:
         axes.set_visible(False)
-    for column in range(COLUMNS):  # the lowest panel of each column has the numbers, wherever the last row ends
-        lowest = max((row for row in range(rows) if row * COLUMNS + column < len(curves.methods)), default=None)
+    for column in range(columns):  # the lowest panel of each column has the numbers, wherever the last row ends
+        lowest = max((row for row in range(rows) if row * columns + column < len(curves.methods)), default=None)
         if lowest is not None:
             grid[lowest, column].tick_params(labelbottom=True)
     counts = sorted({len(method.incumbents) for method in curves.methods.values()})
     studies = f"{counts[0]} studies" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} studies"
-    figure.supxlabel(f"trial ({studies} a method; line and band: mean, 95% bootstrap; grey: the others)", fontsize=8)
+    end = ";\n" if look.width == "column" else "; "
+    about = f"{studies} a method, thin{end}thick: mean, 95% bootstrap; grey: the others"
+    figure.supxlabel(f"trial ({about})", fontsize=8 if look.width == "page" else 6)
     figure.supylabel(_quantity(curves), fontsize=8)
     return figure
 
@@ -113,7 +138,7 @@ def _say_outside(axes: Axes, curves: Curves, labels: list[str]) -> None:
     values = np.concatenate([curves.methods[label].incumbents.ravel() for label in labels])
     if outside := int(((values < low) | (values > high)).sum()):
         text = f"{outside} of {values.size} dots lie outside"
-        axes.text(0.01, 0.01, text, transform=axes.transAxes, fontsize=7 if len(labels) > 1 else 5.5)
+        axes.text(0.01, 0.01, text, transform=axes.transAxes, fontsize=7)
 
 
 def _limits(curves: Curves) -> tuple[float, float]:

@@ -14,20 +14,20 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from hpsearch.report.sensitivity import MethodResponses, Response, Sensitivity, named, over_epochs
-from hpsearch.report.style import LOOKS, STYLE, save
+from hpsearch.report.style import LOOKS, Look, save
 from hpsearch.space import Choice
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
 
 
-def draw_responses(found: Sensitivity, path: Path) -> None:
+def draw_responses(found: Sensitivity, paths: Sequence[Path], look: Look) -> None:
     """A column a hyperparameter, a row a quantity, a line a method."""
     axes_of: dict[str, list[str]] = {}
     for label, method in found.methods.items():
         axes_of.setdefault(method.axis.name if method.axis else "", []).append(label)
     measures = found.measures()
     looks = dict(zip(found.methods, cycle(LOOKS)))
-    with mpl.rc_context(STYLE):
-        size = (max(4.2, 3.2 * len(axes_of)), 2.3 * (1 + len(measures)))
+    with look.context():
+        size = (look.inches if len(axes_of) > 1 else min(4.2, look.inches), 2.3 * (1 + len(measures)))
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(1 + len(measures), len(axes_of), squeeze=False, sharey="row", sharex="col")
         for column, (name, labels) in enumerate(axes_of.items()):
@@ -47,17 +47,17 @@ def draw_responses(found: Sensitivity, path: Path) -> None:
         for row, measure in enumerate(measures, 1):
             grid[row, 0].set_ylabel(f"{measure},\nmean over epochs")
             _logarithmic_if_wide(grid[row])
-        save(figure, path)
+        save(figure, paths)
 
 
-def draw_epochs(found: Sensitivity, path: Path) -> None:
+def draw_epochs(found: Sensitivity, paths: Sequence[Path], look: Look) -> None:
     """A column a method, a row a training curve, a line a configuration."""
     labels = list(found.methods)
-    with mpl.rc_context(STYLE):
+    with look.context():
         heights = [1.0] * len(found.curves)
         longest = max(len(method.responses) for method in found.methods.values())
         legend = 0.11 * longest + 0.15
-        size = (max(4.2, 3.0 * len(labels)), 1.9 * (len(heights) + legend))
+        size = (max(look.inches if len(labels) > 1 else 3.3, 2.3 * len(labels)), 1.7 * (len(heights) + legend))
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(
             len(heights) + 1, len(labels), squeeze=False, sharex=True, sharey="row",
@@ -66,8 +66,8 @@ def draw_epochs(found: Sensitivity, path: Path) -> None:
         for column, label in enumerate(labels):
             responses = found.methods[label].responses
             for row, name in enumerate(found.curves):
-                for response, look in zip(responses, _shades(len(responses)), strict=True):
-                    _draw_epochs(grid[row, column], response, name, look)
+                for response, shade in zip(responses, _shades(len(responses)), strict=True):
+                    _draw_epochs(grid[row, column], response, name, shade)
                 grid[row, column].xaxis.set_major_locator(MaxNLocator(integer=True))
             grid[0, column].set_title(label)
             grid[len(heights) - 1, column].set_xlabel("epoch")
@@ -78,7 +78,7 @@ def draw_epochs(found: Sensitivity, path: Path) -> None:
         for row, name in enumerate(found.curves):
             grid[row, 0].set_ylabel(name)
             _logarithmic_if_wide(grid[row])
-        save(figure, path)
+        save(figure, paths)
 
 
 def _draw_response(

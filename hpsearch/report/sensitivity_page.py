@@ -12,7 +12,7 @@ from hpsearch.tables import Tables
 
 
 def write_sensitivity_page(tables: Tables, found: Sensitivity, file: Path, path: Path) -> None:
-    """Write the page. Every interval is a 95% percentile bootstrap over trainings."""
+    """Write the page. Every interval is of 95%, over trainings."""
     finished, planned = found.planned
     epochs = [
         "## While training\n\n![Training curves of each configuration](epochs.png)\n\n(Also as [SVG](epochs.svg) and "

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import matplotlib as mpl
 from matplotlib.figure import Figure
+
+from hpsearch.database import DatabaseError
 
 # Okabe and Ito's colours, which colour-blind readers tell apart; darkness, line and marker differ too, for
 # print in grey.
@@ -18,21 +25,39 @@ LOOKS = (
     ("#56B4E9", "P", (0, (1, 1))),
     ("#000000", "X", "-"),
 )
-STYLE: dict[Any, Any] = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#dddddd",
-    "grid.linewidth": 0.6,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "hpsearch",
-    "pdf.fonttype": 42,
-}
 KINDS = ("png", "svg", "pdf")
 UNDATED: dict[str, dict[str, Any]] = {".svg": {"Date": None, "Creator": None}, ".pdf": {"CreationDate": None}}
+INCHES = {"column": 3.3, "page": 6.9}
+"""Widths of a column and of a page of text in two-column journals."""
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as the type that the name ends with. The same numbers draw the same file, byte for byte."""
-    figure.savefig(path, dpi=200, metadata=UNDATED.get(path.suffix))
+@dataclass(frozen=True)
+class Look:
+    """What a user may change: a matplotlib style file on top of paper.mplstyle, and the width on paper."""
+
+    style: Path | None = None
+    width: Literal["column", "page"] = "page"
+
+    @property
+    def inches(self) -> float:
+        """Width of a figure."""
+        return INCHES[self.width]
+
+    def context(self) -> AbstractContextManager[None]:
+        """Within it matplotlib draws in this look. Raises DatabaseError where the style file cannot be read."""
+        with as_file(files("hpsearch.report") / "paper.mplstyle") as paper:
+            settings = dict(mpl.rc_params_from_file(paper, use_default_template=False))
+        if self.style is not None:
+            try:
+                settings |= dict(mpl.rc_params_from_file(self.style, use_default_template=False))
+            except (OSError, UnicodeDecodeError) as error:
+                raise DatabaseError(f"{self.style}: cannot be read as a matplotlib style file: {error}") from error
+        return mpl.rc_context(settings)
+
+
+def save(figure: Figure, paths: Sequence[Path]) -> None:
+    """Write a figure as the types that the names end with. The same numbers draw the same files, byte for byte."""
+    figure.draw_without_rendering()  # lays it out
+    figure.set_layout_engine("none")  # once is enough, and takes longer than drawing
+    for path in paths:
+        figure.savefig(path, metadata=UNDATED.get(path.suffix))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from hpsearch.searchers import History
@@ -17,9 +17,14 @@ class FixedConfigurations:
     Attributes:
         configurations: of all methods. One belongs to every method whose open hyperparameters it names, no more and
             no fewer; a method whose space leaves nothing open needs none.
+        confirms: name of the comparison whose chosen configurations are tried, each as a method of its own called
+            "METHOD / study N"; the report puts those of one METHOD together.
+        recorded: for each of them the objective that it was chosen for.
     """
 
     configurations: tuple[dict[str, bool | int | float | str], ...] = ()
+    confirms: str = ""
+    recorded: dict[str, float] = field(default_factory=dict)
     searches: ClassVar[bool] = False
 
     def check(self, spaces: Mapping[str, Space]) -> None:

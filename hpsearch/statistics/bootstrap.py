@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+# Resamples in which nearly all studies are the same one have next to no spread, and would stretch the interval
+# without limit. At 20 studies this floor leaves the coverage as it is (benchmarks/intervals.py).
+LEAST_SPREAD = 0.3
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,25 @@ class Interval:
     estimate: Array
     low: Array
     high: Array
+
+
+@lru_cache(maxsize=8)
+def resample_counts(studies: int, resamples: int, seed: int) -> Array:
+    """How often each study is drawn, with replacement; read-only, for a report asks for the same a thousand times.
+
+    Args:
+        studies: number of studies, and of draws in a sample.
+        resamples: number of bootstrap samples.
+        seed: of the draws; equal seeds give equal draws for equal numbers of studies.
+
+    Returns:
+        Whole numbers, shape (resamples, studies).
+    """
+    drawn = np.random.default_rng(seed).integers(studies, size=(resamples, studies))
+    cells = drawn + studies * np.arange(resamples)[:, None]
+    counts = np.bincount(cells.ravel(), minlength=resamples * studies).reshape(resamples, studies).astype(float)
+    counts.setflags(write=False)
+    return counts
 
 
 def resampled_means(values: Array, resamples: int, seed: int) -> Array:
@@ -31,29 +54,69 @@ def resampled_means(values: Array, resamples: int, seed: int) -> Array:
         Shape (resamples, ...).
     """
     studies = len(values)
-    drawn = np.random.default_rng(seed).integers(studies, size=(resamples, studies))
     # How often each study was drawn, times the studies: one matrix product in place of a large gather.
-    counts = np.stack([np.bincount(row, minlength=studies) for row in drawn])
-    means = counts @ values.reshape(studies, -1) / studies
+    means = resample_counts(studies, resamples, seed) @ values.reshape(studies, -1) / studies
     return np.asarray(means.reshape(resamples, *values.shape[1:]))
 
 
+def expanded_tail(studies: int, level: float) -> float:
+    """Tail of a percentile interval that makes up for few studies (Hesterberg 2015).
+
+    A percentile interval of a mean is a normal one with divisor n; this tail makes it a t interval with
+    divisor n - 1. At 20 studies and 95%: 0.016 in place of 0.025.
+
+    Args:
+        studies: number of studies, at least 2.
+        level: nominal coverage.
+    """
+    from scipy.special import ndtr, stdtrit
+
+    return float(ndtr(stdtrit(studies - 1, (1 - level) / 2) * np.sqrt(studies / (studies - 1))))
+
+
 def bootstrap_mean(values: Array, *, level: float = 0.95, resamples: int = 10_000, seed: int = 0) -> Interval:
-    """Mean over studies with a percentile bootstrap interval (Efron and Tibshirani 1993, section 13.3).
+    """Mean over studies with the outer of two intervals: the studentised bootstrap's and Student's t.
+
+    The studentised bootstrap (Efron and Tibshirani 1993, section 12.5; Hall 1988) follows the skewness of the
+    values, at which percentile, BCa and t intervals all cover too little; t does not depend on a few resamples
+    where tails are heavy or studies few. At 20 studies the outer of both covers 95 to 96%, 93% of a lognormal
+    (benchmarks/intervals.py), and is 5% wider than t for normal values. The values alone do not tell of a
+    rare failure that none of the studies had.
 
     Args:
         values: shape (studies, ...).
-        level: nominal coverage. At 20 studies the percentile interval covers slightly less than it says.
+        level: nominal coverage.
         resamples: number of bootstrap samples.
         seed: of the draws.
 
     Returns:
-        Estimate and bounds, shape (...). With one study there is no spread to learn: the bounds are NaN.
+        Estimate and bounds, shape (...). Equal values give an interval without width. With one study there is no
+        spread to learn: the bounds are NaN.
     """
+    values = np.asarray(values, float)
     mean = values.mean(axis=0)
-    if len(values) < 2:
+    studies = len(values)
+    if studies < 2:
         unknown = np.full_like(mean, np.nan)
         return Interval(mean, unknown, unknown)
+    from scipy.special import stdtrit
+
+    flat = values.reshape(studies, -1)
+    centred = np.where(np.ptp(flat, axis=0) == 0, 0.0, flat - flat.mean(axis=0))
+    # In units of the standard deviation, by way of the largest deviation: no square can underflow.
+    largest = np.abs(centred).max(axis=0)
+    standard = centred / np.where(largest == 0, 1.0, largest)
+    spread = standard.std(axis=0)
+    standard /= np.where(spread == 0, 1.0, spread)
+    spread *= largest
+    counts = resample_counts(studies, resamples, seed)
+    errors = counts @ standard / studies
+    variances = counts @ standard**2 / studies - errors**2
+    errors /= np.sqrt(np.maximum(variances, LEAST_SPREAD**2))
     tail = (1 - level) / 2
-    low, high = np.quantile(resampled_means(values, resamples, seed), [tail, 1 - tail], axis=0)
+    below, above = np.quantile(errors, [tail, 1 - tail], axis=0)
+    # The same unit: the mean's error over the standard deviation with divisor n, without its root of n.
+    student = float(stdtrit(studies - 1, 1 - tail)) / np.sqrt(studies - 1)
+    low = mean - (np.maximum(above, student) * spread).reshape(mean.shape)
+    high = mean + (np.maximum(-below, student) * spread).reshape(mean.shape)
     return Interval(mean, low, high)

@@ -432,7 +432,7 @@ def test_another_study_file_is_refused_with_what_differs(own_study):
     file = run(study)
     before = table(file)
     study.write_text(study.read_text().replace("seed = 7", "seed = 8"))
-    with pytest.raises(DatabaseError, match=r"seed differ"):
+    with pytest.raises(DatabaseError, match=r"seed is 8 here and 7 there"):
         run(study)
     assert table(file) == before
 

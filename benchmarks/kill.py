@@ -1,0 +1,169 @@
+"""Kills a comparison with SIGKILL at random instants, again and again, and compares its end with an undisturbed run's.
+
+    python benchmarks/kill.py run benchmarks/kill.csv      # all combinations, resumable; hours beside other work
+    python benchmarks/kill.py run benchmarks/kill.csv many # only the one that is killed at least 100 times
+    python benchmarks/kill.py table benchmarks/kill.csv    # the Markdown table
+
+The task is the demo's, cut to 5 epochs. A run's life is drawn uniformly from 0 to LIVES times what it takes to start,
+and then all its processes get SIGKILL at once; the same command goes on. A kill counts as in flight where that run had
+begun and proposals lay in the database without results. At the end the trials table must equal the undisturbed one's
+in every bit: configurations, objectives, metrics, curves, seeds, states.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+LIVES = 7.0
+COMBINATIONS = [
+    # (searcher, pack, workers, trials of each of 20 studies a method); the first is killed 100 times
+    ("botorch", 4, 2, 60),
+    *((s, p, w, 8) for s, p, w in product(("botorch", "ax"), (1, 4, 20), (1, 2)) if (s, p, w) != ("botorch", 4, 2)),
+]
+REPEATS = 20
+
+STUDY = """
+name = "kill"
+trials = {trials}
+repeats = {repeats}
+seed = 5
+pack = {pack}
+searcher = {{ name = "{searcher}", initial = 5 }}
+
+[task]
+name = "audio_task"
+corpus = "synthetic"
+voices = 40
+takes = 3
+snr_db = -6.0
+draws = 4
+evaluation_draws = 2
+width = 64
+epochs = 5
+batch_size = 32
+activation_gradient = "clip"
+
+[methods.latent]
+[methods.filter]
+"""
+
+
+def command(study: Path, file: Path, workers: int) -> list[str]:
+    """What a user types."""
+    words = ["run", str(study), "--database", str(file), "--workers", str(workers), "--quiet"]
+    return [sys.executable, "-m", "hpsearch.cli", *words]
+
+
+def trials(file: Path) -> list[dict[str, Any]]:
+    """Everything of every trial that may not depend on how often it was interrupted."""
+    from hpsearch.database import Database
+
+    changing = {"run_id", "proposed", "started", "ended", "seconds", "attempts", "host"}
+    with Database(file) as database:
+        return [{k: v for k, v in row.items() if k not in changing} for row in database.all_trials()]
+
+
+def in_flight(file: Path, runs_before: int) -> bool:
+    """Whether the run that was just killed had begun and had proposals without results."""
+    from hpsearch.database import Database, DatabaseError
+
+    try:
+        with Database(file) as database:
+            begun = len(database.runs()) > runs_before
+            return begun and any(states.get("proposed") for states in database.counts().values())
+    except DatabaseError:
+        return False
+
+
+def runs(file: Path) -> int:
+    """How many runs the database knows."""
+    from hpsearch.database import Database, DatabaseError
+
+    try:
+        with Database(file) as database:
+            return len(database.runs())
+    except DatabaseError:
+        return 0
+
+
+def killed(study: Path, file: Path, workers: int, start: float, seed: int) -> tuple[int, int]:
+    """Run to the end through kills at random instants; returns how many, and how many of them in flight."""
+    draw = random.Random(seed)
+    kills = flying = 0
+    while True:
+        before = runs(file)
+        process = subprocess.Popen(command(study, file, workers), start_new_session=True)
+        try:
+            if process.wait(draw.uniform(0, LIVES * start)) == 0:
+                return kills, flying
+            raise SystemExit(f"the run ended by itself with code {process.returncode}")
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            kills += 1
+            flying += in_flight(file, before)
+            if kills % 10 == 0:
+                print(f"{kills} kills, {flying} in flight, {len(trials(file))} trials proposed", flush=True)
+
+
+def undisturbed(study: Path, file: Path, workers: int) -> float:
+    """Run without a kill; returns the seconds until the first results lay in the database."""
+    started = time.monotonic()
+    process = subprocess.Popen(command(study, file, workers))
+    first = None
+    while process.poll() is None:
+        if first is None and runs(file):
+            first = time.monotonic() - started
+        time.sleep(0.2)
+    assert process.returncode == 0
+    return first or 0.0
+
+
+def main() -> None:
+    """The command line."""
+    what, out = sys.argv[1], Path(sys.argv[2])
+    done = list(csv.DictReader(out.open())) if out.exists() else []
+    if what == "table":
+        print("| searcher | pack | workers | trials | kills | in flight | equal in every bit |\n" + "|---" * 7 + "|")
+        for row in done:
+            print("| " + " | ".join(row.values()) + " |")
+        return
+    chosen = COMBINATIONS[:1] if "many" in sys.argv[3:] else COMBINATIONS
+    for number, (searcher, pack, workers, length) in enumerate(chosen):
+        if any((r["searcher"], r["pack"], r["workers"]) == (searcher, str(pack), str(workers)) for r in done):
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            study = Path(folder) / "kill.toml"
+            study.write_text(STUDY.format(searcher=searcher, pack=pack, trials=length, repeats=REPEATS))
+            print(f"{searcher}, packs of {pack}, {workers} workers, {2 * REPEATS * length} trials", flush=True)
+            start = undisturbed(study, Path(folder) / "whole.db", workers)
+            kills, flying = killed(study, Path(folder) / "killed.db", workers, start, number)
+            equal = trials(Path(folder) / "whole.db") == trials(Path(folder) / "killed.db")
+        row = {
+            "searcher": searcher, "pack": pack, "workers": workers, "trials": 2 * REPEATS * length,
+            "kills": kills, "in_flight": flying, "equal": "yes" if equal else "NO",
+        }  # fmt: skip
+        print(row, flush=True)
+        new = not out.exists()
+        with out.open("a", newline="") as stream:
+            writer = csv.DictWriter(stream, list(row))
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+
+
+if __name__ == "__main__":
+    from hpsearch.executors.processes import pin_threads
+
+    pin_threads()
+    main()

@@ -1,0 +1,208 @@
+"""What fresh seeds say of the configurations that were chosen, computed and written: page, table and figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, cycle
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from hpsearch.database import DatabaseError
+from hpsearch.report.confirmation import BETWEEN, method_of
+from hpsearch.report.facts import discussion, heading, provenance_table
+from hpsearch.report.markdown import interval, plain, table
+from hpsearch.report.style import LOOKS, Look, save
+from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
+from hpsearch.statistics.holm import holm
+from hpsearch.statistics.noise import Components, variance_components
+from hpsearch.statistics.superiority import probability_of_superiority
+from hpsearch.tables import Tables
+from hpsearch.task import Objective
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """One method's chosen configurations under fresh seeds.
+
+    Attributes:
+        studies: numbers of the studies that chose them.
+        recorded: objective for which each was chosen, (configurations,).
+        objectives: as counted, one array of seeds a configuration.
+        metrics: name -> values of complete trainings, one array of seeds a configuration.
+        lost: trainings that diverged or failed.
+    """
+
+    studies: tuple[int, ...]
+    recorded: Array
+    objectives: tuple[Array, ...]
+    metrics: Mapping[str, tuple[Array, ...]]
+    lost: int
+
+    def mean(self, values: tuple[Array, ...]) -> Interval:
+        """Over configurations of each one's mean over seeds: the studies are the sample."""
+        means = np.array([seeds.mean() for seeds in values if len(seeds)])
+        if len(values) == 1:  # one configuration: its seeds are the sample
+            return bootstrap_mean(values[0])
+        return bootstrap_mean(means)
+
+    def noise(self) -> Components | None:
+        """None where no configuration has two trainings."""
+        try:
+            return variance_components(self.objectives)
+        except ValueError:
+            return None
+
+
+def compute_confirmed(tables: Tables) -> dict[str, Confirmed]:
+    """Method -> what came of its configurations, those that have finished. DatabaseError where none has."""
+    finished = tables.trials[tables.trials["state"] != "proposed"]
+    if not len(finished):
+        raise DatabaseError("no training is finished yet; report again later")
+    recorded = tables.comparison["spec"]["searcher"].get("recorded", {})
+    found = {}
+    for method in dict.fromkeys(method_of(label) for label in tables.methods):
+        groups = {
+            label: rows
+            for label in tables.methods
+            if method_of(label) == method and len(rows := finished[finished["method"] == label])
+        }
+        if groups:
+            found[method] = _of_method(tables, groups, recorded)
+    return found
+
+
+def _of_method(tables: Tables, groups: Mapping[str, pd.DataFrame], recorded: Mapping[str, float]) -> Confirmed:
+    complete = {label: rows[rows["state"] == "complete"] for label, rows in groups.items()}
+    chance = tables.objective.chance
+    return Confirmed(
+        tuple(int(label.rpartition(BETWEEN)[2]) for label in groups),
+        np.array([recorded.get(label, np.nan) for label in groups]),
+        tuple(
+            np.asarray(rows["objective"].where(rows["state"] == "complete").astype(float).fillna(chance), np.float64)
+            for rows in groups.values()
+        ),
+        {
+            name: tuple(np.asarray(rows[name].astype(float), np.float64) for rows in complete.values())
+            for name in tables.metrics
+        },
+        sum(len(rows) - len(complete[label]) for label, rows in groups.items()),
+    )
+
+
+def write_confirmed(tables: Tables, file: Path, folder: Path, look: Look) -> list[Path]:
+    """Write page, table and figure; returns the files."""
+    found = compute_confirmed(tables)
+    written = [folder / "confirmed.csv", *(folder / f"confirmed.{kind}" for kind in ("png", "svg", "pdf"))]
+    _rows(tables, found).to_csv(written[0], index=False)
+    _draw(tables, found, written[1:], look)
+    page = folder / "README.md"
+    sections = [
+        heading(tables),
+        "![Each configuration with fresh seeds](confirmed.png)",
+        "(Also as [SVG](confirmed.svg) and [PDF](confirmed.pdf), and as numbers in [confirmed.csv](confirmed.csv).) A "
+        "dot is the mean of one configuration over its seeds, with their range; the thick line is the 95% interval of "
+        "the mean over configurations.",
+        *discussion(folder),
+        "## Fresh seeds\n\n" + _methods_table(tables, found),
+        *(["## Pairs\n\n" + _pairs_table(tables, found)] if len(found) > 1 else []),
+        "## What made this\n\n" + provenance_table(tables, file),
+    ]
+    page.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    return [*written, page]
+
+
+def _measured(tables: Tables, confirmed: Confirmed) -> tuple[str, tuple[Array, ...]]:
+    """What to compare methods by: the first test metric, else the objective, which then is of fresh seeds at least."""
+    for name in tables.metrics:
+        if name.startswith("test"):
+            return name, confirmed.metrics[name]
+    return tables.objective.name, confirmed.objectives
+
+
+def _rows(tables: Tables, found: Mapping[str, Confirmed]) -> pd.DataFrame:
+    rows = []
+    for method, confirmed in found.items():
+        for i, study in enumerate(confirmed.studies):
+            row = {"method": method, "study": study, "seeds": len(confirmed.objectives[i])}
+            row |= {"chosen_for": confirmed.recorded[i], "objective": confirmed.objectives[i].mean()}
+            for name in tables.metrics:
+                values = confirmed.metrics[name][i]
+                row |= {name: values.mean() if len(values) else np.nan}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _methods_table(tables: Tables, found: Mapping[str, Confirmed]) -> str:
+    name = tables.objective.name
+    head = ["method", "configurations x seeds", *tables.metrics, name, f"{name} when chosen", "flattered by"]
+    rows = [[*head, "sd between configurations", "sd between seeds", "share of variance that is seeds", "lost"]]
+    sign = 1.0 if tables.objective.direction == "maximise" else -1.0
+    for method, confirmed in found.items():
+        counts = sorted({len(seeds) for seeds in confirmed.objectives})
+        seeds = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
+        cells = [plain(method), f"{len(confirmed.studies)} x {seeds}"]
+        cells += [interval(confirmed.mean(confirmed.metrics[metric])) for metric in tables.metrics]
+        fresh = np.array([seeds.mean() for seeds in confirmed.objectives])
+        cells += [interval(confirmed.mean(confirmed.objectives)), interval(bootstrap_mean(confirmed.recorded))]
+        cells.append(interval(bootstrap_mean(sign * (confirmed.recorded - fresh))))
+        noise = confirmed.noise()
+        if noise is None:
+            cells += ["", "", "one seed each: unknown"]
+        else:
+            cells += [Objective.text(noise.between), Objective.text(noise.within), interval(_as_interval(noise))]
+        rows.append([*cells, str(confirmed.lost)])
+    note = (
+        "Means over configurations, one a study, of each one's mean over fresh seeds (95% interval over "
+        "configurations; of a single one, over its seeds). Each was chosen for its objective with one seed; that this "
+        "flatters is the winner's curse. Where nearly all variance is between seeds the search could not tell the "
+        "chosen ones apart."
+    )
+    return f"{table(rows)}\n\n{note}"
+
+
+def _as_interval(noise: Components) -> Interval:
+    share = noise.seed_share
+    return Interval(*(np.array(value) for value in (share.estimate, share.low, share.high)))
+
+
+def _pairs_table(tables: Tables, found: Mapping[str, Confirmed]) -> str:
+    pairs = list(combinations(found, 2))
+    sign = 1.0 if tables.objective.direction == "maximise" else -1.0
+    means = {}
+    for method, confirmed in found.items():
+        name, values = _measured(tables, confirmed)
+        # A loss or an error on test data is better when smaller, as the objective it belongs to.
+        means[method] = sign * np.array([seeds.mean() for seeds in values if len(seeds)])
+    tested = [probability_of_superiority(means[a], means[b]) for a, b in pairs]
+    rows = [["pair", "probability that the first is better (95% interval)", "p, Holm-adjusted"]]
+    for (a, b), s, p in zip(pairs, tested, holm([s.p for s in tested]), strict=True):
+        said = "cannot be tested" if p is None else f"{p:.2g}"
+        rows.append([f"{plain(a)}, {plain(b)}", f"{s.estimate:.2f} ({s.low:.2f} to {s.high:.2f})", said])
+    return f"{table(rows)}\n\nBy {plain(name)}, of configurations as means over their seeds."
+
+
+def _draw(tables: Tables, found: Mapping[str, Confirmed], paths: Sequence[Path], look: Look) -> None:
+    with look.context():
+        figure = Figure(figsize=(look.inches, 0.6 + 0.45 * len(found) + 0.6), layout="constrained")
+        axes = figure.add_subplot()
+        for place, ((_, confirmed), (color, marker, _)) in enumerate(zip(found.items(), cycle(LOOKS), strict=False)):
+            name, values = _measured(tables, confirmed)
+            kept = [seeds for seeds in values if len(seeds)]
+            spread = np.linspace(-0.22, 0.22, len(kept)) if len(kept) > 1 else np.zeros(len(kept))
+            for y, seeds in zip(place + spread, kept, strict=True):
+                axes.plot([seeds.min(), seeds.max()], [y, y], color=color, linewidth=0.6, alpha=0.4)
+                axes.plot(seeds.mean(), y, marker, color=color, markersize=3, alpha=0.7, markeredgewidth=0)
+            mean = confirmed.mean(values)
+            axes.plot([float(mean.low), float(mean.high)], [place + 0.36] * 2, color=color, linewidth=2.5)
+            axes.plot(float(mean.estimate), place + 0.36, "|", color=color, markersize=9)
+        axes.set_yticks(range(len(found)), list(found))
+        axes.set_ylim(len(found) - 0.4, -0.6)
+        axes.set_xlabel(name)
+        save(figure, paths)

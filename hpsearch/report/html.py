@@ -1,0 +1,37 @@
+"""The interactive page: one file that works offline, with everything inside and nothing fetched from anywhere."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment
+from markupsafe import Markup
+
+PARTS = files("hpsearch.report") / "page"
+
+
+def write_html(document: dict[str, Any], path: Path) -> None:
+    """Write the page of what `hpsearch.report.document.document` gives."""
+    path.write_text(render(document), encoding="utf-8")
+
+
+def render(document: dict[str, Any], live: str = "") -> str:
+    """The page as text; with `live` it asks that address again and again and draws what comes."""
+    template = Environment(autoescape=True).from_string(_part("index.html"))
+    # Inside <script> a browser looks for nothing but "</script" and "<!--"; JSON may write "<" in another way.
+    data = json.dumps(document, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    return template.render(
+        title=document["title"],
+        style=Markup(_part("page.css")),
+        script=Markup(_part("page.js")),
+        data=Markup(data),
+        live=live,
+        connect="'self'" if live else "'none'",
+    )
+
+
+def _part(name: str) -> str:
+    return (PARTS / name).read_text(encoding="utf-8")

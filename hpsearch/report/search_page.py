@@ -1,0 +1,164 @@
+"""The page of a comparison in Markdown: the figure, the tables, and what made them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+
+from hpsearch.report.curves import Curves
+from hpsearch.report.facts import discussion, heading, provenance_table, space_table
+from hpsearch.report.findings import Findings
+from hpsearch.report.markdown import interval, plain, table
+from hpsearch.report.verdict import SIGNIFICANT, sentences, tested
+from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
+from hpsearch.statistics.coverage import COVERAGE
+from hpsearch.statistics.kaplan_meier import Survival
+from hpsearch.statistics.time_to_target import Times
+from hpsearch.statistics.tunability import NotIndependent, expected_best, objective_quantiles
+from hpsearch.task import Objective
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+BUDGETS = (1, 2, 5, 10, 25, 50, 100)
+PAIRS_LISTED = 3
+"""More methods than this are compared in a matrix: the list of their pairs would fill pages."""
+
+
+def write_page(found: Findings, file: Path, path: Path, warnings: Sequence[str] = ()) -> None:
+    """Write the page. Every number has its n, and every interval is of 95%, over studies."""
+    tables, curves = found.tables, found.curves
+    sections = [
+        heading(tables),
+        *(f"**Warning: {plain(warning)}**" for warning in warnings),
+        "\n".join(f"- {plain(sentence)}" for sentence in sentences(found)),
+        f"![Best {curves.objective.name} so far against trials](curves.png)",
+        "(Also as [SVG](curves.svg) and [PDF](curves.pdf); [index.html](index.html) is the same to explore.) "
+        " Each dot or thin line is the best so far of one study; the "
+        "thick line is their mean, the band its 95% bootstrap interval. The worst one in a hundred may lie outside.",
+        *discussion(path.parent),
+        "## Best objective\n\n" + _best_table(found),
+        "## Trials to the other's final level\n\n" + _reach(curves),
+        "## Trials to a target\n\n" + _targets(found),
+        *(["## Who beats whom\n\n" + _wins(found)] if len(found.labels) > 1 else []),
+        "## Without a tuner\n\n" + _random(found),
+        "## Search spaces\n\n" + space_table(tables),
+        "## What made this\n\n" + provenance_table(tables, file),
+    ]
+    path.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+
+
+def _best_table(found: Findings) -> str:
+    curves = found.curves
+    metrics = curves.metrics
+    rows = [
+        ["method", "studies", f"final best {curves.objective.name}", *metrics, "area under the curve", "trials lost"]
+    ]
+    for label, method in curves.methods.items():
+        final = bootstrap_mean(method.incumbents[:, -1])
+        cells = []
+        for metric in metrics:
+            values = np.asarray(method.chosen[metric], np.float64)
+            cells.append(interval(bootstrap_mean(values)) if np.isfinite(values).all() else "not measured in all")
+        cells.append(interval(found.areas[label]))
+        rows.append([plain(label), str(len(method.incumbents)), interval(final), *cells, str(method.lost)])
+    note = (
+        f"Mean over studies (95% bootstrap interval; {COVERAGE['mean']}). The columns after the "
+        "objective are of the configuration that each study chose by its objective; the area is the mean of the best "
+        "so far over all trials. A lost trial diverged or failed; it counts as spent, at chance level."
+    )
+    return f"{table(rows)}\n\n{note}"
+
+
+def _reach(curves: Curves) -> str:
+    labels = list(curves.methods)
+    if len(labels) < 2:
+        return "There is only one method."
+    levels = {label: Objective.text(float(method.mean.estimate[-1])) for label, method in curves.methods.items()}
+    if len(labels) <= PAIRS_LISTED:
+        rows = [["method", "reaches the final mean level of", "level", "after trials (95% interval)"]]
+        for method, other in permutations(labels, 2):
+            rows.append([plain(method), plain(other), levels[other], str(curves.to_final_level(method, other))])
+    else:
+        rows = [["method", *(f"{plain(other)} {levels[other]}" for other in labels)]]
+        for method in labels:
+            cells = ["" if method == other else curves.to_final_level(method, other).brief for other in labels]
+            rows.append([plain(method), *cells])
+    note = (
+        "The first trial at which the method's mean incumbent is as good as the other's at its last trial"
+        + ("" if len(labels) <= PAIRS_LISTED else ", which each column names with its level")
+        + ". The interval draws the studies of both anew (10,000 times); draws that never get there are kept."
+    )
+    return f"{table(rows)}\n\n{note}"
+
+
+def _targets(found: Findings) -> str:
+    labels = found.labels
+    tests = sum(len(target.units["trials"].tests) for target in found.targets) > 0 and len(labels) <= PAIRS_LISTED
+    rows = [["target", *map(plain, labels), *(["log-rank p, Holm-adjusted"] if tests else [])]]
+    for target in found.targets:
+        reach = target.units["trials"]
+        quantile = "given" if target.share is None else f"{100 * target.share:g}% quantile"
+        cells = [_median(found, reach.survival[label], reach.times[label]) for label in labels]
+        said = "; ".join(
+            f"{plain(t.a)}, {plain(t.b)}: {tested(t)}" if len(labels) > 2 else tested(t) for t in reach.tests
+        )
+        rows.append([f"{Objective.text(target.value)} ({quantile})", *cells, *([said] if tests else [])])
+    note = (
+        "Median number of trials to the target (95% interval; Kaplan-Meier, by inverting the log-log band) and how "
+        "many studies reached it; one that did not is kept as censored. The targets are quantiles of all results of "
+        "all methods, so that nobody has picked one."
+    )
+    return f"{table(rows)}\n\n{note}"
+
+
+def _random(found: Findings) -> str:
+    """What random configurations give: only of trials that were drawn independently."""
+    curves, searcher = found.curves, str(found.tables.comparison["spec"]["searcher"]["name"])
+    sign = 1.0 if curves.maximise else -1.0
+    budgets = [n for n in BUDGETS if n <= curves.trials]
+    rows = [["method", "trials", *(f"{100 * q:g}%" for q in QUANTILES), *(f"best of {n}" for n in budgets)]]
+    for label, method in curves.methods.items():
+        drawn = sign * method.objectives.ravel()
+        try:
+            quantiles = objective_quantiles(drawn, QUANTILES, independent=searcher == "random")
+            best = expected_best(drawn, budgets, independent=searcher == "random")
+        except NotIndependent as error:
+            return f"Quantiles over the space and the expected best of n are not given: {plain(error)}."
+        ordered = quantiles if curves.maximise else quantiles[::-1]
+        rows.append([plain(label), str(len(drawn)), *(Objective.text(float(sign * x)) for x in (*ordered, *best))])
+    return f"{table(rows)}\n\nQuantiles of the objective over the space, and the expected best of n random trials."
+
+
+def _median(found: Findings, survival: Survival, times: Times) -> str:
+    trials = found.curves.trials
+    estimate, low, high = (
+        f">{trials}" if math.isinf(value) else f"{value:g}"
+        for value in (survival.median, survival.median_low, survival.median_high)
+    )
+    return f"{estimate} ({low}-{high}), {int(times.reached.sum())} of {len(times.reached)}"
+
+
+def _wins(found: Findings) -> str:
+    labels = found.labels
+    order = sorted(range(len(labels)), key=lambda i: float(found.ranks.estimate[i]))
+    rows = [["method", "mean rank", *(plain(labels[i]) for i in order)]]
+    for i in order:
+        rank = interval(Interval(found.ranks.estimate[i], found.ranks.low[i], found.ranks.high[i]))
+        rows.append([plain(labels[i]), rank, *("" if i == j else _win(found, labels[i], labels[j]) for j in order)])
+    note = (
+        "Probability that a study of the row's method ends better than one of the column's (ties half; 95% interval "
+        "for few methods); a star: Holm-adjusted p below 0.05. The rank is that among one random study of each; 1 is "
+        "best."
+    )
+    return f"{table(rows)}\n\n{note}"
+
+
+def _win(found: Findings, a: str, b: str) -> str:
+    pair = (a, b) if (a, b) in found.superiority else (b, a)
+    s, p = found.superiority[pair], found.adjusted[pair]
+    estimate, low, high = (s.estimate, s.low, s.high) if pair[0] == a else (1 - s.estimate, 1 - s.high, 1 - s.low)
+    star = "\\*" if p is not None and p < SIGNIFICANT else ""
+    return f"{estimate:.2f}{star}" + (f" ({low:.2f} to {high:.2f})" if len(found.labels) <= PAIRS_LISTED else "")

@@ -1,0 +1,20 @@
+"""How good a study was all along."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def area_under_curve(incumbents: Array) -> Array:
+    """Mean over trials of the best objective so far, so in the objective's unit.
+
+    Args:
+        incumbents: shape (studies, trials).
+
+    Returns:
+        Shape (studies,).
+    """
+    return np.asarray(incumbents.mean(axis=1))

@@ -1,0 +1,23 @@
+"""The winner's curse: how much better the chosen configuration looks where it was chosen."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
+
+Array = NDArray[np.float64]
+
+
+def selection_gap(validation: Array, test: Array) -> Interval:
+    """Mean of validation less test at each study's chosen configuration, paired by study.
+
+    Args:
+        validation: value that the choice was made by, shape (studies,).
+        test: value of the same training on test data, same unit, shape (studies,).
+
+    Returns:
+        Estimate and 95% bounds, shape (), by `bootstrap_mean`.
+    """
+    return bootstrap_mean(np.asarray(validation - test))

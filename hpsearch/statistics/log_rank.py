@@ -1,0 +1,39 @@
+"""Do two methods reach a target equally fast? Log-rank test of the studies' times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpsearch.statistics.time_to_target import Times
+
+
+@dataclass(frozen=True)
+class LogRank:
+    """Two-sided p value; None where there is none, and `reason` says why (empty otherwise)."""
+
+    p: float | None
+    reason: str = ""
+
+
+def log_rank(a: Times, b: Times) -> LogRank:
+    """Two-sided log-rank test (Mantel 1966; Peto and Peto 1972) with its chi-squared approximation.
+
+    Args:
+        a: times of one method's studies, shape (studies,).
+        b: those of the other, shape (other studies,).
+    """
+    if not len(a.times) or not len(b.times):
+        return LogRank(None, "cannot be tested: a method has no studies")
+    if not a.reached.any() and not b.reached.any():
+        return LogRank(None, "cannot be tested: no study of either method reached the target")
+    from scipy.stats import CensoredData, logrank
+
+    first, second = (CensoredData(uncensored=t.times[t.reached], right=t.times[~t.reached]) for t in (a, b))
+    # The variance is 0 where nobody can be told apart: all events at once, or one method's studies at risk only.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = float(logrank(first, second).pvalue)
+    if not np.isfinite(p):
+        return LogRank(None, "cannot be tested: the order in which the studies reached the target tells nothing")
+    return LogRank(p)

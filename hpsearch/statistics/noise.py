@@ -1,0 +1,119 @@
+"""How much of a result is the configuration, and how much the training's seed?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share between 0 and 1 with its interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Components:
+    """Standard deviations between configurations and within them, in the objective's unit; the seed's share.
+
+    The share is of the variance: within / (within + between).
+    """
+
+    between: float
+    within: float
+    seed_share: Share
+
+
+def variance_components(groups: Sequence[Array], level: float = 0.95) -> Components:
+    """One-way random effects by analysis of variance (Searle, Casella and McCulloch 1992, chapter 3).
+
+    Within: pooled variance. Between: (mean square between - within) / n0, n0 = (N - sum n^2 / N) / (groups - 1);
+    a negative one is set to 0. The interval of the share is the outer of two. One inverts Wald's F statistic (1940),
+    exact for normal values and any group sizes, and the usual F interval where the sizes are equal. It covers too
+    little where configurations are skewed; the other, Student's t of the jackknife of log F over configurations
+    (Arvesen 1969), does not assume normality (benchmarks/intervals.py).
+
+    Args:
+        groups: values of one configuration each, shape (repeats of it,); sizes may differ.
+        level: nominal coverage of the interval.
+    """
+    groups = [np.asarray(group, float) for group in groups if len(group)]
+    sizes = np.array([len(group) for group in groups])
+    if not (sizes > 1).any():
+        raise ValueError("the share of the seed needs a configuration that was trained at least twice")
+    if len(groups) < 2:
+        raise ValueError("the share of the seed needs at least two configurations")
+    values = np.concatenate(groups)
+    if np.ptp(values) == 0:
+        raise ValueError("the share of the seed is undefined: all values are equal")
+    free, free_within = len(groups) - 1, len(values) - len(groups)
+    n0 = float(len(values) - (sizes**2).sum() / len(values)) / free
+    means = np.array([group.mean() for group in groups])
+    squares = np.array([((group - group.mean()) ** 2).sum() for group in groups])
+    within = float(squares.sum()) / free_within
+    between = max(0.0, (_between(means, sizes.astype(float)) / free - within) / n0)
+    if within == 0:
+        return Components(math.sqrt(between), 0.0, Share(0.0, 0.0, 0.0))
+    from scipy.special import fdtri
+
+    def statistic(ratio: float) -> float:
+        """F distributed if `ratio` is between / within; falls with it."""
+        return _between(means, sizes / (1 + sizes * ratio)) / free / within
+
+    tail = (1 - level) / 2
+    # A large F speaks for a large ratio, so for a small share.
+    least, most = (_ratio(statistic, float(fdtri(free, free_within, p))) for p in (1 - tail, tail))
+    log_f = _jackknife(means, sizes, squares, tail)
+    if log_f is not None:
+        low_f, high_f = (max(0.0, (math.exp(min(end, 700.0)) - 1) / n0) for end in log_f)
+        least, most = min(least, low_f), max(most, high_f)
+    least, most = min(least, between / within), max(most, between / within)
+    share = within / (within + between)
+    return Components(math.sqrt(between), math.sqrt(within), Share(share, 1 / (1 + most), 1 / (1 + least)))
+
+
+def _between(means: Array, weights: Array) -> float:
+    """Weighted sum of squares about the weighted mean."""
+    return float(weights @ (means - weights @ means / weights.sum()) ** 2)
+
+
+def _jackknife(means: Array, sizes: NDArray[np.int64], squares: Array, tail: float) -> tuple[float, float] | None:
+    """Interval of log F from the jackknife over configurations; None where one of the parts has no F."""
+
+    def log_f(left: NDArray[np.bool_]) -> float:
+        free, free_within = int(left.sum()) - 1, int((sizes[left] - 1).sum())
+        between, within = _between(means[left], sizes[left].astype(float)), float(squares[left].sum())
+        if not free or not free_within or not between or not within:
+            return math.nan
+        return math.log(between / free * free_within / within)
+
+    count = len(means)
+    whole = log_f(np.ones(count, bool))
+    parts = np.array([log_f(np.arange(count) != position) for position in range(count)])
+    pseudo = count * whole - (count - 1) * parts
+    if not np.isfinite(pseudo).all():
+        return None
+    from scipy.special import stdtrit
+
+    reach = float(stdtrit(count - 1, 1 - tail) * pseudo.std(ddof=1)) / math.sqrt(count)
+    return float(pseudo.mean()) - reach, float(pseudo.mean()) + reach
+
+
+def _ratio(statistic: Callable[[float], float], quantile: float) -> float:
+    """The ratio at which a falling statistic is at the quantile, 0 if it starts below; bisection on the logarithm."""
+    if statistic(0.0) <= quantile:
+        return 0.0
+    small, large = -60.0, 60.0
+    for _ in range(80):
+        middle = (small + large) / 2
+        small, large = (middle, large) if statistic(math.exp(middle)) > quantile else (small, middle)
+    return math.exp(large)

@@ -1,0 +1,77 @@
+"""What random configurations of a method give: quantiles, and the best expected of a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+class NotIndependent(ValueError):  # noqa: N818 - says what is wrong with the trials
+    """The trials were not drawn independently of each other."""
+
+
+def objective_quantiles(objectives: Array, probabilities: Sequence[float], *, independent: bool) -> Array:
+    """Quantiles of the objective over the method's space, median-unbiased (Hyndman and Fan 1996, definition 8).
+
+    Args:
+        objectives: of independent random configurations, shape (trials,).
+        probabilities: shape (probabilities,).
+        independent: whether the trials were drawn independently of each other.
+
+    Returns:
+        Shape (probabilities,), in the objective's unit.
+
+    Raises:
+        NotIndependent: if they were not.
+    """
+    _require(independent)
+    return np.asarray(np.quantile(objectives, probabilities, method="median_unbiased"))
+
+
+def expected_best(objectives: Array, budgets: Sequence[int], *, independent: bool) -> Array:
+    """Expected best of a budget of random configurations: the mean over all subsets of that size.
+
+    Unbiased (Tang et al. 2020), unlike the best of draws with replacement (Dodge et al. 2019), which is
+    too low. The i-th smallest of n is the best of C(i - 1, k - 1) of the C(n, k) subsets of size k.
+
+    Args:
+        objectives: of independent random configurations, larger is better, shape (trials,).
+        budgets: numbers of trials, 1 to trials.
+        independent: whether the trials were drawn independently of each other.
+
+    Returns:
+        Shape (budgets,), in the objective's unit.
+
+    Raises:
+        NotIndependent: if they were not.
+        ValueError: if a budget is below 1 or above the number of trials.
+    """
+    _require(independent)
+    trials = len(objectives)
+    for budget in budgets:
+        if not 1 <= budget <= trials:
+            raise ValueError(
+                f"the best of {budget} trials cannot be told from {trials}: the budget must be 1 to {trials}"
+            )
+    ordered = np.sort(objectives)
+    # Binomials overflow from a thousand trials on, so in logarithms.
+    log_factorial = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, trials + 1)))])
+    best = np.empty(len(budgets))
+    for position, k in enumerate(budgets):
+        below = np.arange(k - 1, trials)  # i - 1
+        log_subsets = log_factorial[below] - log_factorial[below - (k - 1)] - log_factorial[k - 1]
+        weights = np.exp(log_subsets - log_subsets[-1])
+        best[position] = weights @ ordered[k - 1 :] / weights.sum()
+    return best
+
+
+def _require(independent: bool) -> None:
+    if not independent:
+        raise NotIndependent(
+            "trials of a Bayesian searcher depend on each other: each is chosen after the ones before, so they say "
+            "nothing about random configurations; use the trials of a random or fixed searcher"
+        )

@@ -1,0 +1,64 @@
+"""Several databases on one page, if they measured the same thing in the same way."""
+
+import pytest
+
+from hpsearch.report import write_report_of
+from hpsearch.report.curves import compute_curves
+from hpsearch.report.merge import DifferentError, merged
+from hpsearch.tables import load_tables
+from tests.conftest import OWN_STUDY, run_to_end
+
+ONLY_WIDE = OWN_STUDY[: OWN_STUDY.index("[methods.narrow]")]
+
+
+@pytest.fixture
+def files(own_study):
+    """Two comparisons of one task: both methods, and one of them again from another seed."""
+    both = run_to_end(own_study(), "both.db")
+    other = run_to_end(own_study(study=ONLY_WIDE.replace("seed = 7", "seed = 8")), "other.db")
+    return [both, other]
+
+
+def test_all_methods_stand_side_by_side(files):
+    tables, warnings = merged(files, [load_tables(file) for file in files], force=False)
+    assert warnings == []
+    assert list(tables.methods) == ["wide (both)", "narrow", "wide (other)"]
+    curves = compute_curves(tables)
+    alone = compute_curves(load_tables(files[1])).methods["wide"]
+    assert (curves.methods["wide (other)"].incumbents == alone.incumbents).all()
+    assert curves.planned == (3 * 18, 3 * 18)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("trials = 6", "trials = 5", r"trials \(6 against 5\)"),
+        ('searcher = "sobol"', 'searcher = "random"', r"searcher \(sobol against random\)"),
+    ],
+)
+def test_what_differs_is_named_and_refused_or_stands_on_the_page(own_study, tmp_path, old, new, named):
+    first = run_to_end(own_study(), "first.db")
+    second = run_to_end(own_study(study=ONLY_WIDE.replace(old, new)), "second.db")
+    tables = [load_tables(first), load_tables(second)]
+    with pytest.raises(DifferentError, match=f"second.db differs from first.db in .*{named}.*--force"):
+        merged([first, second], tables, force=False)
+    joined, warnings = merged([first, second], tables, force=True)
+    write_report_of(joined, first, tmp_path / "report", warnings=warnings)
+    page = (tmp_path / "report" / "README.md").read_text()
+    assert "**Warning: second.db differs from first.db" in page
+    assert "second.db differs from first.db" in (tmp_path / "report" / "index.html").read_text()
+
+
+def test_another_objective_cannot_be_forced(own_study, files):
+    from tests.conftest import OWN_TASK
+
+    task = OWN_TASK.replace('Objective("loss"', 'Objective("error"')
+    third = run_to_end(own_study(task=task, module="third_task"), "third.db")
+    with pytest.raises(DifferentError, match="measures error"):
+        merged([files[0], third], [load_tables(files[0]), load_tables(third)], force=True)
+
+
+def test_a_study_without_a_search_is_refused(own_study, files):
+    grid = run_to_end(own_study(study=OWN_STUDY.replace('"sobol"', '"grid"')), "grid.db")
+    with pytest.raises(DifferentError, match="has no search"):
+        merged([files[0], grid], [load_tables(files[0]), load_tables(grid)], force=True)

@@ -1,0 +1,218 @@
+import itertools
+import math
+import timeit
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+
+from hpsearch.statistics.extra_trials import extra_trials
+from hpsearch.statistics.holm import holm
+from hpsearch.statistics.ranks import mean_ranks, win_matrix
+from hpsearch.statistics.superiority import probability_of_superiority
+from hpsearch.statistics.trials_to_level import trials_to_final_level
+
+VALUES = arrays(float, st.integers(1, 12), elements=st.integers(0, 6).map(float))
+
+
+def random_search(seed, studies=20, trials=25, shift=0.0):
+    random = np.random.default_rng(seed)
+    return np.maximum.accumulate(random.beta(5, 2, size=(studies, trials)) - shift, axis=1)
+
+
+def test_extra_trials_by_hand():
+    a = np.array([[0.1, 0.5, 0.6, 0.9]] * 3)
+    b = np.array([[0.3, 0.4, 0.5, 0.6]] * 3)
+    # B is at 0.1 after its first trial, at 0.5 after its third, at 0.6 after its fourth, and never at 0.9.
+    found = extra_trials(a, b)
+    assert found.estimate.tolist() == found.low.tolist() == found.high.tolist() == [0, 1, 1, math.inf]
+    assert extra_trials(b, a).estimate.tolist() == [2 - 1, 2 - 2, 2 - 3, 3 - 4]
+    assert found.trials == 4
+
+
+def test_a_method_needs_no_extra_trials_to_match_itself():
+    curves = np.cumsum(np.ones((5, 8)), axis=1) / 8 + np.arange(5)[:, None] / 3
+    found = extra_trials(curves, curves)
+    assert found.estimate.tolist() == [0] * 8
+    assert (found.low <= 0).all()
+    assert (found.high >= 0).all()
+
+
+def test_the_last_extra_trials_are_those_to_the_final_level():
+    a, b = random_search(0), random_search(1, trials=30, shift=0.02)
+    found, last = extra_trials(a, b, seed=5), trials_to_final_level(b, a, seed=5)
+    of_b = [math.inf if trials > 30 else trials for trials in (last.estimate, last.low, last.high)]
+    assert [found.estimate[-1] + 25, found.low[-1] + 25, found.high[-1] + 25] == of_b
+    assert found.trials == 30
+
+
+def test_draws_that_never_get_there_are_kept():
+    # Half of B's studies are as good as A at once, half never: about half of the draws fall short of A's mean.
+    a = np.full((20, 3), 0.5)
+    b = np.array([[1.0] * 3, [0.0] * 3] * 10)
+    found = extra_trials(a, b)
+    assert found.low.tolist() == [0, -1, -2]
+    assert found.high.tolist() == [math.inf] * 3
+
+
+@given(st.integers(0, 10_000), st.integers(1, 8), st.integers(1, 8))
+@settings(max_examples=30, deadline=None)
+def test_extra_trials_are_ordered_whole_and_more_for_a_worse_method(seed, studies, trials):
+    a, b = random_search(seed, studies, trials), random_search(seed + 1, studies, trials)
+    found, worse = extra_trials(a, b, resamples=200), extra_trials(a, b - 0.1, resamples=200)
+    for part in ("estimate", "low", "high"):
+        better = getattr(found, part)
+        assert not np.isnan(better).any()
+        assert (better <= getattr(worse, part)).all()
+        finite = better[np.isfinite(better)]
+        assert (finite == np.round(finite)).all()
+    assert (found.low <= found.high).all()
+
+
+def test_extra_trials_of_forty_studies_of_a_hundred_trials_take_less_than_a_second():
+    a, b = random_search(0, 40, 100), random_search(1, 40, 100)
+    assert min(timeit.repeat(lambda: extra_trials(a, b), number=1, repeat=2)) < 1
+
+
+def test_superiority_by_hand():
+    # 1 beats none of 2, 2, 4; 2 ties twice; 3 wins twice: (0 + 1 + 2) / 9.
+    found = probability_of_superiority(np.array([1.0, 2.0, 3.0]), np.array([2.0, 2.0, 4.0]))
+    assert found.estimate == pytest.approx(1 / 3)
+    # Logit interval: mean placements of A are 0, 1/3, 2/3 with variance 1/9, of B 1/2, 1/2, 0 with 1/12; squared error
+    # (1/9 + 1/12) / 3 = 7/108. 1/3 being within 2/3 of 0, the score interval may extend it.
+    reach = 1.959963 * math.sqrt(7 / 108) / (2 / 9)
+    logit = [1 / (1 + math.exp(-x)) for x in (math.log(1 / 2) - reach, math.log(1 / 2) + reach)]
+    assert found.low <= logit[0]
+    assert found.high >= logit[1]
+
+
+def test_twenty_studies_have_the_logit_interval():
+    random = np.random.default_rng(0)
+    a, b = random.normal(0.5, size=20), random.normal(size=20)
+    found = probability_of_superiority(a, b)
+    below = np.array([(b < x).mean() for x in a])
+    above = np.array([(a > y).mean() for y in b])
+    p = below.mean()
+    reach = 1.959964 * math.sqrt((below.var(ddof=1) + above.var(ddof=1)) / 20) / (p * (1 - p))
+    assert math.log(found.low / (1 - found.low)) == pytest.approx(math.log(p / (1 - p)) - reach)
+    assert math.log(found.high / (1 - found.high)) == pytest.approx(math.log(p / (1 - p)) + reach)
+
+
+def test_a_method_that_always_wins_may_still_lose():
+    # Newcombe's method 5 at 1 and 20 studies each, checked at its bound t = 0.89867: 1 + 19 ((1 - t) / (2 - t)
+    # + t / (1 + t)) = 11.74, times t (1 - t) = 0.09106, over 400 = 0.002673; 1.96 times its root is 0.1013 = 1 - t.
+    found = probability_of_superiority(np.arange(20.0) + 100, np.arange(20.0))
+    assert (found.estimate, found.high) == (1, 1)
+    assert found.low == pytest.approx(0.89867, abs=1e-5)
+    # One of all ways to choose 20 of 40 studies separates them so, and one the other way round.
+    assert found.p == pytest.approx(2 / math.comb(40, 20))
+
+
+def test_the_p_value_is_that_of_scipy():
+    random = np.random.default_rng(1)
+    a, b = random.normal(0.3, size=20), 3 * random.normal(size=15)
+    assert probability_of_superiority(a, b).p == pytest.approx(stats.brunnermunzel(a, b).pvalue)
+    few, more = random.normal(0.3, size=6), random.normal(size=9)
+    assert probability_of_superiority(few, more).p == pytest.approx(
+        stats.mannwhitneyu(few, more, method="exact").pvalue
+    )
+
+
+@given(
+    arrays(float, st.integers(1, 5), elements=st.integers(0, 3).map(float)),
+    arrays(float, st.integers(1, 5), elements=st.integers(0, 3).map(float)),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_p_value_of_few_studies_counts_all_permutations_with_ties(a, b):
+    pooled = np.concatenate([a, b])
+    ranks = stats.rankdata(pooled)
+    centre = len(a) * (len(pooled) + 1) / 2
+    far = abs(ranks[: len(a)].sum() - centre)
+    sums = [sum(ranks[i] for i in chosen) for chosen in itertools.combinations(range(len(pooled)), len(a))]
+    found = probability_of_superiority(a, b).p
+    if np.ptp(pooled) == 0:
+        assert found is None
+    else:
+        assert found == pytest.approx(np.mean([abs(s - centre) >= far - 1e-9 for s in sums]))
+
+
+@given(VALUES, VALUES)
+@settings(max_examples=100, deadline=None)
+def test_superiority_is_ordered_and_mirrored_and_sees_ranks_only(a, b):
+    found, mirrored = probability_of_superiority(a, b), probability_of_superiority(b, a)
+    transformed = probability_of_superiority(np.exp(a), np.exp(b))
+    assert 0 <= found.low <= found.estimate <= found.high <= 1
+    assert [found.estimate, found.low, found.high] == pytest.approx(
+        [1 - mirrored.estimate, 1 - mirrored.high, 1 - mirrored.low]
+    )
+    assert transformed == found
+    assert (found.p is None) == (np.ptp(np.concatenate([a, b])) == 0)
+    assert found.p is None or 0 < found.p <= 1
+    assert found.p is None or found.p == pytest.approx(mirrored.p)
+    assert found.low < found.high
+
+
+def test_superiority_needs_studies():
+    with pytest.raises(ValueError, match="at least one study"):
+        probability_of_superiority(np.array([]), np.ones(2))
+
+
+def test_holm_by_hand():
+    # Sorted 0.005 x 4, 0.01 x 3, 0.03 x 2, 0.04 x 1 = 0.02, 0.03, 0.06, 0.04; the last may not fall below 0.06.
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+def test_a_test_that_could_not_be_made_does_not_count():
+    found = holm([None, 0.02, None, 0.04])
+    assert found[0] is None
+    assert found[2] is None
+    assert [found[1], found[3]] == pytest.approx([0.04, 0.04])
+    assert holm([]) == []
+    assert holm([0.7, 0.8]) == [1.0, 1.0]
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=10))
+def test_holm_keeps_the_order_and_lies_between_p_and_bonferroni(p):
+    adjusted = holm(p)
+    for value, corrected in zip(p, adjusted, strict=True):
+        assert value <= corrected <= min(1.0, len(p) * value)
+    order = np.argsort(p, kind="stable")
+    assert (np.diff(np.array(adjusted)[order]) >= 0).all()
+
+
+def test_ranks_by_hand():
+    # A's 3 beats B's 2, its 1 does not; C is always best. A: 1 + 1/2 + 1, B the same, C: 1.
+    finals = [np.array([1.0, 3.0]), np.array([2.0]), np.array([5.0, 6.0, 7.0])]
+    assert win_matrix(finals).tolist() == [[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [1.0, 1.0, 0.5]]
+    found = mean_ranks(finals)
+    assert found.estimate == pytest.approx([2.5, 2.5, 1.0])
+    assert found.low[2] == pytest.approx(1)
+    assert 1 < found.high[2] < 3
+
+
+@given(st.lists(arrays(float, st.integers(1, 4), elements=st.integers(0, 3).map(float)), min_size=1, max_size=4))
+@settings(max_examples=60, deadline=None)
+def test_ranks_are_means_over_all_ways_to_let_one_study_of_each_compete(finals):
+    found = mean_ranks(finals)
+    competitions = [stats.rankdata([-x for x in competitors]) for competitors in itertools.product(*finals)]
+    assert found.estimate == pytest.approx(np.mean(competitions, axis=0))
+    assert win_matrix(finals).sum(axis=0) + 0.5 == pytest.approx(found.estimate)
+    assert ((found.low >= 1 - 1e-12) & (found.low <= found.estimate + 1e-12)).all()
+    assert ((found.estimate <= found.high + 1e-12) & (found.high <= len(finals) + 1e-12)).all()
+
+
+def test_the_rank_of_one_of_two_methods_is_their_superiority():
+    random = np.random.default_rng(2)
+    a, b = random.normal(0.4, size=20), random.normal(size=20)
+    ranks, one = mean_ranks([a, b]), probability_of_superiority(a, b)
+    assert [ranks.estimate[0], ranks.low[0], ranks.high[0]] == pytest.approx(
+        [2 - one.estimate, 2 - one.high, 2 - one.low]
+    )
+
+
+def test_ranks_of_twenty_methods_take_less_than_two_seconds():
+    finals = [np.random.default_rng(method).normal(size=40) for method in range(20)]
+    assert min(timeit.repeat(lambda: mean_ranks(finals), number=1, repeat=2)) < 2
