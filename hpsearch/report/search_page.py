@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from hpsearch.report.curves import Curves
 from hpsearch.report.facts import discussion, heading, provenance_table, space_table
 from hpsearch.report.findings import Findings
 from hpsearch.report.markdown import interval, plain, table
@@ -21,6 +20,8 @@ from hpsearch.statistics.time_to_target import Times
 from hpsearch.statistics.tunability import NotIndependent, expected_best, objective_quantiles
 from hpsearch.task import Objective
 
+MATRIX = 15
+"""More methods than this are compared with that which ends best alone."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 BUDGETS = (1, 2, 5, 10, 25, 50, 100)
 PAIRS_LISTED = 3
@@ -40,7 +41,7 @@ def write_page(found: Findings, file: Path, path: Path, warnings: Sequence[str] 
         "thick line is their mean, the band its 95% bootstrap interval. The worst one in a hundred may lie outside.",
         *discussion(path.parent),
         "## Best objective\n\n" + _best_table(found),
-        "## Trials to the other's final level\n\n" + _reach(curves),
+        "## Trials to the other's final level\n\n" + _reach(found),
         "## Trials to a target\n\n" + _targets(found),
         *(["## Who beats whom\n\n" + _wins(found)] if len(found.labels) > 1 else []),
         "## Without a tuner\n\n" + _random(found),
@@ -72,7 +73,8 @@ def _best_table(found: Findings) -> str:
     return f"{table(rows)}\n\n{note}"
 
 
-def _reach(curves: Curves) -> str:
+def _reach(found: Findings) -> str:
+    curves = found.curves
     labels = list(curves.methods)
     if len(labels) < 2:
         return "There is only one method."
@@ -82,9 +84,10 @@ def _reach(curves: Curves) -> str:
         for method, other in permutations(labels, 2):
             rows.append([plain(method), plain(other), levels[other], str(curves.to_final_level(method, other))])
     else:
-        rows = [["method", *(f"{plain(other)} {levels[other]}" for other in labels)]]
+        others = labels if len(labels) <= MATRIX else [found.best]
+        rows = [["method", *(f"{plain(other)} {levels[other]}" for other in others)]]
         for method in labels:
-            cells = ["" if method == other else curves.to_final_level(method, other).brief for other in labels]
+            cells = ["" if method == other else curves.to_final_level(method, other).brief for other in others]
             rows.append([plain(method), *cells])
     note = (
         "The first trial at which the method's mean incumbent is as good as the other's at its last trial"
