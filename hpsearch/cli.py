@@ -7,6 +7,7 @@ another file that cannot be read or written; 4 the task or its data, or what
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -182,6 +183,12 @@ def status(file: File) -> None:
 Style = Annotated[Path | None, typer.Option("--style", help="A matplotlib style file, on top of ours.", dir_okay=False)]
 
 
+def _finite(values: list[float] | None) -> list[float] | None:
+    if values and not all(map(math.isfinite, values)):
+        raise typer.BadParameter("a target is a finite number")
+    return values
+
+
 class Width(StrEnum):
     """How wide figures are on paper."""
 
@@ -192,7 +199,7 @@ class Width(StrEnum):
 Wide = Annotated[Width, typer.Option("--width", help="Of the figures: a page's or a column's.")]
 Targets = Annotated[
     list[float] | None,
-    typer.Option("--target", help="Objective to count trials to, beside quantiles; may be repeated."),
+    typer.Option("--target", callback=_finite, help="Objective to count trials to, beside quantiles; may be repeated."),
 ]
 
 
@@ -289,7 +296,7 @@ def confirm(
     study = Path(tables.comparison["study_file"])
     sys.path.append(str(study.resolve().parent))  # a task of one's own lies beside its study file
     spec = confirmation(tables, seeds, overall, _settings(setting or []))
-    out = database or file.with_name(f"{file.stem}-confirm.db")
+    out = database or file.with_name(f"{file.stem}-confirm{'-overall' if overall else ''}.db")
     places = {"workers": workers, "devices": devices, "per_device": per_device, "address": address}
     with Display(quiet=quiet, group=method_of) as display:
         _run(spec, study, out, executor, places, display)
@@ -333,8 +340,14 @@ def trials(
     file: File,
     csv: Annotated[bool, typer.Option("--csv", help="Comma-separated, every column, full precision.")] = False,
     method: Annotated[str | None, typer.Option(help="Only this method's trials.")] = None,
+    attempts: Annotated[
+        bool, typer.Option("--attempts", help="Instead every attempt that failed, with the end of its traceback.")
+    ] = False,
 ) -> None:
     """List every trial: method, repeat, trial, objective, hyperparameters, test metrics, state, seconds."""
+    if attempts:
+        _print_attempts(file)
+        return
     from hpsearch.tables import load_tables
 
     tables = load_tables(file)
@@ -346,6 +359,18 @@ def trials(
         frame.to_csv(sys.stdout, index=False)
         return
     _print_table(frame.drop(columns=["seed", "reason"], errors="ignore"))
+
+
+def _print_attempts(file: Path) -> None:
+    from hpsearch.database import Database
+
+    with Database(file) as database:
+        rows = database.failed_attempts()
+    for row in rows:
+        with_others = f" with {row['together'] - 1} others" if row["together"] > 1 else ""
+        print(f"{row['method']}, study {row['repeat']}, trial {row['trial']}, attempt {row['attempt']}{with_others}:")
+        print("  " + row["error"].replace("\n", "\n  "))
+    print(f"{len(rows)} failed attempts")
 
 
 def _known(method: str, tables: Tables) -> None:
@@ -423,6 +448,32 @@ def replay(
         print(f"the code has changed, too: {found.changed_code}")
     if found.differing:
         raise typer.Exit(5)
+
+
+@app.command("check")
+def check_(
+    file: File,
+    quick: Annotated[bool, typer.Option("--quick", help="Leave out proposing every trial again.")] = False,
+) -> None:
+    """Verify a database wholly: the file, its seeds, and that the searcher proposes again what it proposed."""
+    from hpsearch.check import check as check_file
+    from hpsearch.executors.processes import pin_threads
+    from hpsearch.progress import Display
+
+    pin_threads()  # proposals depend on the number of threads
+    sys.path.append(str(Path.cwd()))
+    with Display() as display:
+        found = check_file(file, proposals=not quick, progress=display.preparing)
+    for fault in found.faults:
+        print(f"wrong: {fault}")
+    for reason in found.incomparable if found.proposals else ():
+        print(f"not comparable: {reason}")
+    if found.faults:
+        raise typer.Exit(5)
+    again = (
+        f"{found.proposals} proposals are what the searcher proposes again" if found.proposals else "not proposed again"
+    )
+    print(f"{file}: nothing is wrong with {found.trials} trials; {again}")
 
 
 @app.command()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import platform
+import time
 import warnings
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -29,6 +30,8 @@ ATTEMPTS = 2
 """How often a pack is trained before its trials are tried one at a time."""
 FREE = frozenset(("description", "time_limit", "on_failure"))
 """Keys of a study file that may change between runs of it: they decide no trial that completes."""
+MOST_LISTED = 3
+"""Of what differs between two study files; the rest is counted."""
 FAILURES_IN_A_ROW = 20
 """After this many the run stops: a full disk or vanished data must not use up a comparison's trials."""
 
@@ -61,6 +64,8 @@ class _Job:
     pack: _Pack
     trials: list[TrialRow]
     attempts: int = 0
+    submitted: float = 0.0
+    spent: float = 0.0
 
 
 def prepare(database: Database, spec: Spec, study_file: str, progress: Progress) -> None:
@@ -72,6 +77,8 @@ def prepare(database: Database, spec: Spec, study_file: str, progress: Progress)
     if old is not None:
         was, is_now = _defining(old["spec"]), _defining(spec.model_dump(mode="json"))
         if changed := _not_an_extension(was, is_now):
+            if len(changed) > MOST_LISTED:
+                changed = [*changed[:MOST_LISTED], f"and {len(changed) - MOST_LISTED} more"]
             raise DatabaseError(
                 f"{database.path}: holds a comparison from another study file: {'; '.join(changed)}; "
                 "give another database with --database, or the old study file (more trials, repeats or methods may be "
@@ -217,6 +224,7 @@ class _Loop:
         """Send a job to be trained."""
         label = job.pack.method
         job.attempts += 1
+        job.submitted = time.monotonic()
         return executor.submit(
             train_pack,
             self.spec.task,
@@ -238,6 +246,8 @@ class _Loop:
 
     def note_attempt(self, job: _Job, error: BaseException) -> None:
         """Keep the end of what went wrong, whatever becomes of the trials."""
+        # A little too much, where it waited for a worker; a failure that counted as free would make methods cheap.
+        job.spent += (time.monotonic() - job.submitted) / len(job.trials)
         text = getattr(error, "trace", "") or _reason(error)
         trials = [(trial.study_id, trial.trial) for trial in job.trials]
         self.database.failed_attempt(self.run_id, _now(), trials, job.attempts, text)
@@ -257,7 +267,7 @@ class _Loop:
             )
         now = _now()
         result = Result(None, outcome="failed", reason=reason)
-        measured = Measured(now, now, 0.0, 1, job.attempts, platform.node(), self.device)
+        measured = Measured(now, now, job.spent, 1, job.attempts, platform.node(), self.device)
         recorded = self._record(job, [result], measured, 0)
         patience = FAILURES_IN_A_ROW if self.worked else max(3, len(job.pack.studies))
         if len(self.failed_in_a_row) >= patience:
@@ -289,7 +299,7 @@ def _try_again(job: _Job) -> list[_Job]:
     if job.attempts < ATTEMPTS:
         return [job]
     if len(job.trials) > 1:
-        return [_Job(job.pack, [trial], job.attempts) for trial in job.trials]
+        return [_Job(job.pack, [trial], job.attempts, spent=job.spent) for trial in job.trials]
     return []
 
 

@@ -14,8 +14,9 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from hpsearch.space import Configuration, Space, space_as_json, space_from_json
 from hpsearch.task import Objective, Result
@@ -25,6 +26,8 @@ try:
 except ImportError:  # not on Windows, where nothing stops a second run
     fcntl = None  # type: ignore[assignment]
 
+P = ParamSpec("P")
+T = TypeVar("T")
 NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "fuse", "lustre", "gpfs", "beegfs", "ceph", "9p", "afs")
 
 
@@ -86,6 +89,18 @@ def _keep_failed_attempts(connection: sqlite3.Connection) -> None:
 
 UPGRADES: list[Callable[[sqlite3.Connection], None]] = [_create, _note_halved_packs, _keep_failed_attempts]
 """Upgrade i takes a file from version i to i + 1; each runs in one transaction with its record."""
+
+
+COMPARISON = (
+    "name", "spec", "study_file", "trials", "repeats", "seed", "pack_size", "objective", "unit", "direction", "chance",
+    "data", "created", "resolved",
+)  # fmt: skip
+"""Columns of the comparison's row."""
+TRIALS = (
+    "method", "repeat", "trial", "seed", "configuration", "state", "objective", "metrics", "curves", "reason",
+    "seconds",
+)  # fmt: skip
+"""Columns that every version has of a trial."""
 
 
 class _Lock:
@@ -166,6 +181,26 @@ class Measured:
     halved: bool = False
 
 
+def _reading(method: Callable[Concatenate[Database, P], T]) -> Callable[Concatenate[Database, P], T]:
+    """What a damaged file makes of reading it, as one sentence."""
+
+    @wraps(method)
+    def read(self: Database, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(self, *args, **kwargs)
+        except (
+            sqlite3.Error,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+        ) as error:  # UnicodeDecodeError is a ValueError
+            said = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise DatabaseError(f"{self.path}: damaged, or not readable ({said}); go on from a copy of it") from None
+
+    return read
+
+
 class Database:
     """A comparison's file, open for reading, or for writing by the one driver."""
 
@@ -184,9 +219,10 @@ class Database:
             except BaseException:
                 self._connection.close()
                 raise
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             self._release()
-            raise DatabaseError(f"{path}: not a readable hpsearch database: {error}") from error
+            said = str(error).splitlines()[0]
+            raise DatabaseError(f"{path}: not a readable hpsearch database: {said}") from error
         except DatabaseError:
             self._release()
             raise
@@ -202,11 +238,16 @@ class Database:
             )
         if version == 0 and (tables or not write):
             raise DatabaseError(f"{self.path}: not a readable hpsearch database: it holds no comparison")
+        # A torn page or a missing end: found before anything is written that would make it worse.
+        (found,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise DatabaseError(f"{self.path}: damaged ({found}); nothing was written: go on from a copy of it")
         if write:
             self._connection.execute(f"PRAGMA journal_mode={_journal_mode(self.path)}")
             self._connection.execute("PRAGMA synchronous=FULL")
             self._connection.execute("PRAGMA foreign_keys=ON")
-            self._upgrade(version)
+            if version < len(UPGRADES):
+                self._upgrade(version)
 
     def __enter__(self) -> Database:
         return self
@@ -237,20 +278,31 @@ class Database:
             self._lock.release()
 
     def _upgrade(self, version: int) -> None:
-        for number in range(version, len(UPGRADES)):
-            with self._transaction():
+        """All steps in one transaction; of a file with something in it after a copy, NAME.vN.db."""
+        if version:
+            kept = self.path.with_name(f"{self.path.stem}.v{version}{self.path.suffix}")
+            with closing(sqlite3.connect(kept)) as copy:
+                self._connection.backup(copy)
+        with self._transaction():
+            for number in range(version, len(UPGRADES)):
                 UPGRADES[number](self._connection)
-                self._connection.execute(f"PRAGMA user_version={number + 1}")
+            self._connection.execute(f"PRAGMA user_version={len(UPGRADES)}")
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._connection.execute("BEGIN IMMEDIATE")
         try:
-            yield self._connection
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:  # of a full disk SQLite has taken it back already
+                    self._connection.execute("ROLLBACK")
+                raise
+        except sqlite3.OperationalError as error:  # a full disk, a lost one, a file that has become read-only
+            raise DatabaseError(
+                f"{self.path}: cannot be written: {error}; everything recorded before is kept: run again"
+            ) from error
 
     def _rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
         cursor = self._connection.execute(sql, parameters)
@@ -377,6 +429,7 @@ class Database:
                 [(study, trial, attempt, run_id, at, len(trials), error) for study, trial in trials],
             )
 
+    @_reading
     def failed_attempts(self) -> list[dict[str, Any]]:
         """Every failed attempt: method, repeat, trial, attempt, at, together, error."""
         if self._connection.execute("PRAGMA user_version").fetchone()[0] < 3:
@@ -386,6 +439,18 @@ class Database:
             "JOIN studies ON studies.id = study_id JOIN methods ON methods.id = method_id "
             "ORDER BY studies.id, trial, attempt"
         )
+
+    @_reading
+    def faults(self) -> list[str]:
+        """What is wrong with the file itself, a sentence each."""
+        found = [
+            f"integrity: {row[0]}" for row in self._connection.execute("PRAGMA integrity_check(10)") if row[0] != "ok"
+        ]
+        found += [
+            f"a row of {row[0]} refers to one of {row[2]} that is not there"
+            for row in self._connection.execute("PRAGMA foreign_key_check")
+        ]
+        return found
 
     def reopen(self, failures: Sequence[tuple[int, int]]) -> None:
         """Take back failures, (study id, trial), whose cause turned out to lie outside of them.
@@ -410,6 +475,7 @@ class Database:
 
     # What is read.
 
+    @_reading
     def existing(self) -> dict[str, Any]:
         """The comparison's row, as of `comparison`. Raises DatabaseError where none is laid out yet."""
         found = self.comparison()
@@ -417,18 +483,23 @@ class Database:
             raise DatabaseError(f"{self.path}: holds no comparison yet: a run prepares its data, or was stopped at it")
         return found
 
+    @_reading
     def comparison(self) -> dict[str, Any] | None:
         """The comparison's row, its spec, data and resolved settings decoded; None in a file just made."""
         rows = self._rows("SELECT * FROM comparison")
         if not rows:
             return None
+        if missing := [name for name in COMPARISON if name not in rows[0]]:
+            raise KeyError(f"no column {missing[0]}")
         return {**rows[0], **{name: json.loads(rows[0][name]) for name in ("spec", "data", "resolved")}}
 
+    @_reading
     def objective(self) -> Objective:
         """What the comparison measures."""
         row = self._rows("SELECT objective, unit, direction, chance FROM comparison")[0]
         return Objective(row["objective"], row["chance"], row["direction"], row["unit"])
 
+    @_reading
     def methods(self) -> dict[str, tuple[Space, dict[str, str]]]:
         """Label -> space and schedules, in the study file's order."""
         return {
@@ -436,6 +507,7 @@ class Database:
             for row in self._rows("SELECT * FROM methods ORDER BY id")
         }
 
+    @_reading
     def studies(self) -> list[StudyRow]:
         """All studies, by method and repeat."""
         return [
@@ -445,6 +517,7 @@ class Database:
             )
         ]
 
+    @_reading
     def trials(self, study_id: int) -> list[TrialRow]:
         """The trials of one study, in order. Metrics are not among what this returns."""
         return [
@@ -458,6 +531,7 @@ class Database:
             )
         ]  # fmt: skip
 
+    @_reading
     def counts(self) -> dict[str, dict[str, int]]:
         """Label -> state -> number of trials."""
         counts: dict[str, dict[str, int]] = {label: {} for label in self.methods()}
@@ -468,6 +542,7 @@ class Database:
             counts[row["label"]][row["state"]] = row["n"]
         return counts
 
+    @_reading
     def best_objectives(self) -> dict[str, float]:
         """Label -> best objective of all its complete trials; a method without any is left out."""
         best = "max" if self.objective().direction == "maximise" else "min"
@@ -478,17 +553,21 @@ class Database:
         )
         return {row["label"]: row["best"] for row in rows}
 
+    @_reading
     def runs(self) -> list[dict[str, Any]]:
         """Every run with its provenance decoded, the first one first."""
         rows = self._rows("SELECT * FROM runs ORDER BY id")
         return [{**row, "provenance": json.loads(row["provenance"])} for row in rows]
 
+    @_reading
     def all_trials(self) -> list[dict[str, Any]]:
         """Every column of every trial with its method and repeat, by method, repeat and trial."""
         rows = self._rows(
             "SELECT label AS method, repeat, trials.* FROM trials JOIN studies ON studies.id = study_id "
             "JOIN methods ON methods.id = method_id ORDER BY method_id, repeat, trial"
         )
+        if rows and (missing := [name for name in TRIALS if name not in rows[0]]):
+            raise KeyError(f"no column {missing[0]}")
         for row in rows:
             for column in ("configuration", "metrics", "curves"):
                 row[column] = json.loads(row[column]) if row[column] else {}

@@ -11,10 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
-from hpsearch.database import DatabaseError
+from hpsearch.database import Database, DatabaseError
 from hpsearch.report.document import document
 from hpsearch.report.findings import compute_findings
 from hpsearch.report.html import render
+from hpsearch.spec import Named, load_searcher
 from hpsearch.tables import load_tables
 
 HOST = "127.0.0.1"
@@ -46,7 +47,7 @@ class Watched:
     def _computed(self) -> dict[str, Any]:
         try:
             return document(compute_findings(load_tables(self.file)), self.file, [])
-        except DatabaseError as error:
+        except Exception as error:  # a page that watches for days must say what is wrong, whatever it is
             # What was drawn stays, for a run that is begun again; before that there is a reason to wait.
             if "waiting" not in self._data and self._data:
                 return self._data
@@ -66,7 +67,16 @@ def _state(file: Path) -> tuple[Any, ...]:
 
 
 def serve(file: Path, port: int, ready: Callable[[str], None]) -> None:
-    """Serve the page until interrupted; `ready` is told its address. Raises DatabaseError where the port is taken."""
+    """Serve the page until interrupted; `ready` is told its address.
+
+    Raises DatabaseError where the port is taken, or the file is no comparison that searches.
+    """
+    with Database(file) as database:
+        searcher = database.existing()["spec"]["searcher"]["name"]
+    if not getattr(load_searcher(Named(name=searcher)), "searches", True):
+        raise DatabaseError(
+            f"{file}: searches nothing (searcher {searcher}), so it has no curve to watch; see the report"
+        )
     with open_server(file, port) as server:
         ready(f"http://{HOST}:{server.server_address[1]}/")
         server.serve_forever()

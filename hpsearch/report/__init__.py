@@ -53,17 +53,19 @@ def write_report_of(
 
     folder.mkdir(parents=True, exist_ok=True)
     trials, page = folder / "trials.csv", folder / "README.md"
-    tables.trials.to_csv(trials, index=False)
     named = tables.comparison["spec"]["searcher"]
     searcher = load_searcher(Named(name=named["name"]))
     if named.get("confirms"):
         from hpsearch.report.confirmed import write_confirmed
 
-        return [trials, *write_confirmed(tables, file, folder, look or Look())]
+        written = write_confirmed(tables, file, folder, look or Look())
+        tables.trials.to_csv(trials, index=False)
+        return [*written, trials]
     if getattr(searcher, "searches", True):
         written = _search(tables, file, page, targets, look or Look(), warnings, progress)
     else:
         written = _sensitivity(tables, file, page, look or Look(), progress)
+    tables.trials.to_csv(trials, index=False)
     return [*written, trials, page]
 
 

@@ -27,6 +27,8 @@ def confirmation(tables: Tables, seeds: int, overall: bool, settings: Mapping[st
         DatabaseError: if no method has a complete trial.
     """
     comparison, found = tables.comparison, chosen(tables, overall=overall)
+    if comparison["spec"]["searcher"].get("confirms"):
+        raise DatabaseError(f"{comparison['name']}: is itself a confirmation; give the comparison that was searched")
     spec = Spec.model_validate(comparison["spec"])
     methods, recorded = {}, {}
     for label, rows in found.items():
@@ -43,7 +45,7 @@ def confirmation(tables: Tables, seeds: int, overall: bool, settings: Mapping[st
     searcher: dict[str, Any] = {"confirms": spec.name, "recorded": recorded}
     task = Named(name=spec.task.name, **{**spec.task.settings, **settings})
     return Spec(
-        name=f"{spec.name[:90]}-confirm",
+        name=f"{spec.name[:80]}-confirm{'-overall' if overall else ''}",
         description=f"configurations chosen in {spec.name}, each trained with {seeds} fresh seeds",
         trials=1,
         repeats=seeds,

@@ -52,12 +52,12 @@ class Confirmed:
             return bootstrap_mean(values[0])
         return bootstrap_mean(means)
 
-    def noise(self) -> Components | None:
-        """None where no configuration has two trainings."""
+    def noise(self) -> Components | str:
+        """Or why it cannot be told."""
         try:
             return variance_components(self.objectives)
-        except ValueError:
-            return None
+        except ValueError as error:
+            return str(error)
 
 
 def compute_confirmed(tables: Tables) -> dict[str, Confirmed]:
@@ -105,25 +105,46 @@ def write_confirmed(tables: Tables, file: Path, folder: Path, look: Look) -> lis
     page = folder / "README.md"
     sections = [
         heading(tables),
+        *_unfinished(tables, found),
         "![Each configuration with fresh seeds](confirmed.png)",
         "(Also as [SVG](confirmed.svg) and [PDF](confirmed.pdf), and as numbers in [confirmed.csv](confirmed.csv).) A "
         "dot is the mean of one configuration over its seeds, with their range; the thick line is the 95% interval of "
         "the mean over configurations.",
         *discussion(folder),
         "## Fresh seeds\n\n" + _methods_table(tables, found),
-        *(["## Pairs\n\n" + _pairs_table(tables, found)] if len(found) > 1 else []),
+        *(["## Pairs\n\n" + _pairs_table(tables, found)] if _comparable(found) else []),
         "## What made this\n\n" + provenance_table(tables, file),
     ]
     page.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
     return [*written, page]
 
 
-def _measured(tables: Tables, confirmed: Confirmed) -> tuple[str, tuple[Array, ...]]:
-    """What to compare methods by: the first test metric, else the objective, which then is of fresh seeds at least."""
-    for name in tables.metrics:
-        if name.startswith("test"):
-            return name, confirmed.metrics[name]
-    return tables.objective.name, confirmed.objectives
+def _measure(tables: Tables, found: Mapping[str, Confirmed]) -> str:
+    """What to compare methods by: the first test metric, or the objective.
+
+    The latter where there is no test metric, or where trainings were lost: for those it alone has a value, chance, and
+    a method is not to be judged by its survivors.
+    """
+    tests = [name for name in tables.metrics if name.startswith("test")]
+    return tests[0] if tests and not any(c.lost for c in found.values()) else tables.objective.name
+
+
+def _values(confirmed: Confirmed, measure: str) -> tuple[Array, ...]:
+    return confirmed.metrics.get(measure, confirmed.objectives)
+
+
+def _comparable(found: Mapping[str, Confirmed]) -> bool:
+    return len(found) > 1 and all(len(confirmed.studies) > 1 for confirmed in found.values())
+
+
+def _unfinished(tables: Tables, found: Mapping[str, Confirmed]) -> list[str]:
+    finished, comparison = int((tables.trials["state"] != "proposed").sum()), tables.comparison
+    planned = len(tables.methods) * comparison["repeats"] * comparison["trials"]
+    missing = [m for m in dict.fromkeys(map(method_of, tables.methods)) if m not in found]
+    if finished == planned:
+        return []
+    without = f"; nothing of {', '.join(map(plain, missing))} yet" if missing else ""
+    return [f"**Not finished**: {finished} of {planned} trainings{without}."]
 
 
 def _rows(tables: Tables, found: Mapping[str, Confirmed]) -> pd.DataFrame:
@@ -153,16 +174,17 @@ def _methods_table(tables: Tables, found: Mapping[str, Confirmed]) -> str:
         cells += [interval(confirmed.mean(confirmed.objectives)), interval(bootstrap_mean(confirmed.recorded))]
         cells.append(interval(bootstrap_mean(sign * (confirmed.recorded - fresh))))
         noise = confirmed.noise()
-        if noise is None:
-            cells += ["", "", "one seed each: unknown"]
+        if isinstance(noise, str):
+            cells += ["", "", plain(noise)]
         else:
             cells += [Objective.text(noise.between), Objective.text(noise.within), interval(_as_interval(noise))]
         rows.append([*cells, str(confirmed.lost)])
     note = (
         "Means over configurations, one a study, of each one's mean over fresh seeds (95% interval over "
         "configurations; of a single one, over its seeds). Each was chosen for its objective with one seed; that this "
-        "flatters is the winner's curse. Where nearly all variance is between seeds the search could not tell the "
-        "chosen ones apart."
+        "flatters is the winner's curse. What of it is due to the validation data stays in the fresh objective, too: read "
+        "the test metrics. Where nearly all variance is between seeds the search could not tell the chosen ones "
+        "apart."
     )
     return f"{table(rows)}\n\n{note}"
 
@@ -176,10 +198,10 @@ def _pairs_table(tables: Tables, found: Mapping[str, Confirmed]) -> str:
     pairs = list(combinations(found, 2))
     sign = 1.0 if tables.objective.direction == "maximise" else -1.0
     means = {}
+    name = _measure(tables, found)
     for method, confirmed in found.items():
-        name, values = _measured(tables, confirmed)
         # A loss or an error on test data is better when smaller, as the objective it belongs to.
-        means[method] = sign * np.array([seeds.mean() for seeds in values if len(seeds)])
+        means[method] = sign * np.array([seeds.mean() for seeds in _values(confirmed, name) if len(seeds)])
     tested = [probability_of_superiority(means[a], means[b]) for a, b in pairs]
     rows = [["pair", "probability that the first is better (95% interval)", "p, Holm-adjusted"]]
     for (a, b), s, p in zip(pairs, tested, holm([s.p for s in tested]), strict=True):
@@ -192,8 +214,9 @@ def _draw(tables: Tables, found: Mapping[str, Confirmed], paths: Sequence[Path],
     with look.context():
         figure = Figure(figsize=(look.inches, 0.6 + 0.45 * len(found) + 0.6), layout="constrained")
         axes = figure.add_subplot()
+        name = _measure(tables, found)
         for place, ((_, confirmed), (color, marker, _)) in enumerate(zip(found.items(), cycle(LOOKS), strict=False)):
-            name, values = _measured(tables, confirmed)
+            values = _values(confirmed, name)
             kept = [seeds for seeds in values if len(seeds)]
             spread = np.linspace(-0.22, 0.22, len(kept)) if len(kept) > 1 else np.zeros(len(kept))
             for y, seeds in zip(place + spread, kept, strict=True):

@@ -35,7 +35,6 @@ def document(found: Findings, file: Path, warnings: list[str]) -> dict[str, Any]
         "warnings": warnings,
         "verdict": sentences(found),
         "coverage": dict(COVERAGE),
-        "best": found.best,
         "methods": [_method(found, label) for label in found.labels],
         "averages": {
             name: {label: _interval(values) for label, values in of.items()} for name, of in found.averages.items()
@@ -69,8 +68,7 @@ def _method(found: Findings, label: str) -> dict[str, Any]:
         "label": label,
         "lost": method.lost,
         "incumbents": [_numbers(study) for study in method.incumbents],
-        "repeats": [int(r) for r in dict.fromkeys(rows["repeat"])][: len(method.incumbents)],
-        "chosen": [int(t) for t in method.chosen["trial"]],
+        "repeats": [int(r) for r in method.chosen["repeat"]],
         "hyper": [_parameter(p, schedule_of(tables, label, p.name)) for p in space],
         "area": _interval(found.areas[label]),
         "gaps": {name: _interval(gap) for name, gap in found.gaps[label].items()},
@@ -122,7 +120,7 @@ def _reach(reach: Reach) -> dict[str, Any]:
                 "median": [_n(s.median), _n(s.median_low), _n(s.median_high)],
                 "count": int(reach.times[label].reached.sum()),
                 "studies": len(reach.times[label].reached),
-                "end": _n(float(reach.times[label].times.max())),
+                "end": _n(reach.spent),
             }
             for label, s in reach.survival.items()
         },

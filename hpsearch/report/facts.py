@@ -49,8 +49,11 @@ def provenance_facts(tables: Tables, file: Path) -> list[tuple[str, object]]:
     return [
         ("study file", Path(comparison["study_file"]).name),
         ("commands", _each(_portable(p["command"]) for p in places)),
-        ("report", f"hpsearch report {file.name}"),
-        ("trials a study, studies a method", f"{comparison['trials']}, {comparison['repeats']}"),
+        ("report", comparison.get("report") or f"hpsearch report {file.name}"),
+        (
+            "trials a study, studies a method",
+            comparison.get("sizes") or f"{comparison['trials']}, {comparison['repeats']}",
+        ),
         ("comparison seed", comparison["seed"]),
         ("searcher", _settings(spec["searcher"]["name"], comparison["resolved"]["searcher"])),
         ("task", _settings(spec["task"]["name"], comparison["resolved"]["task"])),

@@ -38,6 +38,7 @@ SHARES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99)
 """Targets are these quantiles of all trials of all methods, so that nobody can pick the one that suits."""
 SHOWN = 0.9
 """The one that is shown first."""
+LEAST_WHOLE = 40
 ALL_PAIRS = 4
 """Up to so many methods every pair is compared; of more, each one with that which ends best."""
 
@@ -55,11 +56,12 @@ class Test:
 
 @dataclass(frozen=True)
 class Reach:
-    """How soon each method's studies reach a target, in one unit of cost."""
+    """How soon each method's studies reach a target, in one unit of cost, and what the dearest study spent in all."""
 
     survival: Mapping[str, Survival]
     times: Mapping[str, Times]
     tests: Sequence[Test]
+    spent: float
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Findings:
         adjusted: the same pairs -> Holm-adjusted p value.
         wins: probability that a study of the row's method ends better than one of the column's, (methods, methods).
         ranks: expected rank at the end, (methods,).
-        gaps: label -> metric that measures on test data what the objective does -> validation minus test.
+        gaps: label -> metric that measures on test data what the objective does -> by how much it is worse there.
         boundaries: label -> hyperparameter -> how often the chosen value lies at an end of its range.
         importances: label -> how much of the objective's variance each hyperparameter explains; absent where there
             are too few trials.
@@ -179,8 +181,12 @@ def _costs(tables: Tables, curves: Curves) -> dict[str, dict[str, Array]]:
     if len(tables.curves):
         keys = ["method", "repeat", "trial"]
         epochs = tables.curves.groupby(keys)["epoch"].max()
-        found = epochs.reindex(pd.MultiIndex.from_frame(finished[keys])).to_numpy()
-        costs["epochs"] = pd.Series(found, finished.index).fillna(0.0)
+        found = pd.Series(epochs.reindex(pd.MultiIndex.from_frame(finished[keys])).to_numpy(), finished.index)
+        complete = finished["state"] == "complete"
+        if not found[complete].isna().any():
+            # A lost trial without a curve is charged what its method's trials usually take: misses are not free.
+            usual = found.groupby(finished["method"]).transform("median").fillna(found.median())
+            costs["epochs"] = found.fillna(usual)
     costs["seconds"] = finished["seconds"].astype(float).fillna(0.0)
     of_method = {label: finished["method"] == label for label in curves.methods}
     return {
@@ -217,13 +223,14 @@ def _targets(
                 {label: kaplan_meier(found.times, found.reached) for label, found in times.items()},
                 times,
                 [Test(a, b, t.p, q, t.reason) for (a, b), t, q in zip(pairs, tests, adjusted, strict=True)],
+                max(float(cost[:, -1].max()) for cost in of_method.values()),
             )
         targets.append(Target(sign * level, share, units))
     return targets
 
 
 def _gaps(curves: Curves, label: str, sign: float) -> dict[str, Interval]:
-    """Validation minus test of the chosen trials, for metrics that are called test_ and the objective's last word."""
+    """By how much the chosen trials are worse on test data: metrics called test_ and the objective's last word."""
     chosen = curves.methods[label].chosen
     last = curves.objective.name.split(" ")[-1].split("_")[-1]
     found = {}
@@ -236,7 +243,10 @@ def _gaps(curves: Curves, label: str, sign: float) -> dict[str, Interval]:
 
 
 def _boundaries(space: Space, chosen: pd.DataFrame) -> dict[str, Incidence]:
-    ranges = [p for p in space.searched if isinstance(p, Float | Int)]
+    # Of a few whole numbers some are at an end by chance: the statistic is for ranges that are nearly continuous.
+    ranges = [
+        p for p in space.searched if isinstance(p, Float) or (isinstance(p, Int) and p.high - p.low >= LEAST_WHOLE)
+    ]
     found = {}
     for parameter in ranges:
         values = chosen[parameter.name].dropna()

@@ -27,6 +27,8 @@ def merged(files: Sequence[Path], all_tables: Sequence[Tables], force: bool) -> 
         DifferentError: if objective, task, budget, data or searcher differ and `force` is not given; or if the
             objectives differ, or a file has no search, which nothing can force.
     """
+    if len({file.resolve() for file in files}) < len(files):
+        raise DifferentError("the same file is given twice; a comparison with itself says nothing")
     first = all_tables[0]
     for file, tables in zip(files, all_tables, strict=True):
         if tables.objective != first.objective:
@@ -45,7 +47,22 @@ def merged(files: Sequence[Path], all_tables: Sequence[Tables], force: bool) -> 
         raise DifferentError(
             f"{'; '.join(differing)}: not comparable; --force compares them with a warning on the page"
         )
-    return _joined(files, all_tables), differing
+    return _joined(files, all_tables), [*differing, *_shared_seeds(files, all_tables)]
+
+
+def _shared_seeds(files: Sequence[Path], all_tables: Sequence[Tables]) -> list[str]:
+    """Equal labels and seeds give equal streams: such studies are no independent samples."""
+    seen: dict[tuple[str, int], Path] = {}
+    said = []
+    for file, tables in zip(files, all_tables, strict=True):
+        for label in tables.methods:
+            other = seen.setdefault((label, tables.comparison["seed"]), file)
+            if other is not file:
+                said.append(
+                    f"{label} has the same seed in {other.name} and {file.name}: these studies are not independent, "
+                    "and intervals and tests between them are wrong"
+                )
+    return said
 
 
 def _differences(first: Tables, other: Tables) -> list[str]:
@@ -76,9 +93,14 @@ def _joined(files: Sequence[Path], all_tables: Sequence[Tables]) -> Tables:
     for tables in all_tables:
         for label in tables.methods:
             counts[label] = counts.get(label, 0) + 1
+    stems = [file.stem for file in files]
+    names = [
+        stem if stems.count(stem) == 1 else f"{file.resolve().parent.name}/{stem}, file {number}"
+        for number, (file, stem) in enumerate(zip(files, stems, strict=True), 1)
+    ]
     renamed = [
-        _renamed(tables, {label: f"{label} ({file.stem})" if counts[label] > 1 else label for label in tables.methods})
-        for file, tables in zip(files, all_tables, strict=True)
+        _renamed(tables, {label: f"{label} ({name})" if counts[label] > 1 else label for label in tables.methods})
+        for name, tables in zip(names, all_tables, strict=True)
     ]
     first = renamed[0]
     comparison = {
@@ -92,6 +114,11 @@ def _joined(files: Sequence[Path], all_tables: Sequence[Tables]) -> Tables:
         "repeats": ", ".join(str(t.comparison["repeats"]) for t in renamed),
         "seed": ", ".join(str(t.comparison["seed"]) for t in renamed),
         "study_file": ", ".join(Path(t.comparison["study_file"]).name for t in renamed),
+        "report": f"hpsearch compare {' '.join(file.name for file in files)}",
+        "sizes": "; ".join(
+            f"{file.name}: {t.comparison['trials']}, {t.comparison['repeats']}"
+            for file, t in zip(files, renamed, strict=True)
+        ),
         "planned": sum(len(t.methods) * t.comparison["repeats"] * t.comparison["trials"] for t in renamed),
     }
     return replace(

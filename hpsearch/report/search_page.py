@@ -103,7 +103,7 @@ def _targets(found: Findings) -> str:
     rows = [["target", *map(plain, labels), *(["log-rank p, Holm-adjusted"] if tests else [])]]
     for target in found.targets:
         reach = target.units["trials"]
-        quantile = "given" if target.share is None else f"{100 * target.share:g}% quantile"
+        quantile = "given" if target.share is None else f"better than {100 * target.share:g}%"
         cells = [_median(found, reach.survival[label], reach.times[label]) for label in labels]
         said = "; ".join(
             f"{plain(t.a)}, {plain(t.b)}: {tested(t)}" if len(labels) > 2 else tested(t) for t in reach.tests

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from hpsearch.report.findings import Findings, Test
+from hpsearch.report.findings import Findings, Target, Test
 from hpsearch.report.markdown import interval
 from hpsearch.statistics.bootstrap import bootstrap_mean
 from hpsearch.statistics.boundary import Incidence
@@ -16,59 +17,90 @@ MOST_LISTED = 5
 
 def sentences(found: Findings) -> list[str]:
     """In the order in which a reader wants them: who is ahead, by how many trials, how surely, and what limits it."""
-    curves = found.curves
+    return [*_unfinished(found), *_who(found), *_cautions(found)]
+
+
+def _who(found: Findings) -> list[str]:
     if len(found.labels) == 1:
-        return [_ends(found, found.labels[0]), *_cautions(found)]
+        return [_ends(found, found.labels[0]) + "."]
     others = [label for label in found.labels if label != found.best]
-    said = [_ends(found, found.best) + f", the best mean of {len(found.labels)} methods."]
-    if len(others) <= 3:
-        said += [_against(found, other) for other in others]
-    else:
-        said.append(_against_many(found, others))
-    said.append(_whatever_the_target(found))
-    if curves.planned[0] != curves.planned[1]:
-        finished, planned = curves.planned
-        said.insert(0, f"Not finished: {finished} of {planned} trials; all of this is up to trial {curves.trials}.")
-    return [*said, *_cautions(found)]
+    final = [float(found.curves.methods[label].mean.estimate[-1]) for label in found.labels]
+    tied = final.count(float(found.curves.methods[found.best].mean.estimate[-1])) > 1
+    place = "as good as any" if tied else "the best mean"
+    said = [_ends(found, found.best) + f", {place} of {len(found.labels)} methods."]
+    said += [_against(found, other) for other in others] if len(others) <= 3 else [_against_many(found, others)]
+    return [*said, _whatever_the_target(found)]
 
 
-def trials_more(value: float, room: int) -> str:
-    """A number of extra trials; infinity is "more than" what was left to try."""
-    if math.isinf(value):
-        return f"more than {room}"
-    return f"{value:.0f}"
+def _unfinished(found: Findings) -> list[str]:
+    curves = found.curves
+    finished, planned = curves.planned
+    if finished == planned:
+        return []
+    begun = {len(method.incumbents) for method in curves.methods.values()}
+    studies = f"{min(begun)} to {max(begun)}" if len(begun) > 1 else str(min(begun))
+    return [
+        f"Not finished: {finished} of {planned} trials; all of this is up to trial {curves.trials}, of the {studies} "
+        "studies a method that have begun."
+    ]
 
 
 def _ends(found: Findings, label: str) -> str:
     curves = found.curves
     method = curves.methods[label]
     return (
-        f"After {curves.trials} trials {label} has a mean best {curves.objective.name} of "
-        f"{interval(bootstrap_mean(method.incumbents[:, -1]))}, n = {len(method.incumbents)} studies"
+        f"After {_count(curves.trials, 'trial')} {label} has a mean best {curves.objective.name} of "
+        f"{interval(bootstrap_mean(method.incumbents[:, -1]))}, n = {len(method.incumbents)}"
     )
 
 
 def _against(found: Findings, other: str) -> str:
     a, trials = found.best, found.curves.trials
-    middle = max(1, round(trials * 0.4))
-    extra, back = found.extra[a, other], found.curves.to_final_level(a, other)
-    room = trials - middle
-    estimate, low, high = (
-        trials_more(float(values[middle - 1]), room) for values in (extra.estimate, extra.low, extra.high)
-    )
-    pair = (a, other) if (a, other) in found.superiority else (other, a)
-    chance, p = found.superiority[pair], found.adjusted[pair]
+    chance = _wins(found, a, other)
+    pair = (a, other) if (a, other) in found.adjusted else (other, a)
     wins = (
-        (chance.estimate, chance.low, chance.high)
-        if pair[0] == a
-        else (1 - chance.estimate, 1 - chance.high, 1 - chance.low)
+        f"A study of {a} ends better than one of {other} with probability {chance[0]:.2f} ({chance[1]:.2f} to "
+        f"{chance[2]:.2f}; {_p(found.adjusted[pair])})."
     )
-    return (
-        f"To reach what {a} has after {middle} trials, {other} needs {estimate} more (95% interval {low} to {high}); "
-        f"{a} reaches what {other} ends with after {back}. "
-        f"A study of {a} ends better than one of {other} with probability {wins[0]:.2f} "
-        f"({wins[1]:.2f} to {wins[2]:.2f}; {_p(p)})."
-    )
+    if trials < 2:
+        return wins
+    middle = max(1, round(trials * 0.4))
+    needs = f"To reach what {a} has after {_count(middle, 'trial')}, {_extra(found, other, middle)}."
+    return f"{needs} {_back(found, other)} {wins}"
+
+
+def _extra(found: Findings, other: str, middle: int) -> str:
+    extra, room = found.extra[found.best, other], found.curves.trials - middle
+    estimate, low, high = (float(values[middle - 1]) for values in (extra.estimate, extra.low, extra.high))
+    if math.isinf(low):
+        return f"{other} needs more than the {room} that were left (as do all of the 95% interval)"
+    span = f"95% interval {_more(low, room)} to {_more(high, room)}"
+    if estimate < 0:
+        return f"{other} needs {-estimate:.0f} fewer ({span})"
+    return f"{other} needs {_more(estimate, room)} more ({span})"
+
+
+def _more(value: float, room: int) -> str:
+    return f"more than {room}" if math.isinf(value) else f"{value:.0f}"
+
+
+def _back(found: Findings, other: str) -> str:
+    reach = found.curves.to_final_level(found.best, other)
+    trials = "trial" if reach.high == 1 else "trials"
+    return f"{found.best} reaches what {other} ends with after {reach} {trials}."
+
+
+def _wins(found: Findings, a: str, b: str) -> tuple[float, float, float]:
+    """Probability that a study of `a` ends better than one of `b`, with its interval."""
+    if (a, b) in found.superiority:
+        s = found.superiority[a, b]
+        return s.estimate, s.low, s.high
+    s = found.superiority[b, a]
+    return 1 - s.estimate, 1 - s.high, 1 - s.low
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _against_many(found: Findings, others: list[str]) -> str:
@@ -78,7 +110,10 @@ def _against_many(found: Findings, others: list[str]) -> str:
         pair = (found.best, other) if (found.best, other) in found.superiority else (other, found.best)
         p = found.adjusted[pair]
         (clear if p is not None and p < SIGNIFICANT else unclear).append(other)
-    said = f"At the end it is told from {len(clear)} of the {len(others)} others (Holm-adjusted p below {SIGNIFICANT})"
+    said = (
+        f"At the end {found.best} is told from {len(clear)} of the {len(others)} others (Holm-adjusted p below "
+        f"{SIGNIFICANT})"
+    )
     return said + (f", but not from {', '.join(unclear)}." if unclear else ".")
 
 
@@ -86,32 +121,39 @@ def _whatever_the_target(found: Findings) -> str:
     """Over the targets that are quantiles of all results, so that nobody has picked one."""
     targets = [target for target in found.targets if target.share is not None]
     shares = [target.share for target in targets if target.share is not None]
-    lines = []
-    for other in (label for label in found.labels if label != found.best):
-        tests = [
-            test
-            for target in targets
-            for test in target.units["trials"].tests
-            if {test.a, test.b} == {found.best, other}
-        ]
-        sooner = sum(_sooner(found, target.value, found.best, other) for target in targets)
-        sure = sum(test.adjusted is not None and test.adjusted < SIGNIFICANT for test in tests)
-        lines.append((other, sooner, sure))
-    span = f"{len(targets)} targets, from the {min(shares):.0%} to the {max(shares):.0%} quantile of all results"
-    if len(lines) <= 3:
+    span = (
+        f"{len(targets)} targets, better than {min(shares):.0%} to {max(shares):.0%} of all results (they are not "
+        "independent of each other)"
+    )
+    others = [label for label in found.labels if label != found.best]
+    counts = {other: _sooner(targets, found.best, other) for other in others}
+    if len(others) <= 3:
         said = "; ".join(
-            f"{found.best} reaches {sooner} of them in fewer trials than {other} (counting all studies to the end), "
-            f"{sure} times with a log-rank p below {SIGNIFICANT}" for other, sooner, sure in lines
-        )  # fmt: skip
-        return f"Of {span}: {said}."
-    ahead = sum(sooner > len(targets) / 2 for _, sooner, _ in lines)
-    return f"Over {span}, {found.best} is sooner at most of them than {ahead} of the {len(lines)} other methods."
+            f"{found.best} is sooner than {other} at {ahead} ({sure} surely), later at {behind} ({surely} surely)"
+            for other, (ahead, sure, behind, surely) in counts.items()
+        )
+        return (
+            f"Of {span} {said}; by trials spent, surely meaning a log-rank p below {SIGNIFICANT}, Holm-adjusted over "
+            "pairs."
+        )
+    ahead = sum(sooner > len(targets) / 2 for sooner, *_ in counts.values())
+    return f"Of {span} {found.best} is sooner at most than {ahead} of the {len(others)} other methods, by trials spent."
 
 
-def _sooner(found: Findings, value: float, a: str, b: str) -> bool:
-    """Less trials spent in all, over studies that end when they reach the target or with their last trial."""
-    reach = next(target for target in found.targets if target.value == value).units["trials"]
-    return bool(reach.times[a].times.mean() < reach.times[b].times.mean())
+def _sooner(targets: Sequence[Target], a: str, b: str) -> tuple[int, int, int, int]:
+    """At how many targets `a` spends fewer trials than `b`, how often surely, and the other way round.
+
+    Trials spent are counted over studies that end when they reach the target or with their last trial.
+    """
+    ahead = sure = behind = surely = 0
+    for target in targets:
+        reach = target.units["trials"]
+        difference = float(reach.times[a].times.mean() - reach.times[b].times.mean())
+        test = next(test for test in reach.tests if {test.a, test.b} == {a, b})
+        significant = test.adjusted is not None and test.adjusted < SIGNIFICANT
+        ahead, sure = ahead + (difference < 0), sure + (difference < 0 and significant)
+        behind, surely = behind + (difference > 0), surely + (difference > 0 and significant)
+    return ahead, sure, behind, surely
 
 
 def _cautions(found: Findings) -> list[str]:
@@ -133,13 +175,16 @@ def _cautions(found: Findings) -> list[str]:
             "A range may be too narrow, and the method cheaper or dearer than it seems: " + "; ".join(narrow) + "."
         )
     gaps = [
-        f"{label} {interval(gap)}" for label, of_metric in found.gaps.items() for gap in list(of_metric.values())[:1]
+        f"{label} by {interval(gap)}"
+        for label, of_metric in found.gaps.items()
+        for gap in list(of_metric.values())[:1]
+        if float(gap.low) > 0
     ]
-    if gaps and len(gaps) <= 4:
+    if gaps and len(gaps) <= MOST_LISTED:
         said.append(
-            f"Choosing by validation flatters: {found.curves.objective.name} minus test of the chosen trials is "
-            + "; ".join(gaps) + "."
-        )  # fmt: skip
+            f"The chosen trials are worse on test data than their {found.curves.objective.name}: {'; '.join(gaps)}. "
+            "Choosing by validation flatters, or the test data are harder."
+        )
     lost = {label: method.lost for label, method in found.curves.methods.items() if method.lost}
     if lost:
         listed = ", ".join(f"{label} {count}" for label, count in lost.items())
@@ -154,7 +199,7 @@ def _end(incidence: Incidence) -> str:
 
 def _p(p: float | None) -> str:
     if p is None:
-        return "which cannot be tested"
+        return "cannot be tested"
     return f"p = {p:.2g}" if p >= 1e-4 else "p < 0.0001"
 
 

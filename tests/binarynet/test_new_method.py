@@ -98,6 +98,6 @@ def test_the_shared_tests_are_run_on_it(copy):
         "TestMethods::test_it_works_on_tensors_of_any_rank[shape0-newest]",
         "TestMethods::test_its_module_names_its_source[newest]",
         "TestMethods::test_its_schedules_are_of_its_own_hyperparameters[newest]",
-        "TestEveryMethod::test_the_same_seed_flips_the_same[newest]",
+        "TestAllMethods::test_the_same_seed_flips_the_same[newest]",
     ):
         assert name in passed

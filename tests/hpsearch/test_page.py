@@ -170,7 +170,7 @@ def test_targets_and_units_can_be_switched(page, file):
     before = page.locator("#target path.line").nth(0).get_attribute("d")
     page.locator("#target select").first.select_option("0")
     assert page.locator("#target path.line").nth(0).get_attribute("d") != before
-    assert "50% quantile" in page.locator("#target .tables").inner_text()
+    assert "50% of all results are worse" in page.locator("#target .tables").inner_text()
     assert page.locator("#target select").nth(1).locator("option").all_inner_texts() == ["trials", "epochs", "seconds"]
     page.locator("#target select").nth(1).select_option("epochs")
     assert "median epochs" in page.locator("#target .tables").inner_text()

@@ -11,7 +11,7 @@
   let D = JSON.parse(document.getElementById("data").textContent);
   const state = {
     statistic: "mean", hidden: new Set(), studies: (D.methods || []).length <= FEW, picked: null, target: D.shown || 0, unit: "trials", pair: 0, method: 0,
-    sort: { column: "objective", down: true }, text: "", of: "", outcome: "", page: 0,
+    sort: { column: "objective", down: D.objective ? D.objective.maximise : true }, text: "", of: "", outcome: "", page: 0,
   };
 
   // ---- elements
@@ -311,7 +311,7 @@
     sections.trials();
   }
 
-  const targetName = (t) => `${number(t.value)}${t.share === null ? " (given)" : ` (${number(t.share * 100)}% quantile of all results)`}`;
+  const targetName = (t) => `${number(t.value)}${t.share === null ? " (given)" : ` (${number(t.share * 100)}% of all results are worse)`}`;
 
   sections.target = () => {
     const options = place("target").querySelectorAll("select")[0].options;
@@ -433,7 +433,7 @@
     ]);
     place("chosen").replaceChildren(table("Means over studies (95% interval). The area is the mean of the best so far over all trials; "
       + "chosen values within 2.5% of an end of their range, where more than chance puts there, mean that the range may be too narrow.",
-    ["method", `final best ${D.objective.name}`, "area under the curve", ...gaps.map((g) => `validation minus ${g}`), "ranges that may be too narrow", "trials lost"], rows));
+    ["method", `final best ${D.objective.name}`, "area under the curve", ...gaps.map((g) => `worse on ${g} by`), "ranges that may be too narrow", "trials lost"], rows));
   };
 
   // ---- one method's space
@@ -540,7 +540,7 @@
       if (token.text) {
         return `${row.method.label} ${STATES[row.t.state[row.i]]} ${row.t.reason[row.i] || ""} ${configuration(row.method, row.i)}`.toLowerCase().includes(token.text);
       }
-      const column = all.find((x) => x.name.toLowerCase() === token.name || (x.title || "").toLowerCase() === token.name);
+      const column = all.find((x) => [x.name, x.title || ""].some((name) => name.toLowerCase().replaceAll(" ", "_") === token.name));
       const value = column ? column.value(row) : row.t.values[token.name] ? row.t.values[token.name][row.i] : undefined;
       if (value === null || value === undefined) return false;
       return token.op === "=" ? String(value).toLowerCase() === token.to || Number(value) === Number(token.to) : compare[token.op](Number(value), Number(token.to));
@@ -585,7 +585,7 @@
   sections.trials = () => {
     const rows = matching(), all = columns(), pages = Math.max(1, Math.ceil(rows.length / PAGE));
     state.page = Math.min(Math.max(0, state.page), pages - 1);
-    document.getElementById("count").textContent = `${rows.length} trials, page ${state.page + 1} of ${pages}`
+    document.getElementById("count").textContent = `${rows.length ? rows.length : "no"} trials${rows.length ? "" : " match"}, page ${state.page + 1} of ${pages}`
       + (state.picked ? `; only study ${D.methods[state.picked.m].repeats[state.picked.s]} of ${D.methods[state.picked.m].label}` : "");
     document.getElementById("back").disabled = state.page === 0;
     document.getElementById("on").disabled = state.page === pages - 1;

@@ -1,0 +1,160 @@
+"""Verify a database wholly: the file, what it says of itself, and that its searcher proposes again what is recorded."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hpsearch.database import Database, StudyRow, TrialRow
+from hpsearch.provenance import differences, provenance
+from hpsearch.searchers import History, Searcher
+from hpsearch.space import Space
+from hpsearch.spec import Spec, load_searcher
+from hpsearch.task import Objective, Progress, derived_seed
+
+MOST_NAMED = 10
+"""Of one kind of fault; the rest is counted."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was looked at and what is wrong.
+
+    Attributes:
+        trials: recorded ones.
+        proposals: those that were proposed again.
+        faults: a sentence each.
+        incomparable: why proposals may differ here although nothing is wrong: another processor, other versions.
+    """
+
+    trials: int
+    proposals: int
+    faults: tuple[str, ...]
+    incomparable: tuple[str, ...]
+
+
+def check(file: Path, *, proposals: bool, progress: Progress) -> Check:
+    """Verify a database.
+
+    Args:
+        file: of a comparison, running or not.
+        proposals: whether to have the searcher propose all trials again, which takes what it took in the run.
+        progress: told of each part.
+
+    Raises:
+        DatabaseError: if the file cannot be read.
+        SpecError: if its searcher is not here.
+    """
+    with Database(file) as database:
+        comparison, runs, studies = database.existing(), database.runs(), database.studies()
+        spaces = {label: space for label, (space, _) in database.methods().items()}
+        faults = database.faults()
+        trials = {study.id: database.trials(study.id) for study in studies}
+        objective = database.objective()
+    progress("records", 0, 1)
+    faults += _records(comparison, studies, trials, spaces)
+    progress("records", 1, 1)
+    count = sum(map(len, trials.values()))
+    incomparable = tuple(differences(runs[-1]["provenance"], provenance())) if runs else ()
+    if not proposals or faults:
+        return Check(count, 0, tuple(faults), incomparable)
+    sys.path.append(str(Path(comparison["study_file"]).resolve().parent))
+    try:
+        spec = Spec.model_validate(comparison["spec"])
+    except ValueError as error:
+        return Check(count, 0, (f"the study file in it cannot be read: {str(error).splitlines()[1]}",), incomparable)
+    searcher = load_searcher(spec.searcher)
+    again = _Again(searcher, spaces, objective)
+    for study_of_method in _by_method(studies):
+        faults += again.compare(study_of_method, trials, progress, count)
+    return Check(count, again.done, tuple(_shortened(faults)), incomparable)
+
+
+def _records(
+    comparison: dict[str, Any],
+    studies: Sequence[StudyRow],
+    trials: dict[int, list[TrialRow]],
+    spaces: dict[str, Space],
+) -> list[str]:
+    """What the rows say of each other: seeds are derived, numbers have no gaps, configurations lie in their space."""
+    faults = []
+    seed, planned = comparison["seed"], comparison["repeats"] * len(spaces)
+    if len(studies) != planned:
+        faults.append(f"there are {len(studies)} studies, and {planned} were planned")
+    for study in studies:
+        name = f"{study.method}, study {study.repeat}"
+        if study.seed != derived_seed(seed, study.method, study.repeat):
+            faults.append(f"{name}: its seed is not the one that derives from the comparison's")
+        if [t.trial for t in trials[study.id]] != list(range(1, len(trials[study.id]) + 1)):
+            faults.append(f"{name}: its trials have gaps")
+        if len(trials[study.id]) > comparison["trials"]:
+            faults.append(f"{name}: has more trials than planned")
+        for trial in trials[study.id]:
+            where = f"{name}, trial {trial.trial}"
+            if trial.seed != derived_seed(seed, study.method, study.repeat, trial.trial):
+                faults.append(f"{where}: its seed is not the one that derives from the comparison's")
+            if trial.state not in ("proposed", "complete", "diverged", "failed"):
+                faults.append(f"{where}: its state is {trial.state!r}")
+            if trial.state == "complete" and trial.objective is None:
+                faults.append(f"{where}: is complete and has no objective")
+            space = spaces[study.method]
+            if set(trial.configuration) != set(space.names) or not all(
+                parameter.contains(trial.configuration[parameter.name]) for parameter in space.searched
+            ):
+                faults.append(f"{where}: its configuration is not in the method's space")
+    return _shortened(faults)
+
+
+class _Again:
+    """Has the searcher propose what it proposed in the run: a pure function of history and seed."""
+
+    def __init__(self, searcher: Searcher, spaces: dict[str, Space], objective: Objective) -> None:
+        self.searcher, self.spaces, self.objective = searcher, spaces, objective
+        self.done = 0
+
+    def compare(
+        self, studies: Sequence[StudyRow], trials: dict[int, list[TrialRow]], progress: Progress, total: int
+    ) -> list[str]:
+        """All studies of one method at once, trial by trial."""
+        faults = []
+        space = self.spaces[studies[0].method]
+        for number in range(max((len(trials[study.id]) for study in studies), default=0)):
+            present = [study for study in studies if len(trials[study.id]) > number]
+            histories = [self._history(trials[study.id][:number]) for study in present]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                proposed = self.searcher.propose(space, histories, [study.seed for study in present])
+            for study, configuration in zip(present, proposed, strict=True):
+                recorded = trials[study.id][number].configuration
+                if dict(configuration) != dict(recorded):
+                    names = ", ".join(name for name in recorded if recorded[name] != configuration.get(name))
+                    faults.append(
+                        f"{study.method}, study {study.repeat}, trial {number + 1}: "
+                        f"the searcher proposes another {names}"
+                    )
+            self.done += len(present)
+            progress("proposals", self.done, total)
+        return faults
+
+    def _history(self, trials: Sequence[TrialRow]) -> History:
+        return History(
+            tuple(trial.configuration for trial in trials),
+            tuple(self.objective.oriented(trial.objective) for trial in trials),
+        )
+
+
+def _by_method(studies: Sequence[StudyRow]) -> list[list[StudyRow]]:
+    groups: dict[str, list[StudyRow]] = {}
+    for study in studies:
+        groups.setdefault(study.method, []).append(study)
+    return list(groups.values())
+
+
+def _shortened(faults: list[str]) -> list[str]:
+    if len(faults) <= MOST_NAMED:
+        return faults
+    return [*faults[:MOST_NAMED], f"and {len(faults) - MOST_NAMED} more"]
