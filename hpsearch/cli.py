@@ -290,10 +290,13 @@ def confirm(
     from hpsearch.progress import Display
     from hpsearch.report import write_report
     from hpsearch.report.confirmation import confirmation, method_of
+    from hpsearch.spec import shipped_studies
     from hpsearch.tables import load_tables
 
     tables = load_tables(file)
     study = Path(tables.comparison["study_file"])
+    if study.name == str(study):  # only a shipped one is recorded without its folder
+        study = shipped_studies().get(study.stem, study)
     sys.path.append(str(study.resolve().parent))  # a task of one's own lies beside its study file
     spec = confirmation(tables, seeds, overall, _settings(setting or []))
     out = database or file.with_name(f"{file.stem}-confirm{'-overall' if overall else ''}.db")

@@ -182,8 +182,8 @@ def _methods_table(tables: Tables, found: Mapping[str, Confirmed]) -> str:
     note = (
         "Means over configurations, one a study, of each one's mean over fresh seeds (95% interval over "
         "configurations; of a single one, over its seeds). Each was chosen for its objective with one seed; that this "
-        "flatters is the winner's curse. What of it is due to the validation data stays in the fresh objective, too: read "
-        "the test metrics. Where nearly all variance is between seeds the search could not tell the chosen ones "
+        "flatters is the winner's curse. What of it is due to the validation data stays in the fresh objective, too: "
+        "read the test metrics. Where nearly all variance is between seeds the search could not tell the chosen ones "
         "apart."
     )
     return f"{table(rows)}\n\n{note}"

@@ -1,4 +1,5 @@
 import math
+from itertools import product
 
 import pytest
 import torch
@@ -21,9 +22,16 @@ def configurations(method, k=20):
     return SEARCHER.propose(method.space, [History()] * k, range(k))
 
 
-@pytest.mark.parametrize("name", available("binarynet.methods"))
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("width", [50, 256])
+# At 256 in bf16, which a CPU is slow at, only two: methods differ in their updates, and those are in fp32 always.
+@pytest.mark.parametrize(
+    ("width", "precision", "name"),
+    [
+        (width, precision, name)
+        for width, precision in product([50, 256], ["fp32", "bf16"])
+        for name in available("binarynet.methods")
+        if (width, precision) != (256, "bf16") or name in ("latent", "filter")
+    ],
+)
 def test_a_trial_does_not_depend_on_its_company(problem, name, precision, width):
     method = load_method(load_task(Named(name="audio_task")), name, MethodSpec())
     drawn, seeds = configurations(method), list(range(100, 120))

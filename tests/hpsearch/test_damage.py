@@ -138,7 +138,7 @@ class TestDamage:
         """A flip inside a number cannot be seen in one; whatever can is one sentence, and nothing is written."""
         good, seen, said = copy.read_bytes(), 0, set()
         chance = random.Random(0)
-        for _ in range(150):
+        for _ in range(60):
             bad = bytearray(good)
             at = chance.randrange(len(bad))
             bad[at] ^= 1 << chance.randrange(8)
@@ -150,7 +150,7 @@ class TestDamage:
                 seen += 1
                 said.add(str(error))
             assert copy.read_bytes() == bytes(bad)
-        assert seen > 5
+        assert seen > 3
         assert not any("\n" in sentence for sentence in said)
 
     def test_a_file_of_a_newer_version_is_refused_and_left_alone(self, copy):
