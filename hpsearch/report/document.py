@@ -53,6 +53,13 @@ def document(found: Findings, file: Path, warnings: list[str]) -> dict[str, Any]
             {"a": a, "b": b, **{k: _n(getattr(s, k)) for k in ("estimate", "low", "high")}, "p": found.adjusted[a, b]}
             for (a, b), s in found.superiority.items()
         ],
+        "ahead": [
+            {
+                "a": a, "b": b, "trials": list(of),
+                **{k: [_n(getattr(s, k)) for s in of.values()] for k in ("estimate", "low", "high")},
+            }
+            for (a, b), of in found.ahead.items()
+        ],
         "ranks": _interval(found.ranks),
         "made": facts,
         "command": dict(facts).get("commands", ""),

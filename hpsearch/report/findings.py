@@ -39,6 +39,8 @@ SHARES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99)
 SHOWN = 0.9
 """The one that is shown first."""
 LEAST_WHOLE = 40
+MOST_SHOWN = 25
+"""Trials at which the probability of being ahead is computed."""
 ALL_PAIRS = 4
 """Up to so many methods every pair is compared; of more, each one with that which ends best."""
 
@@ -86,6 +88,7 @@ class Findings:
         extra: (a, b) -> how many more trials b needs for what a has.
         superiority: (a, b), a before b -> probability that a study of a ends better than one of b.
         adjusted: the same pairs -> Holm-adjusted p value.
+        ahead: (a, b) of those that are compared in detail -> trial -> probability that a study of a is ahead then.
         wins: probability that a study of the row's method ends better than one of the column's, (methods, methods).
         ranks: expected rank at the end, (methods,).
         gaps: label -> metric that measures on test data what the objective does -> by how much it is worse there.
@@ -103,6 +106,7 @@ class Findings:
     extra: Mapping[tuple[str, str], ExtraTrials]
     superiority: Mapping[tuple[str, str], Superiority]
     adjusted: Mapping[tuple[str, str], float | None]
+    ahead: Mapping[tuple[str, str], Mapping[int, Superiority]]
     wins: Array
     ranks: Interval
     gaps: Mapping[str, Mapping[str, Interval]]
@@ -151,10 +155,16 @@ def compute_findings(
     pairs = list(combinations(labels, 2))
     superiority = {(a, b): probability_of_superiority(finals[a], finals[b]) for a, b in pairs}
     adjusted = dict(zip(pairs, holm([superiority[pair].p for pair in pairs]), strict=True))
+    shown = [int(t) for t in np.unique(np.linspace(1, curves.trials, min(curves.trials, MOST_SHOWN)).round())]
+    ahead = {
+        (a, b): {t: probability_of_superiority(oriented[a][:, t - 1], oriented[b][:, t - 1]) for t in shown}
+        for a, b in sorted(compared, key=lambda pair: pair[0] != best)
+        if a == best or (best not in (a, b) and labels.index(a) < labels.index(b))
+    }
     progress("statistics", 3, 4)
     importances = {label: found for label in labels if (found := _importance(tables, label, sign)) is not None}
     findings = Findings(
-        tables, curves, averages, best, targets, extra, superiority, adjusted,
+        tables, curves, averages, best, targets, extra, superiority, adjusted, ahead,
         win_matrix(list(finals.values())), mean_ranks(list(finals.values())),
         {label: _gaps(curves, label, sign) for label in labels},
         {label: _boundaries(tables.methods[label], curves.methods[label].chosen) for label in labels},

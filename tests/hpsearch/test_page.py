@@ -177,6 +177,17 @@ def test_targets_and_units_can_be_switched(page, file):
     assert page.locator("#range tbody tr").count() == 11
 
 
+def test_who_is_ahead_is_told_at_each_trial(page, file):
+    wins = page.locator("#wins")
+    assert wins.locator("svg circle").count() == 8
+    curves = compute_curves(load_tables(file)).methods
+    near, wide = (curves[label].incumbents[:, 0] for label in ("near", "wide"))
+    by_hand = np.mean([(a > b) + 0.5 * (a == b) for a in near for b in wide])
+    assert f"trial 1: {float(f'{by_hand:.4g}'):g} (" in wins.locator("svg circle title").first.text_content()
+    wins.locator("select").select_option(label=f"near is ahead of {HOSTILE}")
+    assert wins.locator("svg circle").count() == 8
+
+
 def test_the_table_sorts_filters_and_turns_its_pages(page, file):
     trials = load_tables(file).trials
     assert "120 trials, page 1 of 5" in page.locator("#count").inner_text()

@@ -10,7 +10,7 @@
   const MOST_LINES = 1500;  // of parallel coordinates: more only hide each other
   let D = JSON.parse(document.getElementById("data").textContent);
   const state = {
-    statistic: "mean", hidden: new Set(), studies: (D.methods || []).length <= FEW, picked: null, target: D.shown || 0, unit: "trials", pair: 0, method: 0,
+    statistic: "mean", hidden: new Set(), studies: (D.methods || []).length <= FEW, picked: null, target: D.shown || 0, unit: "trials", pair: 0, ahead: 0, method: 0,
     sort: { column: "objective", down: D.objective ? D.objective.maximise : true }, text: "", of: "", outcome: "", page: 0,
   };
 
@@ -197,6 +197,10 @@
         (v) => { state.pair = Number(v); sections.extra(); })),
       h("div", { class: "drawing" }), h("p", { class: "note" }, "A triangle at the top: more trials than there were left to try. "
         + "Such draws of the bootstrap are kept, so the band may reach the top too."));
+    place("wins").replaceChildren(h("div", { class: "tables" }),
+      h("div", { class: "controls" }, select("at each trial, the probability that", D.ahead.map((e, i) => [i, `${e.a} is ahead of ${e.b}`]), state.ahead,
+        (v) => { state.ahead = Number(v); sections.wins(); })),
+      h("div", { class: "drawing" }));
     place("space").replaceChildren(
       h("div", { class: "controls" }, select("method", D.methods.map((method, m) => [m, method.label]), state.method,
         (v) => { state.method = Number(v); sections.space(); })),
@@ -419,7 +423,17 @@
       parts.push(table("Each pair", ["pair", "probability that the first ends better (95% interval)", "adjusted p"],
         D.pairs.map((p) => [`${p.a}, ${p.b}`, span(p.estimate, p.low, p.high), pText(p.p)])));
     }
-    place("wins").replaceChildren(...parts);
+    place("wins").querySelector(".tables").replaceChildren(...parts);
+    const e = D.ahead[Math.min(state.ahead, D.ahead.length - 1)], m = index(e.a);
+    const c = chart(place("wins").querySelector(".drawing"), {
+      x: { low: 1, high: Math.max(2, D.trials) }, y: { low: 0, high: 1 }, height: 240, xLabel: "trial", yLabel: "probability",
+      label: `probability that a study of ${e.a} is ahead of one of ${e.b} at each trial, with 95% interval`,
+    });
+    band(c, e.trials, e.low, e.high, m);
+    line(c, e.trials, e.estimate, m);
+    e.trials.forEach((t, i) => c.plot.append(h("circle", { cx: c.X(t), cy: c.Y(e.estimate[i]), r: 3, fill: color(m) },
+      h("title", {}, `trial ${t}: ${span(e.estimate[i], e.low[i], e.high[i])}`))));
+    c.plot.append(h("line", { class: "cross", x1: c.X(1), x2: c.X(D.trials), y1: c.Y(0.5), y2: c.Y(0.5) }));
   };
 
   sections.chosen = () => {
@@ -652,7 +666,7 @@
           D = await answer.json();
           if (D.waiting) { wait(); said.textContent = "live"; await rest(); continue; }
           document.querySelector("main").hidden = false;
-          if (shape() !== before) { state.target = D.shown; state.pair = 0; state.picked = null; build(); }
+          if (shape() !== before) { state.target = D.shown; state.pair = 0; state.ahead = 0; state.picked = null; build(); }
           drawAll();
         }
         said.textContent = answer.ok || answer.status === 304 ? `live: ${D.finished} of ${D.planned} trials` : `live: ${await answer.text()}`;
