@@ -1,7 +1,7 @@
 """Kills a comparison with SIGKILL at random instants, again and again, and compares its end with an undisturbed run's.
 
     python benchmarks/kill.py run benchmarks/kill.csv      # all combinations, resumable; hours beside other work
-    python benchmarks/kill.py run benchmarks/kill.csv many # only the one that is killed at least 100 times
+    python benchmarks/kill.py run benchmarks/kill.csv many # only the one that is killed at least 100 times; or short
     python benchmarks/kill.py table benchmarks/kill.csv    # the Markdown table
 
 The task is the demo's, cut to 5 epochs. A run's life is drawn uniformly from 0 to LIVES times what it takes to start,
@@ -138,7 +138,7 @@ def main() -> None:
         for row in done:
             print("| " + " | ".join(row.values()) + " |")
         return
-    chosen = COMBINATIONS[:1] if "many" in sys.argv[3:] else COMBINATIONS
+    chosen = {"many": COMBINATIONS[:1], "short": COMBINATIONS[1:]}.get((sys.argv[3:] or [""])[0], COMBINATIONS)
     for number, (searcher, pack, workers, length) in enumerate(chosen):
         if any((r["searcher"], r["pack"], r["workers"]) == (searcher, str(pack), str(workers)) for r in done):
             continue
