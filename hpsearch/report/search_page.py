@@ -37,7 +37,7 @@ def write_page(found: Findings, file: Path, path: Path, warnings: Sequence[str] 
         "\n".join(f"- {plain(sentence)}" for sentence in sentences(found)),
         f"![Best {curves.objective.name} so far against trials](curves.png)",
         "(Also as [SVG](curves.svg) and [PDF](curves.pdf); [index.html](index.html) is the same to explore.) "
-        " Each dot or thin line is the best so far of one study; the "
+        "Each dot or thin line is the best so far of one study; the "
         "thick line is their mean, the band its 95% bootstrap interval. The worst one in a hundred may lie outside.",
         *discussion(path.parent),
         "## Best objective\n\n" + _best_table(found),
