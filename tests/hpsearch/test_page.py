@@ -144,6 +144,9 @@ def test_the_statistic_can_be_switched_and_methods_hidden(page):
     page.get_by_label("average").select_option("median")
     assert line.get_attribute("d") != mean
     assert page.locator("#curves path.line").count() == 3
+    page.get_by_role("button", name="near").hover()
+    assert page.locator("#curves path.line.dim").count() == 2
+    assert page.locator("#curves path.line.lit").count() == 1
     page.get_by_role("button", name="wide").click()
     assert page.locator("#curves path.line").count() == 2
     assert page.get_by_role("button", name="wide").get_attribute("aria-pressed") == "false"

@@ -495,7 +495,8 @@
     axes.forEach((a, k) => {
       const text = a.name.length > 15 && axes.length > 5 ? `${a.name.slice(0, 14)}…` : a.name;
       svg.append(h("line", { class: "grid", x1: X(k), x2: X(k), y1: top, y2: height - bottom, style: "stroke:var(--faint)" }),
-        h("text", { x: X(k), y: k % 2 && width < 700 ? 10 : 22, "text-anchor": "middle" }, text, h("title", {}, a.name)),
+        h("text", { x: k === axes.length - 1 ? width - 4 : X(k), y: k % 2 && width < 700 ? 10 : 22,
+          "text-anchor": k === axes.length - 1 ? "end" : "middle" }, text, h("title", {}, a.name)),
         h("text", { x: X(k), y: height - bottom + 14, "text-anchor": "middle" }, a.low), h("text", { x: X(k), y: top - 4, "text-anchor": "middle" }, a.high));
     });
     node.replaceChildren(svg, h("p", { class: "note" }, `${shown.length} of ${sorted.length} complete trials; the best are brightest.`));
