@@ -568,9 +568,11 @@ class Database:
         )
         if rows and (missing := [name for name in TRIALS if name not in rows[0]]):
             raise KeyError(f"no column {missing[0]}")
-        for row in rows:
-            for column in ("configuration", "metrics", "curves"):
-                row[column] = json.loads(row[column]) if row[column] else {}
+        for column in ("configuration", "metrics", "curves"):
+            # All at once: a call for each of a hundred thousand cells costs more than reading them.
+            values = json.loads(f"[{','.join(row[column] or '{}' for row in rows)}]")
+            for row, value in zip(rows, values, strict=True):
+                row[column] = value
         return rows
 
 

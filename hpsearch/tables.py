@@ -54,18 +54,13 @@ def load_tables(path: Path) -> Tables:
     names = list(dict.fromkeys(name for space in spaces.values() for name in space.names))
     metrics = list(dict.fromkeys(name for row in rows for name in row["metrics"] if name not in names))
     trials = pd.DataFrame(
-        [
-            {
-                "method": row["method"], "repeat": row["repeat"], "trial": row["trial"],
-                "objective": row["objective"],
-                **{name: row["configuration"].get(name) for name in names},
-                **{name: row["metrics"].get(name) for name in metrics},
-                "state": row["state"], "reason": row["reason"], "seconds": row["seconds"], "seed": row["seed"],
-            }
-            for row in rows
-        ],
-        columns=["method", "repeat", "trial", "objective", *names, *metrics, "state", "reason", "seconds", "seed"],
-    )  # fmt: skip
+        {
+            **{name: [row[name] for row in rows] for name in ("method", "repeat", "trial", "objective")},
+            **{name: [row["configuration"].get(name) for row in rows] for name in names},
+            **{name: [row["metrics"].get(name) for row in rows] for name in metrics},
+            **{name: [row[name] for row in rows] for name in ("state", "reason", "seconds", "seed")},
+        }
+    )
     curves = _curves(rows)
     halved = sum(row.get("halved", 0) for row in rows)  # a file from before this was noted has no such column
     return Tables(comparison, objective, spaces, tuple(metrics), trials, curves, runs, halved)

@@ -77,10 +77,10 @@ def _apart(curves: Curves, look: Look) -> Figure:
     figure = Figure(figsize=(look.inches, 1.45 * rows + 0.5), layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     trials = np.arange(1, curves.trials + 1)
+    means = [np.column_stack([trials, method.mean.estimate]) for method in curves.methods.values()]
     color = LOOKS[1][0]
     for axes, label in zip(grid.flat, curves.methods, strict=False):
-        for other in curves.methods.values():
-            axes.plot(trials, other.mean.estimate, color="#bbbbbb", linewidth=0.7)
+        axes.add_collection(LineCollection(means, colors="#bbbbbb", linewidths=0.7))
         thin = [np.column_stack([trials, study]) for study in curves.methods[label].incumbents]
         axes.add_collection(LineCollection(thin, colors=color, linewidths=0.4, alpha=0.35))
         _mean(axes, curves, label, (color, "", "-"))
