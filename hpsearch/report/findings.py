@@ -143,7 +143,9 @@ def compute_findings(
     averages = {
         name: {label: _turned(statistic(values), sign) for label, values in oriented.items()}
         for name, statistic in STATISTICS.items()
+        if name != "mean"
     }
+    averages = {"mean": {label: method.mean for label, method in curves.methods.items()}, **averages}
     finals = {label: values[:, -1] for label, values in oriented.items()}
     best = max(labels, key=lambda label: float(finals[label].mean()))
     costs = _costs(tables, curves)

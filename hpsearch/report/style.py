@@ -57,7 +57,8 @@ class Look:
 
 def save(figure: Figure, paths: Sequence[Path]) -> None:
     """Write a figure as the types that the names end with. The same numbers draw the same files, byte for byte."""
-    figure.draw_without_rendering()  # lays it out
-    figure.set_layout_engine("none")  # once is enough, and takes longer than drawing
+    if figure.get_layout_engine() is not None:
+        figure.draw_without_rendering()  # lays it out
+        figure.set_layout_engine("none")  # once is enough, and takes longer than drawing
     for path in paths:
         figure.savefig(path, metadata=UNDATED.get(path.suffix))
