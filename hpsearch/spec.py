@@ -186,6 +186,11 @@ def load_searcher(named: Named) -> Any:
     return _with_settings(_attribute(module, "SEARCHER", "searcher"), named.settings, "searcher")
 
 
+def searches(name: str) -> bool:
+    """Whether the searcher of that name searches, or tries given configurations."""
+    return bool(getattr(load_searcher(Named(name=name)), "searches", True))
+
+
 def load_executor(name: str, workers: int | None = None, **settings: Any) -> Any:
     """EXECUTOR of `hpsearch/executors/<name>.py`, started; `settings` that are None are left to it."""
     executor = _attribute(member("hpsearch.executors", name, "executor"), "EXECUTOR", "executor")

@@ -66,6 +66,11 @@ def load_tables(path: Path) -> Tables:
     return Tables(comparison, objective, spaces, tuple(metrics), trials, curves, runs, halved)
 
 
+def counted(trials: pd.DataFrame, objective: Objective) -> pd.Series[float]:
+    """The objective that each trial counts as: its own if it is complete, else the chance level."""
+    return trials["objective"].where(trials["state"] == "complete").astype(float).fillna(objective.chance)
+
+
 def _curves(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """A row an epoch; column by column, for there may be a million."""
     import numpy as np

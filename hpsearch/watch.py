@@ -15,7 +15,7 @@ from hpsearch.database import Database, DatabaseError
 from hpsearch.report.document import document
 from hpsearch.report.findings import compute_findings
 from hpsearch.report.html import render
-from hpsearch.spec import Named, load_searcher
+from hpsearch.spec import searches
 from hpsearch.tables import load_tables
 
 HOST = "127.0.0.1"
@@ -73,7 +73,7 @@ def serve(file: Path, port: int, ready: Callable[[str], None]) -> None:
     """
     with Database(file) as database:
         searcher = database.existing()["spec"]["searcher"]["name"]
-    if not getattr(load_searcher(Named(name=searcher)), "searches", True):
+    if not searches(searcher):
         raise DatabaseError(
             f"{file}: searches nothing (searcher {searcher}), so it has no curve to watch; see the report"
         )

@@ -49,19 +49,18 @@ def write_report_of(
     progress: Progress = lambda *_: None,
 ) -> list[Path]:
     """`write_report` of tables that are loaded already, perhaps from several files; `warnings` stand on the pages."""
-    from hpsearch.spec import Named, load_searcher
+    from hpsearch.spec import searches
 
     folder.mkdir(parents=True, exist_ok=True)
     trials, page = folder / "trials.csv", folder / "README.md"
     named = tables.comparison["spec"]["searcher"]
-    searcher = load_searcher(Named(name=named["name"]))
     if named.get("confirms"):
         from hpsearch.report.confirmed import write_confirmed
 
         written = write_confirmed(tables, file, folder, look or Look())
         tables.trials.to_csv(trials, index=False)
         return [*written, trials]
-    if getattr(searcher, "searches", True):
+    if searches(named["name"]):
         written = _search(tables, file, page, targets, look or Look(), warnings, progress)
     else:
         written = _sensitivity(tables, file, page, look or Look(), progress)

@@ -21,7 +21,7 @@ from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
 from hpsearch.statistics.holm import holm
 from hpsearch.statistics.noise import Components, variance_components
 from hpsearch.statistics.superiority import probability_of_superiority
-from hpsearch.tables import Tables
+from hpsearch.tables import Tables, counted
 from hpsearch.task import Objective
 
 Array = NDArray[np.float64]
@@ -80,14 +80,10 @@ def compute_confirmed(tables: Tables) -> dict[str, Confirmed]:
 
 def _of_method(tables: Tables, groups: Mapping[str, pd.DataFrame], recorded: Mapping[str, float]) -> Confirmed:
     complete = {label: rows[rows["state"] == "complete"] for label, rows in groups.items()}
-    chance = tables.objective.chance
     return Confirmed(
         tuple(int(label.rpartition(BETWEEN)[2]) for label in groups),
         np.array([recorded.get(label, np.nan) for label in groups]),
-        tuple(
-            np.asarray(rows["objective"].where(rows["state"] == "complete").astype(float).fillna(chance), np.float64)
-            for rows in groups.values()
-        ),
+        tuple(np.asarray(counted(rows, tables.objective), np.float64) for rows in groups.values()),
         {
             name: tuple(np.asarray(rows[name].astype(float), np.float64) for rows in complete.values())
             for name in tables.metrics

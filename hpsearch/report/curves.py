@@ -12,7 +12,7 @@ from hpsearch.database import DatabaseError
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
 from hpsearch.statistics.incumbents import chosen_trials, incumbents
 from hpsearch.statistics.trials_to_level import TrialsToLevel, trials_to_final_level
-from hpsearch.tables import Tables
+from hpsearch.tables import Tables, counted
 from hpsearch.task import Objective
 
 Array = NDArray[np.float64]
@@ -103,8 +103,7 @@ def compute_curves(tables: Tables) -> Curves:
 
 def _method(trials: pd.DataFrame, objective: Objective) -> MethodCurves:
     maximise = objective.direction == "maximise"
-    counted = trials["objective"].where(trials["state"] == "complete").astype(float).fillna(objective.chance)
-    objectives = np.asarray(counted, np.float64).reshape(trials["repeat"].nunique(), -1)
+    objectives = np.asarray(counted(trials, objective), np.float64).reshape(trials["repeat"].nunique(), -1)
     best = incumbents(objectives, maximise=maximise)
     # A lost trial has nothing to choose, even where its study has nothing better than chance.
     worst = -np.inf if maximise else np.inf

@@ -29,7 +29,7 @@ from hpsearch.statistics.log_rank import log_rank
 from hpsearch.statistics.ranks import mean_ranks, win_matrix
 from hpsearch.statistics.superiority import Superiority, probability_of_superiority
 from hpsearch.statistics.time_to_target import Times, times_to_target
-from hpsearch.tables import Tables
+from hpsearch.tables import Tables, counted
 
 Array = NDArray[np.float64]
 Silent = Callable[[str, int, int], None]
@@ -118,6 +118,14 @@ class Findings:
     def labels(self) -> list[str]:
         """Of the methods."""
         return list(self.curves.methods)
+
+    def beats(self, a: str, b: str) -> tuple[float, float, float, float | None]:
+        """Probability that a study of `a` ends better than one of `b`, its interval, and the Holm-adjusted p value."""
+        if (a, b) in self.superiority:
+            s = self.superiority[a, b]
+            return s.estimate, s.low, s.high, self.adjusted[a, b]
+        s = self.superiority[b, a]
+        return 1 - s.estimate, 1 - s.high, 1 - s.low, self.adjusted[b, a]
 
     def shown(self) -> Target:
         """The target that is looked at first: the last given one, else the 90% quantile."""
@@ -285,8 +293,9 @@ def _importance(tables: Tables, label: str, sign: float) -> Importance | None:
         return None
     places = np.empty((len(studies), length, len(searched)))
     first = pd.concat([group.head(length) for group in studies])
-    counted = first["objective"].where(first["state"] == "complete").astype(float).fillna(tables.objective.chance)
-    objectives = np.asarray(sign * counted.to_numpy(), np.float64).reshape(len(studies), length)
+    objectives = np.asarray(sign * counted(first, tables.objective).to_numpy(), np.float64).reshape(
+        len(studies), length
+    )
     for i, parameter in enumerate(searched):
         column = first[parameter.name]
         if isinstance(parameter, Float | Int):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from hpsearch.spec import searches
 from hpsearch.tables import Tables
 
 
@@ -36,7 +37,7 @@ def merged(files: Sequence[Path], all_tables: Sequence[Tables], force: bool) -> 
                 f"{file}: measures {tables.objective.name}, {files[0]} measures {first.objective.name} (or its "
                 "direction, unit or chance level differ); these cannot be on one page"
             )
-        if tables.comparison["spec"]["searcher"]["name"] in ("fixed", "grid"):
+        if not searches(tables.comparison["spec"]["searcher"]["name"]):
             raise DifferentError(f"{file}: has no search to compare, for its searcher tries given configurations")
     differing = [
         f"{file.name} differs from {files[0].name} in {', '.join(names)}"

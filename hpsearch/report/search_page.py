@@ -160,8 +160,6 @@ def _wins(found: Findings) -> str:
 
 
 def _win(found: Findings, a: str, b: str) -> str:
-    pair = (a, b) if (a, b) in found.superiority else (b, a)
-    s, p = found.superiority[pair], found.adjusted[pair]
-    estimate, low, high = (s.estimate, s.low, s.high) if pair[0] == a else (1 - s.estimate, 1 - s.high, 1 - s.low)
+    estimate, low, high, p = found.beats(a, b)
     star = "\\*" if p is not None and p < SIGNIFICANT else ""
     return f"{estimate:.2f}{star}" + (f" ({low:.2f} to {high:.2f})" if len(found.labels) <= PAIRS_LISTED else "")

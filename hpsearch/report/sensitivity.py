@@ -14,7 +14,7 @@ from hpsearch.database import DatabaseError
 from hpsearch.report.chosen import typed
 from hpsearch.space import Choice, Searched, Value
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
-from hpsearch.tables import Tables
+from hpsearch.tables import Tables, counted
 from hpsearch.task import Objective
 
 Array = NDArray[np.float64]
@@ -150,11 +150,10 @@ def _method(
     for values, group in groups:
         complete = group[group["state"] == "complete"]
         own = [by_trial.get(key) for key in zip(complete["method"], complete["repeat"], complete["trial"], strict=True)]
-        counted = group["objective"].where(group["state"] == "complete").astype(float).fillna(tables.objective.chance)
         found.append(
             Response(
                 {p.name: typed(p, value) for p, value in zip(varied, values, strict=True)},
-                np.asarray(counted, np.float64),
+                np.asarray(counted(group, tables.objective), np.float64),
                 {name: np.asarray(complete[name].astype(float), np.float64) for name in tables.metrics},
                 {name: np.array([c[name] for c in own if c is not None], np.float64) for name in curves},
                 len(group) - len(complete),

@@ -56,11 +56,10 @@ def _ends(found: Findings, label: str) -> str:
 
 def _against(found: Findings, other: str) -> str:
     a, trials = found.best, found.curves.trials
-    chance = _wins(found, a, other)
-    pair = (a, other) if (a, other) in found.adjusted else (other, a)
+    chance, low, high, p = found.beats(a, other)
     wins = (
-        f"A study of {a} ends better than one of {other} with probability {chance[0]:.2f} ({chance[1]:.2f} to "
-        f"{chance[2]:.2f}; {_p(found.adjusted[pair])})."
+        f"A study of {a} ends better than one of {other} with probability {chance:.2f} ({low:.2f} to {high:.2f}; "
+        f"{_p(p)})."
     )
     if trials < 2:
         return wins
@@ -90,15 +89,6 @@ def _back(found: Findings, other: str) -> str:
     return f"{found.best} reaches what {other} ends with after {reach} {trials}."
 
 
-def _wins(found: Findings, a: str, b: str) -> tuple[float, float, float]:
-    """Probability that a study of `a` ends better than one of `b`, with its interval."""
-    if (a, b) in found.superiority:
-        s = found.superiority[a, b]
-        return s.estimate, s.low, s.high
-    s = found.superiority[b, a]
-    return 1 - s.estimate, 1 - s.high, 1 - s.low
-
-
 def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
@@ -107,8 +97,7 @@ def _against_many(found: Findings, others: list[str]) -> str:
     clear: list[str] = []
     unclear: list[str] = []
     for other in others:
-        pair = (found.best, other) if (found.best, other) in found.superiority else (other, found.best)
-        p = found.adjusted[pair]
+        *_, p = found.beats(found.best, other)
         (clear if p is not None and p < SIGNIFICANT else unclear).append(other)
     said = (
         f"At the end {found.best} is told from {len(clear)} of the {len(others)} others (Holm-adjusted p below "
