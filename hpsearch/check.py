@@ -124,7 +124,7 @@ class _Again:
         space = self.spaces[studies[0].method]
         for number in range(max((len(trials[study.id]) for study in studies), default=0)):
             present = [study for study in studies if len(trials[study.id]) > number]
-            histories = [self._history(trials[study.id][:number]) for study in present]
+            histories = [History.of(trials[study.id][:number], self.objective) for study in present]
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 proposed = self.searcher.propose(space, histories, [study.seed for study in present])
@@ -139,12 +139,6 @@ class _Again:
             self.done += len(present)
             progress("proposals", self.done, total)
         return faults
-
-    def _history(self, trials: Sequence[TrialRow]) -> History:
-        return History(
-            tuple(trial.configuration for trial in trials),
-            tuple(self.objective.oriented(trial.objective) for trial in trials),
-        )
 
 
 def _by_method(studies: Sequence[StudyRow]) -> list[list[StudyRow]]:

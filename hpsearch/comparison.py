@@ -199,7 +199,7 @@ class _Loop:
         return job
 
     def _propose(self, pack: _Pack, studies: Sequence[StudyRow], recorded: Mapping[int, Sequence[TrialRow]]) -> None:
-        histories = [self._history(recorded[study.id]) for study in studies]
+        histories = [History.of(recorded[study.id], self.objective) for study in studies]
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             configurations = self.searcher.propose(
@@ -213,12 +213,6 @@ class _Loop:
 
     def _trial_seed(self, study: StudyRow, trial: int) -> int:
         return derived_seed(self.spec.seed, study.method, study.repeat, trial)
-
-    def _history(self, trials: Sequence[TrialRow]) -> History:
-        return History(
-            tuple(trial.configuration for trial in trials),
-            tuple(self.objective.oriented(trial.objective) for trial in trials),
-        )
 
     def submit(self, job: _Job, executor: Executor) -> Future[Trained]:
         """Send a job to be trained."""

@@ -15,6 +15,19 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hpsearch.space import Configuration, Space, Value
+from hpsearch.task import Objective
+
+
+class Recorded(Protocol):
+    """Of a recorded trial what a searcher may be told."""
+
+    @property
+    def configuration(self) -> Configuration:
+        """What was tried."""
+
+    @property
+    def objective(self) -> float | None:
+        """What came of it; None where it has no finite one."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +49,14 @@ class History:
 
     def __len__(self) -> int:
         return len(self.objectives)
+
+    @classmethod
+    def of(cls, trials: Sequence[Recorded], objective: Objective) -> History:
+        """What a searcher is told of recorded trials."""
+        return cls(
+            tuple(trial.configuration for trial in trials),
+            tuple(objective.oriented(trial.objective) for trial in trials),
+        )
 
 
 class Searcher(Protocol):
