@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import math
 import os
-import signal
 import sys
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hpsearch.completion import databases, datasets, members, studies
+from hpsearch.stopping import Stopped, listen, outlive_terminal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,14 +124,14 @@ def run(
 def _run(spec: Spec, study: Path, file: Path, executor_name: str, places: Mapping[str, Any], display: Display) -> None:
     from hpsearch.running import run_shown
 
-    signal.signal(signal.SIGTERM, _terminate)
+    outlive_terminal()
     try:
         run_shown(spec, study, file, executor_name, places, display)
-    except (KeyboardInterrupt, SystemExit) as stop:
+    except Stopped as stop:
         display.stop()
         kept = f"everything finished is in {file}" if file.exists() else "before the first trial"
-        print(f"stopped; {kept}; the same command goes on", file=sys.stderr)
-        raise SystemExit(stop.code if isinstance(stop, SystemExit) else 130) from None
+        display.always(f"stopped; {kept}; the same command goes on")
+        raise SystemExit(stop.code) from None
     lost = display.lost()
     display.say(f"finished: {file}{lost}; see it with: hpsearch report {file}")
 
@@ -331,11 +331,7 @@ def watch(
     """Serve the report's page while the comparison runs: open it in a browser on this machine; Ctrl-C ends it."""
     from hpsearch.watch import serve
 
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        serve(file, port, lambda address: print(f"open {address} (only on this machine); Ctrl-C ends it", flush=True))
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
+    serve(file, port, lambda address: print(f"open {address} (only on this machine); Ctrl-C ends it", flush=True))
 
 
 @app.command()
@@ -546,10 +542,10 @@ def fetch(
         display.say(f"{dataset.title}, licence {dataset.licence}, from {source or dataset.archive}")
         try:
             folder, found = fetching.fetch(dataset, data_folder(), source, display.preparing)
-        except KeyboardInterrupt:
+        except Stopped as stop:
             display.stop()
             print("stopped; the same command goes on", file=sys.stderr)
-            raise SystemExit(130) from None
+            raise SystemExit(stop.code) from None
     print(f"{folder}: {found}")
 
 
@@ -633,12 +629,9 @@ def _cell(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _terminate(*_: object) -> NoReturn:
-    raise SystemExit(143)
-
-
 def main() -> None:
     """Run a command; turn the errors that the library raises into one sentence and an exit code."""
+    listen()
     try:
         app()
     except SystemExit as stop:

@@ -137,28 +137,38 @@ def run(database: Database, spec: Spec, executor: Executor, facts: Mapping[str, 
 def _work(loop: _Loop, packs: list[_Pack], executor: Executor) -> Generator[Recorded]:
     ready: list[_Job] = []
     flying: dict[Future[Trained], _Job] = {}
-    while packs or ready or flying:
-        while (ready or packs) and len(flying) < executor.workers + executor.waiting:
-            # What has to be tried again comes first, then the pack that is furthest behind.
-            job = ready.pop() if ready else loop.next_job(packs.pop(_furthest_behind(packs)))
-            flying[loop.submit(job, executor)] = job
-        done, _ = wait(flying, return_when=FIRST_COMPLETED)
-        for future in done:
-            job = flying.pop(future)
-            error = future.exception()
-            if error is None:
-                yield loop.record(job, future.result())
-            elif isinstance(error, DeviceError) and not executor.workers:
-                raise error
-            else:
-                loop.note_attempt(job, error)
-                if again := _try_again(job):
-                    ready.extend(again)
+    try:
+        while packs or ready or flying:
+            while (ready or packs) and len(flying) < executor.workers + executor.waiting:
+                # What has to be tried again comes first, then the pack that is furthest behind.
+                job = ready.pop() if ready else loop.next_job(packs.pop(_furthest_behind(packs)))
+                flying[loop.submit(job, executor)] = job
+            done, _ = wait(flying, return_when=FIRST_COMPLETED)
+            for future in done:
+                job, error = flying[future], future.exception()
+                recorded = None
+                if error is None:
+                    recorded = loop.record(job, future.result())
+                elif isinstance(error, DeviceError) and not executor.workers:
+                    raise error
                 else:
-                    yield loop.record_failure(job, error)
-            if job.pack.open == 0 and job.pack.trial < loop.spec.trials:
-                job.pack.trial += 1
-                packs.append(job.pack)
+                    loop.note_attempt(job, error)
+                    if again := _try_again(job):
+                        ready.extend(again)
+                    else:
+                        recorded = loop.record_failure(job, error)
+                del flying[future]
+                if recorded is not None:
+                    yield recorded
+                if job.pack.open == 0 and job.pack.trial < loop.spec.trials:
+                    job.pack.trial += 1
+                    packs.append(job.pack)
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        # Asked to stop: what is finished is recorded, also if the request came in the middle of that.
+        for future, job in flying.items():
+            if future.done() and not future.cancelled() and future.exception() is None:
+                loop.record(job, future.result())
+        raise
 
 
 class _Loop:
@@ -172,6 +182,8 @@ class _Loop:
         self.objective: Objective = load_task(spec.task).objective
         self.spaces = {label: space for label, (space, _) in database.methods().items()}
         self.hyperparameters = [name for space in self.spaces.values() for name in space.names]
+        # As the database has them, and read back from it one by one: all of them at each trial would cost ever more.
+        self.trials = {study.id: database.trials(study.id) for study in database.studies()}
         self.worked = False
         self.failed_in_a_row: list[tuple[int, int]] = []
 
@@ -182,24 +194,22 @@ class _Loop:
             members.setdefault((study.method, study.pack), []).append(study)
         packs = []
         for studies in members.values():
-            trials = [[t for t in self.database.trials(s.id) if t.state != "proposed"] for s in studies]
+            trials = [[t for t in self.trials[s.id] if t.state != "proposed"] for s in studies]
             self.worked |= any(t.state != "failed" for finished in trials for t in finished)
             packs.append(_Pack(studies, min(len(finished) for finished in trials) + 1))
         return [pack for pack in packs if pack.trial <= self.spec.trials]
 
     def next_job(self, pack: _Pack) -> _Job:
         """The pack's present trial: proposed and recorded, unless a run before this one did so."""
-        recorded = {study.id: self.database.trials(study.id) for study in pack.studies}
-        if missing := [study for study in pack.studies if len(recorded[study.id]) < pack.trial]:
-            self._propose(pack, missing, recorded)
-            recorded = {study.id: self.database.trials(study.id) for study in pack.studies}
-        trials = [recorded[study.id][pack.trial - 1] for study in pack.studies]
+        if missing := [study for study in pack.studies if len(self.trials[study.id]) < pack.trial]:
+            self._propose(pack, missing)
+        trials = [self.trials[study.id][pack.trial - 1] for study in pack.studies]
         job = _Job(pack, [trial for trial in trials if trial.state == "proposed"])
         pack.open = len(job.trials)
         return job
 
-    def _propose(self, pack: _Pack, studies: Sequence[StudyRow], recorded: Mapping[int, Sequence[TrialRow]]) -> None:
-        histories = [History.of(recorded[study.id], self.objective) for study in studies]
+    def _propose(self, pack: _Pack, studies: Sequence[StudyRow]) -> None:
+        histories = [History.of(self.trials[study.id], self.objective) for study in studies]
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             configurations = self.searcher.propose(
@@ -210,6 +220,8 @@ class _Loop:
             for study, configuration in zip(studies, configurations, strict=True)
         ]
         self.database.propose(self.run_id, _now(), rows, len(caught))
+        for study in studies:
+            self.trials[study.id].append(self.database.trial(study.id, pack.trial))
 
     def _trial_seed(self, study: StudyRow, trial: int) -> int:
         return derived_seed(self.spec.seed, study.method, study.repeat, trial)
@@ -231,7 +243,7 @@ class _Loop:
 
     def record(self, job: _Job, trained: Trained) -> Recorded:
         """Record what a worker returned."""
-        seconds = (trained.ended - trained.started) / len(job.trials)
+        seconds = trained.seconds / len(job.trials)
         started, ended = _time(trained.started), _time(trained.ended)
         place = (trained.host, trained.device)
         halved = trained.together < len(job.trials)
@@ -275,6 +287,8 @@ class _Loop:
     def _record(self, job: _Job, results: Sequence[Result], measured: Measured, warned: int) -> Recorded:
         rows = [(t.study_id, t.trial, result) for t, result in zip(job.trials, results, strict=True)]
         self.database.record(self.run_id, rows, measured, warned)
+        for study_id, trial, _ in rows:
+            self.trials[study_id][trial - 1] = self.database.trial(study_id, trial)
         job.pack.open -= len(rows)
         if all(result.outcome == "failed" for result in results):
             self.failed_in_a_row += [(study_id, trial) for study_id, trial, _ in rows]

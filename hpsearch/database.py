@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -18,17 +17,12 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from hpsearch.lock import HeldError, Lock, is_shared
 from hpsearch.space import Configuration, Space, space_as_json, space_from_json
 from hpsearch.task import Objective, Result
 
-try:
-    import fcntl
-except ImportError:  # not on Windows, where nothing stops a second run
-    fcntl = None  # type: ignore[assignment]
-
 P = ParamSpec("P")
 T = TypeVar("T")
-NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "fuse", "lustre", "gpfs", "beegfs", "ceph", "9p", "afs")
 
 
 class DatabaseError(Exception):
@@ -101,47 +95,7 @@ TRIALS = (
     "seconds",
 )  # fmt: skip
 """Columns that every version has of a trial."""
-
-
-class _Lock:
-    """Who may write a file: a lock on a file beside it, held until the process ends, however it ends.
-
-    Not on the database itself: on some network file systems that would be SQLite's own kind of lock.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path.with_name(f".{path.name}.lock")
-        while True:
-            try:
-                self._file = self._path.open("ab")
-            except OSError as error:
-                raise DatabaseError(f"{path}: cannot be written there: {error.strerror}") from error
-            if fcntl is None:
-                return
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.path.samestat(os.fstat(self._file.fileno()), self._path.stat()):
-                    return
-            except FileNotFoundError:
-                pass  # its holder has just removed it: take the new one
-            except OSError:
-                self._file.close()
-                raise DatabaseError(f"{path}: another run is writing it{_last_runner(path)}") from None
-            self._file.close()
-
-    def release(self) -> None:
-        if not self._file.closed:
-            self._path.unlink(missing_ok=True)
-            self._file.close()
-
-
-def _last_runner(path: Path) -> str:
-    try:
-        with Database(path) as database:
-            run = database.runs()[-1]
-    except (DatabaseError, IndexError):
-        return ""
-    return f": process {run['provenance'].get('pid')} on {run['provenance'].get('host')}, since {run['started']}"
+TRIAL = "SELECT study_id, trial, seed, configuration, state, objective FROM trials"
 
 
 @dataclass(frozen=True)
@@ -204,14 +158,17 @@ def _reading(method: Callable[Concatenate[Database, P], T]) -> Callable[Concaten
 class Database:
     """A comparison's file, open for reading, or for writing by the one driver."""
 
-    def __init__(self, path: Path, *, write: bool = False) -> None:
-        """Open an existing file, or with `write` also a new one. Raises DatabaseError."""
+    def __init__(self, path: Path, *, write: bool = False, say: Callable[[str], None] = lambda _: None) -> None:
+        """Open an existing file, or with `write` also a new one; `say` is told what it waits for.
+
+        Raises DatabaseError.
+        """
         self.path, self._write = path, write
         if path.is_dir():
             raise DatabaseError(f"{path}: is a folder, not a database")
         if not write and not path.is_file():
             raise DatabaseError(f"{path}: no such file; `hpsearch run STUDY` makes one")
-        self._lock = _Lock(path) if write else None
+        self._lock = _locked(path, say) if write else None
         try:
             self._connection = _connect(path, write)
             try:
@@ -290,6 +247,11 @@ class Database:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        if self._lock is not None:
+            try:
+                self._lock.check()
+            except HeldError as error:
+                raise DatabaseError(f"{self.path}: taken over meanwhile by {error}; this run stops") from None
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -520,16 +482,13 @@ class Database:
     @_reading
     def trials(self, study_id: int) -> list[TrialRow]:
         """The trials of one study, in order. Metrics are not among what this returns."""
-        return [
-            TrialRow(
-                study_id, row["trial"], row["seed"], json.loads(row["configuration"]), row["state"],
-                row["objective"] if row["state"] == "complete" else None,
-            )
-            for row in self._rows(
-                "SELECT trial, seed, configuration, state, objective FROM trials "
-                "WHERE study_id = ? ORDER BY trial", study_id,
-            )
-        ]  # fmt: skip
+        return [_trial(row) for row in self._rows(f"{TRIAL} WHERE study_id = ? ORDER BY trial", study_id)]
+
+    @_reading
+    def trial(self, study_id: int, trial: int) -> TrialRow:
+        """One of them."""
+        (row,) = self._rows(f"{TRIAL} WHERE study_id = ? AND trial = ?", study_id, trial)
+        return _trial(row)
 
     @_reading
     def counts(self) -> dict[str, dict[str, int]]:
@@ -576,6 +535,13 @@ class Database:
         return rows
 
 
+def _trial(row: Mapping[str, Any]) -> TrialRow:
+    objective = row["objective"] if row["state"] == "complete" else None
+    return TrialRow(
+        row["study_id"], row["trial"], row["seed"], json.loads(row["configuration"]), row["state"], objective
+    )
+
+
 def stored(result: Result) -> dict[str, Any]:
     """A result as the trials table gives it back: state, objective, metrics, curves, reason; None for NaN."""
     return {
@@ -589,6 +555,16 @@ def stored(result: Result) -> dict[str, Any]:
 
 def _finite(value: float | None) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None
+
+
+def _locked(path: Path, say: Callable[[str], None]) -> Lock:
+    try:
+        return Lock(path, say)
+    except HeldError as error:
+        who = f": {error}" if str(error) else ""
+        raise DatabaseError(f"{path}: another run is writing it{who}") from None
+    except OSError as error:
+        raise DatabaseError(f"{path}: cannot be written there: {error.strerror}") from error
 
 
 def _connect(path: Path, write: bool) -> sqlite3.Connection:
@@ -614,18 +590,4 @@ def _quoted(path: Path) -> str:
 
 def _journal_mode(path: Path) -> str:
     """WAL lets others read during a write, but needs memory that all of them share: a local disk."""
-    return "DELETE" if file_system(path).startswith(NETWORK_FILE_SYSTEMS) else "WAL"
-
-
-def file_system(path: Path) -> str:
-    """Type of the file system that holds `path` on Linux; empty elsewhere."""
-    mounts = Path("/proc/mounts")
-    if not mounts.is_file():
-        return ""
-    best, kind = "", ""
-    folder = str(path.resolve().parent) + "/"
-    for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines():
-        _, mount, this_kind, *_ = line.split(" ")
-        if folder.startswith(mount.rstrip("/") + "/") and len(mount) >= len(best):
-            best, kind = mount, this_kind
-    return kind
+    return "DELETE" if is_shared(path) else "WAL"

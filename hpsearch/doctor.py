@@ -16,8 +16,8 @@ from typing import Any, Literal, TypeAlias
 
 from hpsearch import machine
 from hpsearch.children import available_cores
-from hpsearch.database import NETWORK_FILE_SYSTEMS, file_system
 from hpsearch.dataset import cache_folder, data_folder
+from hpsearch.lock import file_system, is_shared
 from hpsearch.provenance import processor, relevant_versions
 from hpsearch.task import TaskError
 
@@ -222,7 +222,7 @@ def folder(subject: str, path: Path, unwritable: Judgement, network: str) -> Fin
     if free < LITTLE_SPACE:
         remark = "the disk is full, or nearly: free some space before a run stops for want of it"
         return Finding(subject, value, "wrong" if free < NO_SPACE else "slow", remark)
-    if kind.startswith(NETWORK_FILE_SYSTEMS):
+    if is_shared(there / "file"):
         return Finding(subject, value, "slow", network)
     return Finding(subject, value)
 

@@ -38,12 +38,14 @@ class PackError(Exception):
 class Trained:
     """A pack's results, how long it took, where, and how many warnings were raised in it.
 
+    `started` and `ended` are what the clock said, which somebody may have set meanwhile; `seconds` is what passed.
     `together` is how many trials were trained at once, at most: fewer than all where memory did not allow more.
     """
 
     results: list[Result]
     started: float
     ended: float
+    seconds: float
     host: str
     device: str
     warnings: int
@@ -68,7 +70,7 @@ def train_pack(
 
     `taken` are the hyperparameters of all methods, which no metric may be called like.
     """
-    started = time.time()
+    started, begun = time.time(), time.perf_counter()
     results: list[Result] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -88,7 +90,8 @@ def train_pack(
                 raise DeviceError(_one_line(error)) from None
             raise PackError(_one_line(error), _last_lines(error)) from None
     together = min(size, len(configurations))
-    return Trained(results, started, time.time(), platform.node(), devices.own(), len(caught), together)
+    seconds = time.perf_counter() - begun
+    return Trained(results, started, time.time(), seconds, platform.node(), devices.own(), len(caught), together)
 
 
 def _train(

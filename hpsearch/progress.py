@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import IO, Any, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -15,13 +18,33 @@ from hpsearch.task import Objective
 SECONDS_BETWEEN_LINES = 10.0
 
 
+class _Forgiving:
+    """A stream that may end before the run does: a terminal that was closed, a pipe that nobody reads any more."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+
 class Display:
     """Shows preparation and trials; as a context manager it leaves the terminal as it found it."""
 
     def __init__(self, *, quiet: bool = False, group: Callable[[str], str] = str) -> None:
         """With `quiet` nothing is shown at all. Methods of one `group` are shown as one."""
         self._group = group
-        self._console = Console(stderr=True, quiet=quiet, highlight=False)
+        self._always = Console(file=cast(IO[str], _Forgiving(sys.stderr)), highlight=False)
+        self._console = Console(file=self._always.file, quiet=quiet, highlight=False)
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
@@ -59,6 +82,10 @@ class Display:
     def say(self, line: str) -> None:
         """One line."""
         self._console.print(line, markup=False, soft_wrap=True)
+
+    def always(self, line: str) -> None:
+        """One line that is not to be missed, quiet or not."""
+        self._always.print(line, markup=False, soft_wrap=True)
 
     def preparing(self, what: str, done: int, total: int) -> None:
         """Progress of the task's preparation."""

@@ -28,7 +28,7 @@ def run_shown(
     """
     executor = load_executor(executor_name, **places, time_limit=spec.time_limit)
     try:
-        with Database(file, write=True) as database:
+        with Database(file, write=True, say=display.say) as database:
             comparison.prepare(database, spec, recorded_name(study), display.preparing)
             display.begin(database, spec.trials * spec.repeats)
             facts = {"executor": executor_name, "threads": 1}

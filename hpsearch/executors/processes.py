@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -120,6 +121,9 @@ class Processes:
             thread.join()
 
     def _serve(self, worker: _Worker) -> None:
+        if hasattr(signal, "pthread_sigmask"):
+            # What this thread starts inherits it: Ctrl-C reaches the whole group, and is for the driver alone.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         while (call := self._calls.get()) is not None:
             if not call.begun and not call.future.set_running_or_notify_cancel():
                 continue

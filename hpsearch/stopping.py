@@ -1,0 +1,39 @@
+"""Ctrl-C and SIGTERM: the first stops in order, the second at once; a terminal that goes away stops nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+from types import FrameType
+
+SHOW_CURSOR = b"\x1b[?25h"
+
+
+class Stopped(SystemExit):
+    """Somebody asked this process to stop; `code` is what it is to exit with, as usual 128 + the signal."""
+
+
+def listen() -> None:
+    """From now on Ctrl-C and SIGTERM raise Stopped in the main thread once, and then end the process."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup and a shell's background jobs want it
+            signal.signal(number, _first)
+
+
+def outlive_terminal() -> None:
+    """Go on if the terminal goes away; what this process starts from now on does so, too."""
+    if hasattr(signal, "SIGHUP"):  # not on Windows
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def _first(number: int, _: FrameType | None) -> None:
+    for again in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(again) is _first:
+            signal.signal(again, _second)
+    raise Stopped(128 + number)
+
+
+def _second(number: int, _: FrameType | None) -> None:
+    if os.isatty(2):
+        os.write(2, SHOW_CURSOR)  # progress bars hide it
+    os._exit(128 + number)  # workers end with their driver

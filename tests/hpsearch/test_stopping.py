@@ -1,0 +1,153 @@
+"""Ctrl-C, SIGTERM and a terminal that goes away: what stops a run, how soon, with what said, and what is kept."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hpsearch.database import Database, DatabaseError
+from hpsearch.tables import load_tables
+from tests.conftest import OWN_TASK, hears_ctrl_c, run_to_end
+
+SLOW = OWN_TASK.replace("value = ", "import time; time.sleep(0.1); value = ")
+
+
+def command(study, *words):
+    return [sys.executable, "-m", "hpsearch.cli", "run", str(study), "--database", "own.db", *words]
+
+
+def started(study, *words):
+    return subprocess.Popen(
+        command(study, *words), cwd=study.parent, stderr=subprocess.PIPE, text=True,
+        preexec_fn=hears_ctrl_c, start_new_session=True,
+    )  # fmt: skip
+
+
+def number(file, state="complete"):
+    try:
+        with Database(file) as database:
+            return sum(states.get(state, 0) for states in database.counts().values())
+    except DatabaseError:
+        return 0
+
+
+def until(condition, seconds=60.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("words", [(), ("--executor", "inline", "--quiet")])
+def test_a_signal_stops_the_run_and_says_how_to_go_on(own_study, sign, code, words):
+    study = own_study(task=SLOW)
+    process = started(study, *words)
+    file = study.with_name("own.db")
+    until(lambda: number(file) >= 2)
+    asked = time.monotonic()
+    os.killpg(process.pid, sign)  # as a terminal or a batch system sends it: to the workers, too
+    _, said = process.communicate(timeout=30)
+    assert time.monotonic() - asked < 5
+    assert process.returncode == code
+    assert "everything finished is in own.db; the same command goes on" in said
+    assert "Traceback" not in said
+    # A clean stop leaves one file, in which the run has its end.
+    assert sorted(path.name for path in study.parent.glob("*own.db*")) == ["own.db"]
+    with Database(file) as database:
+        assert database.runs()[-1]["ended"]
+        assert 2 <= sum(states.get("complete", 0) for states in database.counts().values()) < 36
+
+
+def test_a_signal_before_the_first_trial_leaves_nothing(own_study):
+    study = own_study(task=SLOW.replace("TASK =", "import time; time.sleep(20)\nTASK ="))
+    process = started(study)
+    time.sleep(1)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=5)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert list(study.parent.glob("*own.db*")) == []
+
+
+def test_a_second_one_stops_at_once(own_study):
+    stubborn = """
+    import time
+    try:
+        time.sleep(60)
+    except BaseException:
+        print("stubborn", flush=True)
+        time.sleep(60)
+"""
+    study = own_study(task=OWN_TASK.replace("configuration, seed):", f"configuration, seed):{stubborn}"))
+    process = subprocess.Popen(
+        command(study, "--executor", "inline"), cwd=study.parent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        preexec_fn=hears_ctrl_c,
+    )  # fmt: skip
+    file = study.with_name("own.db")
+    until(lambda: number(file, "proposed"))
+    process.send_signal(signal.SIGINT)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"stubborn\n"
+    asked = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=5) == 130
+    assert time.monotonic() - asked < 1
+
+
+def test_a_terminal_that_goes_away_does_not_matter(own_study):
+    study = own_study(task=SLOW)
+    file = study.with_name("own.db")
+    child, terminal = os.forkpty()
+    if child == 0:
+        os.chdir(study.parent)
+        os.execv(sys.executable, command(study, "--workers", "1"))
+    until(lambda: number(file) >= 2)
+    os.close(terminal)  # the kernel sends SIGHUP, and whatever is written from now on is an error
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert number(file) == 36
+    assert (
+        load_tables(file)
+        .trials.drop(columns="seconds")
+        .equals(load_tables(run_to_end(study, "whole.db")).trials.drop(columns="seconds"))
+    )
+
+
+def test_what_was_finished_when_it_was_asked_to_stop_is_recorded(own_study, monkeypatch):
+    study = own_study()
+    record, calls = Database.record, []
+
+    def interrupted(self, *arguments, **named):
+        calls.append(1)
+        if len(calls) == 5:
+            raise KeyboardInterrupt  # in the middle of recording
+        return record(self, *arguments, **named)
+
+    monkeypatch.setattr(Database, "record", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_to_end(study, executor="inline")
+    assert len(calls) == 6
+    assert number(study.with_name("run.db")) == len(load_tables(study.with_name("run.db")).trials)
+    run_to_end(study)
+    whole = load_tables(run_to_end(study, "whole.db")).trials
+    assert load_tables(study.with_name("run.db")).trials.drop(columns="seconds").equals(whole.drop(columns="seconds"))
+
+
+@pytest.mark.parametrize("name", ["report", "check"])
+def test_other_commands_stop_with_the_usual_code_and_no_traceback(own_study, name):
+    file = run_to_end(own_study())
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hpsearch.cli", name, str(file)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        text=True, preexec_fn=hears_ctrl_c,
+    )  # fmt: skip
+    loaded = Path(f"/proc/{process.pid}/maps")
+    until(lambda: "numpy" in loaded.read_text())  # it listens, and is at work
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "Traceback" not in said
