@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -73,16 +74,17 @@ def trials(file: Path) -> list[dict[str, Any]]:
         return [{k: v for k, v in row.items() if k not in changing} for row in database.all_trials()]
 
 
-def in_flight(file: Path, runs_before: int) -> bool:
-    """Whether the run that was just killed had begun and had proposals without results."""
+def phase(file: Path, runs_before: int) -> str:
+    """What the run that was just killed was at: starting, a pack in flight, or neither (proposing, or at its end)."""
     from hpsearch.database import Database, DatabaseError
 
     try:
         with Database(file) as database:
-            begun = len(database.runs()) > runs_before
-            return begun and any(states.get("proposed") for states in database.counts().values())
+            if len(database.runs()) == runs_before:
+                return "starting"
+            return "in_flight" if any(states.get("proposed") for states in database.counts().values()) else "between"
     except DatabaseError:
-        return False
+        return "starting"
 
 
 def runs(file: Path) -> int:
@@ -96,24 +98,22 @@ def runs(file: Path) -> int:
         return 0
 
 
-def killed(study: Path, file: Path, workers: int, start: float, seed: int) -> tuple[int, int]:
-    """Run to the end through kills at random instants; returns how many, and how many of them in flight."""
-    draw = random.Random(seed)
-    kills = flying = 0
+def killed(study: Path, file: Path, workers: int, start: float, seed: int) -> Counter[str]:
+    """Run to the end through kills at random instants; returns how many hit each phase."""
+    draw, phases = random.Random(seed), Counter({"starting": 0, "in_flight": 0, "between": 0})
     while True:
         before = runs(file)
         process = subprocess.Popen(command(study, file, workers), start_new_session=True)
         try:
             if process.wait(draw.uniform(0, LIVES * start)) == 0:
-                return kills, flying
+                return phases
             raise SystemExit(f"the run ended by itself with code {process.returncode}")
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            kills += 1
-            flying += in_flight(file, before)
-            if kills % 10 == 0:
-                print(f"{kills} kills, {flying} in flight, {len(trials(file))} trials proposed", flush=True)
+            phases[phase(file, before)] += 1
+            if phases.total() % 10 == 0:
+                print(f"{phases.total()} kills, {dict(phases)}, {len(trials(file))} trials proposed", flush=True)
 
 
 def undisturbed(study: Path, file: Path, workers: int) -> float:
@@ -134,12 +134,14 @@ def main() -> None:
     what, out = sys.argv[1], Path(sys.argv[2])
     done = list(csv.DictReader(out.open())) if out.exists() else []
     if what == "table":
-        print("| searcher | pack | workers | trials | kills | in flight | equal in every bit |\n" + "|---" * 7 + "|")
+        print("| searcher | pack | workers | trials | kills | starting | in flight | between | equal in every bit |")
+        print("|---" * 9 + "|")
         for row in done:
             print("| " + " | ".join(row.values()) + " |")
         return
     chosen = {"many": COMBINATIONS[:1], "short": COMBINATIONS[1:]}.get((sys.argv[3:] or [""])[0], COMBINATIONS)
-    for number, (searcher, pack, workers, length) in enumerate(chosen):
+    for combination in chosen:
+        searcher, pack, workers, length = combination
         if any((r["searcher"], r["pack"], r["workers"]) == (searcher, str(pack), str(workers)) for r in done):
             continue
         with tempfile.TemporaryDirectory() as folder:
@@ -147,11 +149,11 @@ def main() -> None:
             study.write_text(STUDY.format(searcher=searcher, pack=pack, trials=length, repeats=REPEATS))
             print(f"{searcher}, packs of {pack}, {workers} workers, {2 * REPEATS * length} trials", flush=True)
             start = undisturbed(study, Path(folder) / "whole.db", workers)
-            kills, flying = killed(study, Path(folder) / "killed.db", workers, start, number)
+            phases = killed(study, Path(folder) / "killed.db", workers, start, COMBINATIONS.index(combination))
             equal = trials(Path(folder) / "whole.db") == trials(Path(folder) / "killed.db")
         row = {
             "searcher": searcher, "pack": pack, "workers": workers, "trials": 2 * REPEATS * length,
-            "kills": kills, "in_flight": flying, "equal": "yes" if equal else "NO",
+            "kills": phases.total(), **phases, "equal": "yes" if equal else "NO",
         }  # fmt: skip
         print(row, flush=True)
         new = not out.exists()

@@ -77,6 +77,7 @@ def test_a_signal_before_the_first_trial_leaves_nothing(own_study):
 def test_a_second_one_stops_at_once(own_study):
     stubborn = """
     import time
+    print("training", flush=True)
     try:
         time.sleep(60)
     except BaseException:
@@ -88,10 +89,9 @@ def test_a_second_one_stops_at_once(own_study):
         command(study, "--executor", "inline"), cwd=study.parent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         preexec_fn=hears_ctrl_c,
     )  # fmt: skip
-    file = study.with_name("own.db")
-    until(lambda: number(file, "proposed"))
-    process.send_signal(signal.SIGINT)
     assert process.stdout is not None
+    assert process.stdout.readline() == b"training\n"
+    process.send_signal(signal.SIGINT)
     assert process.stdout.readline() == b"stubborn\n"
     asked = time.monotonic()
     process.send_signal(signal.SIGINT)
