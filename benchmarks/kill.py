@@ -4,7 +4,7 @@
     python benchmarks/kill.py run benchmarks/kill.csv many # only the one that is killed at least 100 times; or short
     python benchmarks/kill.py table benchmarks/kill.csv    # the Markdown table
 
-The task is the demo's, cut to 5 epochs. A run's life is drawn uniformly from 0 to LIVES times what it takes to start,
+The task is the demo's, cut to 30 or 10 epochs. A run's life is drawn uniformly from 0 to LIVES times what it takes to start,
 and then all its processes get SIGKILL at once; the same command goes on. A kill counts as in flight where that run had
 begun and proposals lay in the database without results. At the end the trials table must equal the undisturbed one's
 in every bit: configurations, objectives, metrics, curves, seeds, states.
@@ -27,9 +27,9 @@ from typing import Any
 
 LIVES = 7.0
 COMBINATIONS = [
-    # (searcher, pack, workers, trials of each of 20 studies a method); the first is killed 100 times
-    ("botorch", 4, 2, 60),
-    *((s, p, w, 8) for s, p, w in product(("botorch", "ax"), (1, 4, 20), (1, 2)) if (s, p, w) != ("botorch", 4, 2)),
+    # (searcher, pack, workers, trials of each of 20 studies a method, epochs); the first is killed at least 100 times
+    ("botorch", 4, 2, 36, 30),
+    *((s, p, w, 8, 10) for s, p, w in product(("botorch", "ax"), (1, 4, 20), (1, 2)) if (s, p, w) != ("botorch", 4, 2)),
 ]
 REPEATS = 20
 
@@ -50,7 +50,7 @@ snr_db = -6.0
 draws = 4
 evaluation_draws = 2
 width = 64
-epochs = 5
+epochs = {epochs}
 batch_size = 32
 activation_gradient = "clip"
 
@@ -141,12 +141,12 @@ def main() -> None:
         return
     chosen = {"many": COMBINATIONS[:1], "short": COMBINATIONS[1:]}.get((sys.argv[3:] or [""])[0], COMBINATIONS)
     for combination in chosen:
-        searcher, pack, workers, length = combination
+        searcher, pack, workers, length, epochs = combination
         if any((r["searcher"], r["pack"], r["workers"]) == (searcher, str(pack), str(workers)) for r in done):
             continue
         with tempfile.TemporaryDirectory() as folder:
             study = Path(folder) / "kill.toml"
-            study.write_text(STUDY.format(searcher=searcher, pack=pack, trials=length, repeats=REPEATS))
+            study.write_text(STUDY.format(searcher=searcher, pack=pack, trials=length, repeats=REPEATS, epochs=epochs))
             print(f"{searcher}, packs of {pack}, {workers} workers, {2 * REPEATS * length} trials", flush=True)
             start = undisturbed(study, Path(folder) / "whole.db", workers)
             phases = killed(study, Path(folder) / "killed.db", workers, start, COMBINATIONS.index(combination))

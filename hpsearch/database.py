@@ -11,7 +11,7 @@ import json
 import math
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -223,7 +223,8 @@ class Database:
             try:
                 self._connection.execute("PRAGMA journal_mode=DELETE")
             except sqlite3.OperationalError:  # somebody is reading: the log stays, but holds nothing new
-                self._connection.execute("PRAGMA wal_checkpoint")
+                with suppress(sqlite3.OperationalError):  # the disk is full: the log stays, with what it holds
+                    self._connection.execute("PRAGMA wal_checkpoint")
             self._connection.close()
             if unused:
                 self.path.unlink(missing_ok=True)

@@ -13,11 +13,11 @@ import shutil
 import tarfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, NamedTuple, Self, cast
 
 from hpsearch.dataset import DataSet
 from hpsearch.only_one import only_one
@@ -33,8 +33,20 @@ BUSY = (429, 500, 502, 503, 504)
 """Answers after which it is worth trying again."""
 BREAKS = 5
 """How often in a row a connection may break without a byte gained before we give up."""
+EXPANDS = 20
+"""How many times the size of the published archive its files may have; recordings and images expand by less than 2."""
+MOST_FILES = 1_000_000
+LONGEST_HEADER = 2**20
+"""Bytes of a tar's long name or attributes; tarfile reads them whole into memory."""
 
 
+EXTENSIONS = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
 Open = Callable[[], IO[bytes]]
 
 
@@ -225,28 +237,53 @@ def _verify(archive: Path, dataset: DataSet) -> None:
 
 
 @contextmanager
-def _opened(archive: Path) -> Iterator[list[_File]]:
+def _opened(archive: Path, dataset: DataSet) -> Iterator[list[_File]]:
     """The files in a zip or tar archive; of a tar, regular ones only."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as opened:
-            yield [_File(i.filename, i.file_size, partial(opened.open, i)) for i in opened.infolist()]
+            entries = opened.infolist()
+            yield _modest((_File(i.filename, i.file_size, partial(opened.open, i)) for i in entries), dataset)
         return
     if not tarfile.is_tarfile(archive):
         raise ValueError("it begins like neither")
-    with tarfile.open(archive) as tape:
+    with tarfile.open(archive, tarinfo=_Header) as tape:
         # What is no regular file opens as None, and is not asked for.
-        yield [_File(i.name, i.size, cast("Open", partial(tape.extractfile, i))) for i in tape if not i.isdir()]
+        members = (_File(i.name, i.size, cast("Open", partial(tape.extractfile, i))) for i in tape if not i.isdir())
+        yield _modest(members, dataset)
+
+
+class _Header(tarfile.TarInfo):
+    """A tar's header that says how long what follows is before it is read."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        header = super().frombuf(buf, encoding, errors)
+        if header.type in EXTENSIONS and header.size > LONGEST_HEADER:
+            raise ValueError(f"a header of {header.size / 1e6:.0f} MB")
+        return header
+
+
+def _modest(files: Iterable[_File], dataset: DataSet) -> list[_File]:
+    """The files, unless there is no end of them: a small archive may hold more than any disk, or lead nowhere."""
+    found: list[_File] = []
+    size, limit = 0, EXPANDS * dataset.megabytes * 10**6
+    for file in files:  # of a tar one by one, so that what is too large is never unpacked to get past it
+        found.append(file)
+        size += file.size
+        if _leads_out(file.name):
+            raise FetchError(f"the archive holds {file.name!r}, which leads out of its folder: nothing was unpacked")
+        if size > limit or len(found) > MOST_FILES:
+            raise FetchError(
+                f"the archive would unpack to more than {limit / 1e6:.0f} MB or {MOST_FILES} files, "
+                f"{EXPANDS} times what {dataset.title} has: nothing was unpacked"
+            )
+    return found
 
 
 def _unpack(archive: Path, work: Path, dataset: DataSet, progress: Progress) -> None:
     """The wanted files of an archive, each at the place that its name gives."""
     try:
-        with _opened(archive) as files:
-            for file in files:
-                if _leads_out(file.name):
-                    raise FetchError(
-                        f"the archive holds {file.name!r}, which leads out of its folder: nothing was unpacked"
-                    )
+        with _opened(archive, dataset) as files:
             matches = [(file, match[1]) for file in files if (match := re.fullmatch(dataset.members, file.name))]
             if not matches:
                 raise FetchError(

@@ -216,7 +216,7 @@ def _call(
         if hpsearch_devices.own() not in (CPU, device):
             os._exit(1)  # an earlier call bound this process to another GPU, as happens when several end at once
         hpsearch_devices.use_alone(device, hide=False)  # Ray has hidden the others
-    function, arguments = pickle.loads(payload)
+    function, arguments = pickle.loads(payload)  # noqa: S301 from our own driver, never from a file
     watch = threading.Timer(time_limit, os._exit, (1,)) if time_limit is not None else None
     if watch is not None:
         watch.start()

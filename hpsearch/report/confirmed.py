@@ -16,7 +16,7 @@ from hpsearch.database import DatabaseError
 from hpsearch.report.confirmation import BETWEEN, method_of
 from hpsearch.report.facts import discussion, heading, provenance_table
 from hpsearch.report.markdown import interval, plain, table
-from hpsearch.report.style import LOOKS, Look, save
+from hpsearch.report.style import LOOKS, Look, save, verbatim
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
 from hpsearch.statistics.holm import holm
 from hpsearch.statistics.noise import Components, variance_components
@@ -221,7 +221,7 @@ def _draw(tables: Tables, found: Mapping[str, Confirmed], paths: Sequence[Path],
             mean = confirmed.mean(values)
             axes.plot([float(mean.low), float(mean.high)], [place + 0.36] * 2, color=color, linewidth=2.5)
             axes.plot(float(mean.estimate), place + 0.36, "|", color=color, markersize=9)
-        axes.set_yticks(range(len(found)), list(found))
+        axes.set_yticks(range(len(found)), [verbatim(label) for label in found])
         axes.set_ylim(len(found) - 0.4, -0.6)
-        axes.set_xlabel(name)
+        axes.set_xlabel(verbatim(name))
         save(figure, paths)

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from hpsearch.report.curves import Curves
-from hpsearch.report.style import LOOKS, Look, save
+from hpsearch.report.style import LOOKS, Look, save, verbatim
 
 TOGETHER = 4
 """The most methods that one panel shows."""
@@ -63,7 +63,7 @@ def _label_directly(axes: Axes, curves: Curves, looks: Mapping[str, tuple[str, s
     for label, (color, *_) in looks.items():
         method = curves.methods[label]
         axes.annotate(
-            f"{label}\nn = {len(method.incumbents)}", (1.0, float(method.mean.estimate[-1])),
+            f"{verbatim(label)}\nn = {len(method.incumbents)}", (1.0, float(method.mean.estimate[-1])),
             xycoords=axes.get_yaxis_transform(), xytext=(4, 0), textcoords="offset points", va="center",
             color=color, fontsize="small", annotation_clip=False,
         )  # fmt: skip
@@ -91,7 +91,7 @@ def _apart(curves: Curves, look: Look) -> Figure:
         axes.add_collection(LineCollection(thin, colors=color, linewidths=0.4, alpha=0.35))
         _mean(axes, curves, label, (color, "", "-"))
         _frame(axes, curves)
-        axes.set_title(label, fontsize=7 if len(label) < 16 else 5.5)
+        axes.set_title(verbatim(label), fontsize=7 if len(label) < 16 else 5.5)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True, min_n_ticks=1))
         axes.tick_params(labelsize=6)
     for axes in grid.flat[len(curves.methods) :]:
@@ -124,7 +124,7 @@ def _mean(axes: Axes, curves: Curves, label: str, look: tuple[str, str, Any]) ->
     every = max(1, curves.trials // 8)
     axes.plot(
         trials, method.mean.estimate, color=color, linestyle=line, linewidth=1.8, marker=marker, markersize=5,
-        markevery=(0, every), label=f"{label} (n = {len(method.incumbents)})",
+        markevery=(0, every), label=verbatim(f"{label} (n = {len(method.incumbents)})"),
     )  # fmt: skip
 
 
@@ -136,7 +136,7 @@ def _frame(axes: Axes, curves: Curves) -> None:
 
 def _quantity(curves: Curves) -> str:
     unit = f" ({curves.objective.unit})" if curves.objective.unit else ""
-    return f"best {curves.objective.name} so far{unit}"
+    return verbatim(f"best {curves.objective.name} so far{unit}")
 
 
 def _say_outside(axes: Axes, curves: Curves, labels: list[str]) -> None:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from hpsearch.report.sensitivity import MethodResponses, Response, Sensitivity, named, over_epochs
-from hpsearch.report.style import LOOKS, Look, save
+from hpsearch.report.style import LOOKS, Look, save, verbatim
 from hpsearch.space import Choice
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
 
@@ -39,13 +39,13 @@ def draw_responses(found: Sensitivity, paths: Sequence[Path], look: Look) -> Non
                         (r, over_epochs(r, measure)) for r in found.methods[label].responses if len(r.curves[measure])
                     ]
                     _draw_response(grid[row, column], label, found.methods[label], means, looks[label])
-            grid[-1, column].set_xlabel(name)
+            grid[-1, column].set_xlabel(verbatim(name))
             if len(found.methods) > 1:
                 grid[0, column].legend(frameon=False, fontsize=7)
         unit = f" ({found.objective.unit})" if found.objective.unit else ""
-        grid[0, 0].set_ylabel(found.objective.name + unit)
+        grid[0, 0].set_ylabel(verbatim(found.objective.name + unit))
         for row, measure in enumerate(measures, 1):
-            grid[row, 0].set_ylabel(f"{measure},\nmean over epochs")
+            grid[row, 0].set_ylabel(verbatim(f"{measure},\nmean over epochs"))
             _logarithmic_if_wide(grid[row])
         save(figure, paths)
 
@@ -69,14 +69,14 @@ def draw_epochs(found: Sensitivity, paths: Sequence[Path], look: Look) -> None:
                 for response, shade in zip(responses, _shades(len(responses)), strict=True):
                     _draw_epochs(grid[row, column], response, name, shade)
                 grid[row, column].xaxis.set_major_locator(MaxNLocator(integer=True))
-            grid[0, column].set_title(label)
+            grid[0, column].set_title(verbatim(label))
             grid[len(heights) - 1, column].set_xlabel("epoch")
             grid[len(heights) - 1, column].tick_params(labelbottom=True)
             grid[-1, column].axis("off")
             lines = grid[0, column].get_lines()
             grid[-1, column].legend(handles=lines, loc="upper center", frameon=False, fontsize=7)
         for row, name in enumerate(found.curves):
-            grid[row, 0].set_ylabel(name)
+            grid[row, 0].set_ylabel(verbatim(name))
             _logarithmic_if_wide(grid[row])
         save(figure, paths)
 
@@ -92,12 +92,12 @@ def _draw_response(
         text = ", ".join([f"{label} (n = {_fewest(points)})", *others])
         axes.errorbar(
             x, middle, yerr=spread, color=color, marker=marker, linestyle=line, markersize=4, linewidth=1.3,
-            capsize=2, elinewidth=0.9, label=text,
+            capsize=2, elinewidth=0.9, label=verbatim(text),
         )  # fmt: skip
     if method.axis is None:
         axes.set_xticks([])
     elif isinstance(method.axis, Choice):
-        axes.set_xticks(range(len(method.axis.values)), [str(value) for value in method.axis.values])
+        axes.set_xticks(range(len(method.axis.values)), [verbatim(str(value)) for value in method.axis.values])
     elif method.axis.log:
         axes.set_xscale("log")
 
@@ -132,7 +132,9 @@ def _draw_epochs(axes: Axes, response: Response, name: str, look: tuple[Any, Any
     color, line = look
     text = ", ".join(named(n, v) for n, v in response.varied.items()) or "the one configuration"
     axes.fill_between(epochs, mean.low, mean.high, color=color, alpha=0.2, linewidth=0)
-    axes.plot(epochs, mean.estimate, color=color, linestyle=line, linewidth=1.3, label=f"{text} (n = {len(values)})")
+    axes.plot(
+        epochs, mean.estimate, color=color, linestyle=line, linewidth=1.3, label=verbatim(f"{text} (n = {len(values)})")
+    )
 
 
 def _logarithmic_if_wide(row: Iterable[Axes]) -> None:

@@ -55,6 +55,11 @@ class Look:
         return mpl.rc_context(settings)
 
 
+def verbatim(name: str) -> str:
+    """A name as matplotlib draws it letter by letter: no formula between dollars, not hidden for a first underscore."""
+    return (" " if name.startswith("_") else "") + name.replace("$", r"\$")
+
+
 def save(figure: Figure, paths: Sequence[Path]) -> None:
     """Write a figure as the types that the names end with. The same numbers draw the same files, byte for byte."""
     if figure.get_layout_engine() is not None:

@@ -1,4 +1,6 @@
 import os
+import random
+import struct
 import time
 import wave
 
@@ -137,3 +139,61 @@ def test_progress_is_told(files):
     told = []
     identity(files, 8000, lambda *what: told.append(what))
     assert told[-1] == ("checking recordings", 12, 12)
+
+
+def riff(chance):
+    """A WAV file of any format, rate, width and length, its chunks in any order, and sometimes no longer one."""
+    sound = chance.randbytes(chance.randrange(400))
+    tag, channels, rate, width = 1, 1, 8000, 16
+    if chance.random() < 0.6:
+        channels, width = chance.choice([1, 2, 0, 65535]), chance.choice([8, 16, 24, 32, 0, 7, 64])
+        rate, tag = chance.choice([8000, 48000, 0, 2**32 - 1]), chance.choice([1, 1, 3, 7, 17, 85, 0xFFFE, 0])
+    block = channels * width // 8
+    form = struct.pack("<HHIIHH", tag, channels, rate, rate * block % 2**32, block % 2**16, width)
+    chunks = [(b"fmt ", form), (b"data", sound), (b"LIST", b"abc"), (b"fact", b"\0" * 4)]
+    if chance.random() < 0.3:
+        chance.shuffle(chunks)
+    body = b"WAVE" + b"".join(
+        name
+        + struct.pack("<I", chance.choice([len(part)] * 27 + [0, 2**32 - 1, 10**6]))
+        + part
+        + b"\0" * (len(part) % 2)
+        for name, part in chunks[: chance.choice([4, 4, 4, 2, 1])]
+    )
+    contents = bytearray(b"RIFF" + struct.pack("<I", len(body)) + body)
+    if chance.random() < 0.4:
+        for _ in range(chance.randrange(1, 6)):
+            contents[chance.randrange(len(contents))] = chance.randrange(256)
+    if chance.random() < 0.2:
+        del contents[chance.randrange(len(contents)) :]
+    return bytes(contents)
+
+
+def test_500_generated_files_are_read_or_refused_with_their_names(tmp_path):
+    chance, read, said = random.Random(0), 0, set()
+    for number in range(500):
+        path = tmp_path / f"{number}.wav"
+        path.write_bytes(riff(chance))
+        refused, samples = None, np.zeros(1)
+        try:
+            samples = read_wav(path, 8000)
+            read += 1
+        except TaskError as error:
+            refused = str(error)
+        assert samples.ndim == 1
+        assert np.isfinite(samples).all()
+        assert len(samples) > 0
+        if refused is not None:
+            assert refused.startswith(str(path))
+            said.add(refused.removeprefix(f"{path} ").split(":")[0][:14])
+    assert read > 50
+    assert len(said) > 5
+
+
+def test_odd_names_are_read_as_they_are(tmp_path, files):
+    for name in ("ü ß 漢.wav", "a b\n.wav", "-rf.wav", "%s{0}.wav", "'\"`$(ls).wav", "x" * 250 + ".wav"):
+        path = tmp_path / name
+        path.write_bytes(files[0].read_bytes())
+        assert np.array_equal(read_wav(path, 8000), read_wav(files[0], 8000))
+    with pytest.raises(TaskError, match="cannot be read"):
+        read_wav(tmp_path / ("x" * 300 + ".wav"), 8000)

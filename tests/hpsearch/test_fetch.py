@@ -2,10 +2,12 @@
 
 import contextlib
 import errno
+import gzip
 import hashlib
 import http.server
 import io
 import os
+import random
 import shutil
 import tarfile
 import threading
@@ -99,7 +101,7 @@ def site():
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     served.address = f"http://127.0.0.1:{server.server_port}/set.zip"
     yield served
     server.shutdown()
@@ -424,3 +426,60 @@ def test_two_at_once_fetch_once(site, dataset, tmp_path):
         thread.join()
     assert found == ["5 files"] * 3
     assert len(site.asked) == 1
+
+
+class TestArchivesThatExplode:
+    def test_a_small_zip_of_much_is_refused_before_anything_is_unpacked(self, dataset, tmp_path):
+        (tmp_path / "bomb.zip").write_bytes(
+            zipped([(f"set-master/data/{i}.wav", bytes(5_000_000)) for i in range(5)], zipfile.ZIP_DEFLATED)
+        )
+        assert (tmp_path / "bomb.zip").stat().st_size < 50_000
+        with pytest.raises(FetchError, match="would unpack to more than 20 MB"):
+            fetch(dataset, tmp_path / "data", str(tmp_path / "bomb.zip"), silent)
+        assert left(tmp_path / "data") == []
+
+    def test_a_tar_is_not_even_read_to_its_end(self, dataset, tmp_path, monkeypatch):
+        """One file of 300 MB that nobody wants: to list what follows it, all of it would have to be unpacked."""
+        (tmp_path / "bomb.tgz").write_bytes(taped([("big", bytes(300_000_000)), ("set-master/data/0.wav", b"0")]))
+        read, sizes = gzip.GzipFile.read, []
+        monkeypatch.setattr(gzip.GzipFile, "read", lambda self, size=-1: sizes.append(size) or read(self, size))
+        with pytest.raises(FetchError, match="would unpack to more than 20 MB"):
+            fetch(dataset, tmp_path / "data", str(tmp_path / "bomb.tgz"), silent)
+        assert 0 < sum(sizes) < 10_000_000
+
+    def test_a_headers_attributes_are_not_read_without_end(self, dataset, tmp_path):
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w:gz", format=tarfile.PAX_FORMAT) as file:
+            info = tarfile.TarInfo("set-master/data/0.wav")
+            info.pax_headers = {"comment": "x" * 50_000_000}
+            file.addfile(info)
+        (tmp_path / "bomb.tgz").write_bytes(packed.getvalue())
+        with pytest.raises(FetchError, match=r"no sound zip or tar archive \(a header of 50 MB"):
+            fetch(dataset, tmp_path / "data", str(tmp_path / "bomb.tgz"), silent)
+
+
+def test_generated_archives_are_unpacked_or_refused_and_leave_nothing_elsewhere(dataset, tmp_path):
+    """250 archives: of odd members, of bytes that were changed, cut, doubled or made up."""
+    chance = random.Random(0)
+    names = [
+        "set-master/data/0.wav", "set-master/data/ü 漢.wav", f"set-master/data/{'x' * 300}.wav", "a/data/b/../c.wav",
+        "/etc/evil.wav", "x/data/\x01.wav", "x/data/ .wav", "x/data/-rf.wav", "x", "x/data/" + "d/" * 200 + "0.wav",
+        "x/data/0.wav/0.wav", "C:/evil.wav", "x\\data\\..\\..\\evil.wav", "~/data/0.wav", "$HOME/data/0.wav",
+    ]  # fmt: skip
+    for number in range(250):
+        members = [(chance.choice(names), chance.randbytes(chance.randrange(50))) for _ in range(chance.randrange(4))]
+        body = bytearray(taped(members) if number % 2 else zipped(members, chance.choice([0, 8, 12, 14])))
+        match number % 5:
+            case 1:
+                for _ in range(chance.randrange(1, 9)):
+                    body[chance.randrange(len(body))] = chance.randrange(256)
+            case 2:
+                del body[chance.randrange(len(body)) :]
+            case 3:
+                body = bytearray(chance.randbytes(600)) if number % 2 else body + body
+        mine = tmp_path / "mine"
+        mine.write_bytes(body)
+        with pytest.raises(FetchError):  # the published set it never is
+            fetch(dataset, tmp_path / "data", str(mine), silent)
+        assert left(tmp_path / "data") == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "mine"]
