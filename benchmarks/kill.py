@@ -4,10 +4,10 @@
     python benchmarks/kill.py run benchmarks/kill.csv many # only the one that is killed at least 100 times; or short
     python benchmarks/kill.py table benchmarks/kill.csv    # the Markdown table
 
-The task is the demo's, cut to 30 or 10 epochs. A run's life is drawn uniformly from 0 to LIVES times what it takes to start,
-and then all its processes get SIGKILL at once; the same command goes on. A kill counts as in flight where that run had
-begun and proposals lay in the database without results. At the end the trials table must equal the undisturbed one's
-in every bit: configurations, objectives, metrics, curves, seeds, states.
+The task is the demo's, cut to 30 or 10 epochs. A run's life is drawn uniformly from 0 to LIVES times what it takes to
+start, and then all its processes get SIGKILL at once; the same command goes on. A kill counts as in flight where that
+run had begun and proposals lay in the database without results. At the end the trials table must equal the undisturbed
+one's in every bit: configurations, objectives, metrics, curves, seeds, states.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Any
 
 LIVES = 7.0
 COMBINATIONS = [
-    # (searcher, pack, workers, trials of each of 20 studies a method, epochs); the first is killed at least 100 times
+    # (searcher, pack, workers, trials of each of 20 studies a method, epochs); the first is killed over 100 times
     ("botorch", 4, 2, 36, 30),
     *((s, p, w, 8, 10) for s, p, w in product(("botorch", "ax"), (1, 4, 20), (1, 2)) if (s, p, w) != ("botorch", 4, 2)),
 ]

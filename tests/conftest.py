@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
+import traceback
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ from hpsearch.executors.processes import pin_threads
 pin_threads()  # before torch is loaded
 
 from hpsearch import comparison
+from hpsearch.cli import main
 from hpsearch.database import Database
 from hpsearch.space import Space
 from hpsearch.spec import load_executor, read_spec
@@ -60,6 +64,43 @@ def run_to_end(study: Path, name: str = "run.db", executor: str = "inline", work
     finally:
         running.close()
     return file
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def cli(*words: object, cwd: Path | None = None, **environment: str) -> Done:
+    """A command as it is typed, but in this process: a new one spends seconds on its imports."""
+    out, errors = io.StringIO(), io.StringIO()
+    path, handlers = (
+        list(sys.path),
+        {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)},
+    )
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(errors):
+        patch.setattr(sys, "argv", ["hpsearch", *map(str, words)])
+        for name, value in {"COLUMNS": "200", **environment}.items():
+            patch.setenv(name, value)
+        patch.setenv("HPSEARCH_DATA", os.environ.get("HPSEARCH_DATA", ""))  # --data sets it
+        patch.chdir(cwd or Path.cwd())
+        try:
+            main()
+            code: object = 0
+        except SystemExit as stop:
+            code = stop.code
+        except Exception:  # as the interpreter ends a process
+            traceback.print_exc()
+            code = 1
+        finally:
+            sys.path[:] = path
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+    return Done(int(code or 0) if code is None or isinstance(code, int) else 1, out.getvalue(), errors.getvalue())
 
 
 def hears_ctrl_c() -> None:

@@ -12,7 +12,7 @@ trials = 2
 repeats = 2
 seed = 4
 pack = {pack}
-task = {{ name = "cifar_task", training = 48, validation = 20, test = 20, epochs = 2, batch_size = 16 }}
+task = {{ name = "cifar_task", training = 48, validation = 20, test = 20, epochs = 1, batch_size = 16 }}
 searcher = "sobol"
 
 [methods.latent]

@@ -15,14 +15,14 @@ import pandas as pd
 import pytest
 
 import hpsearch
-from tests.conftest import OWN_STUDY, OWN_TASK
+from tests.conftest import OWN_STUDY, OWN_TASK, cli
 
 
-def cli(*words, cwd=None, **environment):
+def process(*words, cwd=None):
+    """A command in a process of its own, as everybody runs it."""
     return subprocess.run(
         [sys.executable, "-m", "hpsearch.cli", *map(str, words)],
-        capture_output=True, text=True, cwd=cwd, timeout=120,
-        env={**os.environ, "COLUMNS": "200", **environment},
+        capture_output=True, text=True, cwd=cwd, timeout=120, env={**os.environ, "COLUMNS": "200"},
     )  # fmt: skip
 
 
@@ -52,13 +52,13 @@ def test_every_command_has_help_and_stands_in_the_readme():
 
 def test_from_a_study_file_to_a_report(own_study, tmp_path):
     study = own_study()
-    done = cli("run", study, cwd=tmp_path)
+    done = process("run", study, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "")
     assert "wide 18/18" in done.stderr
     assert "narrow 18/18 best 0.0" in done.stderr
     assert "hpsearch report own.db" in done.stderr
 
-    shown = cli("status", "own.db", cwd=tmp_path)
+    shown = process("status", "own.db", cwd=tmp_path)
     assert re.search(r"wide\s*│ 18\s*│ 18 │ 18", shown.stdout)
 
     listed = cli("trials", "own.db", cwd=tmp_path).stdout
@@ -104,7 +104,7 @@ def test_the_version_is_printed():
 
 def test_lost_trials_are_told_at_the_end(own_study, tmp_path):
     task = OWN_TASK.replace("    value =", '    if configuration["x"] > 5: return float("nan")\n    value =')
-    done = cli("run", own_study(task), cwd=tmp_path)
+    done = cli("run", own_study(task), "--executor", "inline", cwd=tmp_path)
     assert re.search(r"finished: own\.db, \d+ trials diverged; see", done.stderr)
 
 
@@ -162,7 +162,7 @@ def test_an_error_is_a_sentence_and_a_code(own_study, tmp_path, words, code, par
     speech = OWN_STUDY.replace('"{module}"', '"audio_task"').split("[methods")[0] + "[methods.filter]"
     (tmp_path / "speech.toml").write_text(speech)
     if "done.db" in words:
-        assert cli("run", "own", "--database", "done.db", cwd=tmp_path).returncode == 0
+        assert cli("run", "own", "--database", "done.db", "--executor", "inline", "-q", cwd=tmp_path).returncode == 0
     done = cli(*words, cwd=tmp_path, HPSEARCH_DATA="")
     assert done.returncode == code
     for part in parts:

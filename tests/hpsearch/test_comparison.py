@@ -2,13 +2,8 @@
 
 import json
 import math
-import os
 import platform
 import re
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -118,97 +113,6 @@ class TestTheTableIsTheSame:
                 next(comparison.run(database, spec, load_executor("inline", None), {}), None)
         assert table(file) == whole
         assert len(whole) == 12
-
-
-SLOW_TASK = OWN_TASK.replace(
-    "def objective(configuration, seed):", "def objective(configuration, seed):\n    import time; time.sleep(0.05)"
-)
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_run_killed_again_and_again_ends_in_the_same_table(own_study, workers):
-    study = own_study(task=SLOW_TASK, study=OWN_STUDY.replace("trials = 6", "trials = 20"))
-    whole = table(run(study, "whole.db"))
-    file = study.parent / "killed.db"
-    command = [
-        sys.executable,
-        "-m",
-        "hpsearch.cli",
-        "run",
-        str(study),
-        "--database",
-        str(file),
-        "--workers",
-        str(workers),
-    ]
-    kills = 0
-    for attempt in range(12):
-        process = subprocess.Popen([*command, "--quiet"], start_new_session=True)
-        before = recorded(file)
-        if attempt < 3:
-            # In the middle of the work: after some records of this attempt's own, and before its end.
-            while process.poll() is None and recorded(file) < before + 7 + 5 * attempt:
-                time.sleep(0.01)
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                kills += 1
-            process.wait()
-        elif process.wait() == 0:
-            break
-    assert kills == 3
-    assert table(file) == whole
-    with Database(file) as database:
-        assert len(database.runs()) == 4
-        assert [bool(row["ended"]) for row in database.runs()] == [False, False, False, True]
-
-
-def test_a_packed_run_with_ax_killed_in_the_middle_ends_in_the_same_table(tmp_path):
-    study = tmp_path / "speech.toml"
-    text = SPEECH_STUDY.format(pack=4, precision="fp32").replace('"sobol"', '{ name = "ax", initial = 2 }')
-    study.write_text(text.replace("repeats = 5", "repeats = 4"))
-    whole = table(run(study, "whole.db"))
-    file = tmp_path / "killed.db"
-    command = [sys.executable, "-m", "hpsearch.cli", "run", str(study), "--database", str(file), "--quiet"]
-    process = subprocess.Popen(command, start_new_session=True)
-    while process.poll() is None and recorded(file) < 12:
-        time.sleep(0.01)
-    assert process.poll() is None
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    assert 12 <= recorded(file) < len(whole)
-    assert subprocess.run(command, check=False).returncode == 0
-    assert table(file) == whole
-
-
-def recorded(file: Path) -> int:
-    try:
-        with Database(file) as database:
-            return sum(states.get("complete", 0) for states in database.counts().values())
-    except DatabaseError:
-        return 0
-
-
-def test_workers_die_with_a_killed_driver(own_study):
-    study = own_study(task=OWN_TASK.replace("value = ", "import time; time.sleep(30); value = "))
-    file = study.parent / "killed.db"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "hpsearch.cli", "run", str(study), "--database", str(file), "--quiet"]
-    )
-    deadline = time.monotonic() + 60
-    while not (workers := children(process.pid)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert workers
-    process.kill()
-    process.wait()
-    while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
-
-
-def children(pid: int) -> list[int]:
-    lists = Path(f"/proc/{pid}/task").glob("*/children")  # a thread's children are its own
-    found = [int(word) for text in lists for word in text.read_text().split()]
-    return [p for p in found if b"spawn_main" in Path(f"/proc/{p}/cmdline").read_bytes()]
 
 
 class TestNoSearcherSeesATestMetric:
