@@ -14,7 +14,7 @@ from hpsearch.task import TaskError
 from tests.conftest import run_to_end
 
 TASK = """
-import os, sys, time
+import os, signal, sys, time
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -46,6 +46,10 @@ class Poisonous:
             time.sleep(60)
         if self.kind == "exit":
             os._exit(3)
+        if self.kind == "kill":  # as the system does when memory is at its end
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.kind == "memory":
+            bytearray(2**60)
         raise RuntimeError("a poisonous configuration")
 
 
@@ -88,6 +92,8 @@ def study_of(own_study, kind, extra=""):
     [
         ("raise", "", "RuntimeError: a poisonous configuration (own_task"),
         ("exit", "", "the worker process died"),
+        ("kill", "", "the worker process died (killed, out of memory, or crashed)"),
+        ("memory", "", "MemoryError"),
         ("hang", "time_limit = 1.5", "took longer than the time limit of 1.5 s"),
     ],
 )
