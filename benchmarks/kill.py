@@ -3,6 +3,7 @@
     python benchmarks/kill.py run benchmarks/kill.csv      # all combinations, resumable; hours beside other work
     python benchmarks/kill.py run benchmarks/kill.csv many # only the one that is killed at least 100 times; or short
     python benchmarks/kill.py table benchmarks/kill.csv    # the Markdown table
+    python benchmarks/kill.py parts                        # 20 times each: a worker, the driver alone, report, confirm
 
 The task is the demo's, cut to 30 or 10 epochs. A run's life is drawn uniformly from 0 to LIVES times what it takes to
 start, and then all its processes get SIGKILL at once; the same command goes on. A kill counts as in flight where that
@@ -15,12 +16,14 @@ from __future__ import annotations
 import csv
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -129,8 +132,112 @@ def undisturbed(study: Path, file: Path, workers: int) -> float:
     return first or 0.0
 
 
+def children(pid: int) -> list[int]:
+    """The worker processes of a driver."""
+    import psutil
+
+    found = psutil.Process(pid).children(recursive=True)
+    return [child.pid for child in found if "spawn_main" in " ".join(child.cmdline())]
+
+
+def only_workers(study: Path, file: Path, kills: int, draw: random.Random) -> str:
+    """One run that goes on through all kills."""
+    import psutil
+
+    hit = 0
+    while hit < kills:
+        file.unlink(missing_ok=True)
+        process = subprocess.Popen(command(study, file, 2))
+        while process.poll() is None and hit < kills:
+            time.sleep(draw.uniform(0, 6))
+            with suppress(psutil.Error, IndexError, ProcessLookupError):
+                os.kill(draw.choice(children(process.pid)), signal.SIGKILL)
+                hit += 1
+        assert process.wait() == 0
+    return f"{hit} workers killed"
+
+
+def only_driver(study: Path, file: Path, kills: int, draw: random.Random) -> str:
+    """Workers must be gone soon after their driver, and the next run go on."""
+    import psutil
+
+    hit = with_workers = 0
+    while hit < kills:
+        file.unlink(missing_ok=True)
+        code = -signal.SIGKILL
+        while code == -signal.SIGKILL:
+            process = subprocess.Popen(command(study, file, 2))
+            try:
+                code = process.wait(draw.uniform(0, 20) if hit < kills else None)
+            except subprocess.TimeoutExpired:
+                workers = children(process.pid)
+                process.kill()
+                code = process.wait()
+                hit, with_workers = hit + 1, with_workers + bool(workers)
+                gone = time.monotonic() + 5
+                while any(map(psutil.pid_exists, workers)):
+                    assert time.monotonic() < gone, "a worker outlived its driver"
+                    time.sleep(0.05)
+        assert code == 0
+    return f"{hit} drivers killed, {with_workers} of them with workers, which ended within 5 s"
+
+
+def other_command(words: list[str], kills: int, draw: random.Random, seconds: float, made: Path) -> int:
+    """Kill a command at instants uniform over what it takes, then let it finish; returns how many kills hit it."""
+    hit = 0
+    while hit < kills:
+        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        try:
+            process.wait(draw.uniform(0, seconds))
+            shutil.rmtree(made, ignore_errors=True)  # it was done: begin anew
+            made.with_suffix(".db").unlink(missing_ok=True)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            hit += 1
+    subprocess.run(words, stdout=subprocess.DEVNULL, check=True)
+    return hit
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of a report."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def parts(kills: int = 20) -> None:
+    """Kills of one part or another command, each `kills` times, and whether the end is the undisturbed one's."""
+    draw = random.Random(1)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        study, whole = folder / "kill.toml", folder / "whole.db"
+        study.write_text(STUDY.format(searcher="botorch", pack=4, trials=8, repeats=REPEATS, epochs=10))
+        undisturbed(study, whole, 2)
+        expected, before = trials(whole), whole.read_bytes()
+        for kill in (only_workers, only_driver):
+            said = kill(study, folder / "killed.db", kills, draw)
+            print(f"{said}; trials equal in every bit: {trials(folder / 'killed.db') == expected}", flush=True)
+        for what, words in (("report", []), ("confirm", ["--seeds", "2", "--workers", "2", "--quiet"])):
+            made, other = folder / f"whole-{what}", folder / f"other-{what}"
+            words = [sys.executable, "-m", "hpsearch.cli", what, str(whole), *words]
+            files = (lambda place: ["--database", str(place) + ".db"]) if what == "confirm" else (lambda _: [])
+            started = time.monotonic()
+            subprocess.run([*words, *files(other), "--to", str(other)], stdout=subprocess.DEVNULL, check=True)
+            seconds = time.monotonic() - started
+            hit = other_command([*words, *files(made), "--to", str(made)], kills, draw, seconds, made)
+            if what == "confirm":
+                equal = trials(made.with_suffix(".db")) == trials(other.with_suffix(".db"))
+                print(f"{what} killed {hit} times; its trials equal in every bit: {equal}", flush=True)
+            else:
+                equal = contents(made) == contents(other)
+                print(f"{what} killed {hit} times; files equal in every byte: {equal}", flush=True)
+            print(f"the comparison's file is unchanged: {whole.read_bytes() == before}", flush=True)
+
+
 def main() -> None:
     """The command line."""
+    if sys.argv[1] == "parts":
+        parts()
+        return
     what, out = sys.argv[1], Path(sys.argv[2])
     done = list(csv.DictReader(out.open())) if out.exists() else []
     if what == "table":
