@@ -10,6 +10,7 @@ import hashlib
 import json
 import multiprocessing
 import shutil
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -35,6 +36,7 @@ CLIPS_A_SHARD = 128
 """With 8 draws 5 MB and, on one core, about a second."""
 WORTH_A_PROCESS = 4
 """Shards; a process takes three seconds to start."""
+CHECKSUMS = "checksums.json"
 
 Shape = tuple[int, int, int]
 """Of a part's features: draws, clips, MELS * FRAMES."""
@@ -62,12 +64,13 @@ class Features:
 
 
 def cached_features(
-    corpus: Corpus, snr_db: float | None, draws: int, evaluation_draws: int, progress: Progress
+    corpus: Corpus, snr_db: float | None, draws: int, evaluation_draws: int, progress: Progress, *, verify: bool = False
 ) -> Features:
     """Features of a corpus, from the cache or computed into it.
 
     The cache is a folder named by a hash of the corpus's identity, the parts, the settings and what computes
-    them. It is filled beside its place and renamed, so that it is whole or absent.
+    them. It is filled beside its place and renamed, so that it is whole or absent. With `verify` its bytes are
+    compared with their checksums, and computed anew where a disk has changed one.
     """
     clips = corpus.clips()
     identity = corpus.identity(clips, progress)
@@ -75,7 +78,7 @@ def cached_features(
     counts = {part: draws if part == "training" else evaluation_draws for part in PARTS}
     shapes = {part: (counts[part], len(parts[part]), MELS * FRAMES) for part in PARTS}
     folder = cache_folder() / _key(identity, clips, snr_db, counts)
-    inputs = _cached(folder, shapes)
+    inputs = _cached(folder, shapes, verify)
     if inputs is None:
         if importing_main():
             # A process of the pass, importing its driver's script, would wait for ever for its own driver.
@@ -84,10 +87,10 @@ def cached_features(
             folder.parent.mkdir(parents=True, exist_ok=True)
             lock = folder.with_name(f".{folder.name}.lock")
             with only_one(lock, "waiting for another process to compute the features", progress):
-                inputs = _cached(folder, shapes)
+                inputs = _cached(folder, shapes, verify)
                 if inputs is None:
                     _fill(folder, corpus, parts, shapes, snr_db, progress)
-                    inputs = _cached(folder, shapes)
+                    inputs = _cached(folder, shapes, verify)
         except OSError as error:
             why = error.strerror or error  # NumPy's own errors have no strerror
             raise TaskError(
@@ -119,16 +122,31 @@ def on_device(features: Features, device: str, precision: str) -> Data:
     return Data(Variants(inputs["training"], labels["training"]), flat("validation"), flat("test"))
 
 
-def _cached(folder: Path, shapes: Mapping[Part, Shape]) -> dict[Part, NDArray[np.float32]] | None:
-    """The arrays of a cache folder, or None where one is missing, cut short, or of another shape.
+def _cached(folder: Path, shapes: Mapping[Part, Shape], verify: bool) -> dict[Part, NDArray[np.float32]] | None:
+    """The arrays of a cache folder, or None where one is missing, cut short, of another shape, or no longer as written.
 
     Copy on write: workers share the pages, and torch wants arrays that could be written.
     """
     try:
         arrays = {part: np.load(folder / f"{part}.npy", mmap_mode="c") for part in shapes}
+        written = json.loads((folder / CHECKSUMS).read_bytes()) if verify else {}
     except (OSError, ValueError, EOFError):
         return None
-    return arrays if all(arrays[part].shape == shape for part, shape in shapes.items()) else None
+    whole = all((arrays[part].shape, arrays[part].dtype) == (shape, np.float32) for part, shape in shapes.items())
+    if not whole or (verify and written != _checksums(folder)):
+        return None
+    return arrays
+
+
+def _checksums(folder: Path) -> dict[str, int]:
+    """CRC-32 of each part's file, which finds what a disk did, at a gigabyte a second."""
+    found: dict[str, int] = {}
+    for part in PARTS:
+        with (folder / f"{part}.npy").open("rb") as file:
+            found[part] = 0
+            while block := file.read(2**20):
+                found[part] = zlib.crc32(block, found[part])
+    return found
 
 
 def _key(identity: str, clips: Sequence[Clip], snr_db: float | None, counts: dict[Part, int]) -> str:
@@ -159,6 +177,8 @@ def _fill(
             partial_folder / "whole" / f"{part}.npy",
             partial(_write_standardised, files[part], shapes[part], mean, deviation),
         )
+    checksums = json.dumps(_checksums(partial_folder / "whole")).encode()
+    write_whole(partial_folder / "whole" / CHECKSUMS, lambda file: file.write(checksums))
     shutil.rmtree(folder, ignore_errors=True)  # one that lost a file
     (partial_folder / "whole").rename(folder)
     shutil.rmtree(partial_folder)

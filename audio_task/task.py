@@ -73,7 +73,7 @@ class AudioTask:
         """Find or make the speech and compute its features, unless they are in the cache."""
         from audio_task.features import cached_features
 
-        features = cached_features(self._corpus, *self._noise, progress)
+        features = cached_features(self._corpus, *self._noise, progress, verify=True)
         return {"features": features.description, "corpus_sha256": features.corpus, **features.facts}
 
     def files(self) -> Sequence[Path]:

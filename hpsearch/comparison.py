@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from hpsearch import stopping
 from hpsearch.database import Database, DatabaseError, Measured, StudyRow, TrialRow
 from hpsearch.devices import DeviceError
 from hpsearch.executors import Executor
@@ -144,6 +145,7 @@ def _work(loop: _Loop, packs: list[_Pack], executor: Executor) -> Generator[Reco
                 job = ready.pop() if ready else loop.next_job(packs.pop(_furthest_behind(packs)))
                 flying[loop.submit(job, executor)] = job
             done, _ = wait(flying, return_when=FIRST_COMPLETED)
+            stopping.check()
             for future in done:
                 job, error = flying[future], future.exception()
                 recorded = None

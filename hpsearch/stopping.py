@@ -7,6 +7,7 @@ import signal
 from types import FrameType
 
 SHOW_CURSOR = b"\x1b[?25h"
+_asked: list[int] = []
 
 
 class Stopped(SystemExit):
@@ -20,6 +21,12 @@ def listen() -> None:
             signal.signal(number, _first)
 
 
+def check() -> None:
+    """Raise Stopped again if somebody has asked: a task may have swallowed the first one."""
+    if _asked:
+        raise Stopped(_asked[0])
+
+
 def outlive_terminal() -> None:
     """Go on if the terminal goes away; what this process starts from now on does so, too."""
     if hasattr(signal, "SIGHUP"):  # not on Windows
@@ -30,7 +37,8 @@ def _first(number: int, _: FrameType | None) -> None:
     for again in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(again) is _first:
             signal.signal(again, _second)
-    raise Stopped(128 + number)
+    _asked.append(128 + number)
+    raise Stopped(_asked[0])
 
 
 def _second(number: int, _: FrameType | None) -> None:

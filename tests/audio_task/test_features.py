@@ -194,7 +194,16 @@ def test_a_pass_that_was_killed_goes_on_where_it_stopped(corpus, cache, monkeypa
     assert not list(cache.glob("audio/.partial-*"))
 
 
-@pytest.mark.parametrize("damage", ["missing", "short", "shape", "empty"])
+class Evil:
+    """What a cache from somewhere else might hold."""
+
+    called = False
+
+    def __reduce__(self):
+        return (setattr, (Evil, "called", True))
+
+
+@pytest.mark.parametrize("damage", ["missing", "short", "shape", "empty", "flipped", "pickled", "no checksums"])
 def test_a_cache_that_lost_something_is_filled_again(corpus, cache, damage):
     first = cached_features(corpus, 10.0, 2, 1, silent)
     expected = {part: np.array(x) for part, x in first.inputs.items()}
@@ -203,10 +212,19 @@ def test_a_cache_that_lost_something_is_filled_again(corpus, cache, damage):
         path.unlink()
     elif damage == "shape":
         np.save(path, np.zeros((2, 5, 1280), np.float32))
+    elif damage == "flipped":
+        contents = bytearray(path.read_bytes())
+        contents[-1000] ^= 1
+        path.write_bytes(contents)
+    elif damage == "pickled":
+        np.save(path, np.array([Evil()], dtype=object), allow_pickle=True)
+    elif damage == "no checksums":
+        path.with_name("checksums.json").write_text("{")
     else:
         path.write_bytes(path.read_bytes()[:5000] if damage == "short" else b"")
-    again = cached_features(corpus, 10.0, 2, 1, silent)
+    again = cached_features(corpus, 10.0, 2, 1, silent, verify=True)
     assert all(np.array_equal(again.inputs[part], expected[part]) for part in expected)
+    assert not Evil.called
 
 
 def test_a_cache_that_cannot_be_written_is_said(corpus, tmp_path, monkeypatch):

@@ -138,6 +138,27 @@ def test_what_was_finished_when_it_was_asked_to_stop_is_recorded(own_study, monk
     assert load_tables(study.with_name("run.db")).trials.drop(columns="seconds").equals(whole.drop(columns="seconds"))
 
 
+def test_a_task_that_swallows_everything_is_stopped_after_its_trial(own_study):
+    deaf = """
+    import time
+    print("training", flush=True)
+    try:
+        time.sleep(60)
+    except BaseException:
+        pass
+"""
+    study = own_study(task=OWN_TASK.replace("configuration, seed):", f"configuration, seed):{deaf}"))
+    process = subprocess.Popen(
+        command(study, "--executor", "inline"), cwd=study.parent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        preexec_fn=hears_ctrl_c,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"training\n"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=20) == 130
+    assert number(study.with_name("own.db")) == 1
+
+
 @pytest.mark.parametrize("name", ["report", "check"])
 def test_other_commands_stop_with_the_usual_code_and_no_traceback(own_study, name):
     file = run_to_end(own_study())
