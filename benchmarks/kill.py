@@ -3,7 +3,8 @@
     python benchmarks/kill.py run benchmarks/kill.csv      # all combinations, resumable; hours beside other work
     python benchmarks/kill.py run benchmarks/kill.csv many # only the one that is killed at least 100 times; or short
     python benchmarks/kill.py table benchmarks/kill.csv    # the Markdown table
-    python benchmarks/kill.py parts                        # 20 times each: a worker, the driver alone, report, confirm
+    python benchmarks/kill.py parts                        # 20 times each: a worker, the driver alone, report, confirm,
+                                                           # the feature pass, a download (of FSDD, which must be here)
 
 The task is the demo's, cut to 30 or 10 epochs. A run's life is drawn uniformly from 0 to LIVES times what it takes to
 start, and then all its processes get SIGKILL at once; the same command goes on. A kill counts as in flight where that
@@ -14,6 +15,8 @@ one's in every bit: configurations, objectives, metrics, curves, seeds, states.
 from __future__ import annotations
 
 import csv
+import http.server
+import io
 import os
 import random
 import shutil
@@ -21,7 +24,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import zipfile
 from collections import Counter
 from contextlib import suppress
 from itertools import product
@@ -200,8 +205,99 @@ def other_command(words: list[str], kills: int, draw: random.Random, seconds: fl
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file of a report."""
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    """Every file below a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def feature_pass(folder: Path, kills: int, draw: random.Random) -> str:
+    """Kill a run while it computes features; the cache must end in the same bytes."""
+
+    def run(cache: Path, seconds: float | None) -> bool:
+        words = command(study, cache.with_suffix(".db"), 1)
+        process = subprocess.Popen(words, start_new_session=True, env=os.environ | {"HPSEARCH_CACHE": str(cache)})
+        try:
+            return process.wait(seconds) == 0
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return False
+
+    def computed(cache: Path) -> dict[str, bytes]:
+        return {name: found for name, found in contents(cache).items() if not Path(name).name.startswith(".")}
+
+    study = folder / "features.toml"
+    text = STUDY.format(searcher="sobol", pack=1, trials=1, repeats=1, epochs=1).replace(", initial = 5", "")
+    study.write_text(text.replace("voices = 40", "voices = 120"))
+    started = time.monotonic()
+    run(folder / "cache-whole", None)
+    seconds, expected = time.monotonic() - started, computed(folder / "cache-whole")
+    hit = within = number = 0
+    equal = True
+    while hit < kills:
+        cache, number = folder / f"cache-{number}", number + 1
+        while not run(cache, draw.uniform(0, seconds) if hit < kills else None):
+            hit, within = hit + 1, within + any(cache.glob("audio/.partial-*"))
+        equal &= computed(cache) == expected
+    return f"{hit} kills of a run that computes features, {within} within the pass; caches equal in every byte: {equal}"
+
+
+def download(folder: Path, kills: int, draw: random.Random) -> str:
+    """Kill a fetch from a server on this machine, which takes its time; the data set must end in the same bytes."""
+    from hpsearch.spec import load_dataset
+
+    recordings = load_dataset("fsdd").find()
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path in sorted(recordings.glob("*.wav")):
+            archive.write(path, f"fsdd-master/recordings/{path.name}")
+    body, ranges = packed.getvalue(), []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            start = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+            ranges.append(start)
+            self.send_response(206 if start else 200)
+            if start:
+                self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+            self.send_header("Content-Type", "application/zip")
+            self.send_header("ETag", '"one"')
+            self.send_header("Content-Length", str(len(body) - start))
+            self.end_headers()
+            with suppress(OSError):
+                for at in range(start, len(body), 2**16):
+                    self.wfile.write(body[at : at + 2**16])
+                    time.sleep(0.01)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}/fsdd.zip"
+    hit = number = 0
+    seconds, equal = 0.0, True
+    while hit < kills:
+        data, number = folder / f"data-{number}", number + 1
+        data.mkdir()
+        words = [sys.executable, "-m", "hpsearch.cli", "data", "fetch", "fsdd", "--data", str(data), "--from", address]
+        done = False
+        while not done:
+            started = time.monotonic()
+            process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                # The first is not disturbed, and tells how long it takes.
+                done = process.wait(draw.uniform(0, seconds) if seconds and hit < kills else None) == 0
+                seconds = seconds or time.monotonic() - started
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                hit += 1
+        names = {path.name: path.read_bytes() for path in data.rglob("*.wav")}
+        equal &= names == {path.name: path.read_bytes() for path in recordings.glob("*.wav")}
+        equal &= not list(data.glob(".fetching-*"))
+    server.shutdown()
+    resumed = sum(start > 0 for start in ranges)
+    return f"{hit} kills of a download, resumed in its middle {resumed} times; recordings equal in every byte: {equal}"
 
 
 def parts(kills: int = 20) -> None:
@@ -231,6 +327,8 @@ def parts(kills: int = 20) -> None:
                 equal = contents(made) == contents(other)
                 print(f"{what} killed {hit} times; files equal in every byte: {equal}", flush=True)
             print(f"the comparison's file is unchanged: {whole.read_bytes() == before}", flush=True)
+        print(feature_pass(folder, kills, draw), flush=True)
+        print(download(folder, kills, draw), flush=True)
 
 
 def main() -> None:

@@ -4,7 +4,7 @@
 
 Makes a database of 20 methods x 40 studies x 100 trials with four to seven hyperparameters, two metrics, a curve of 20
 epochs and a few lost trials; times `hpsearch report` on it as a process of its own, and the opening of index.html in
-headless Chromium until everything is drawn. Medians of ROUNDS.
+headless Chromium until everything is drawn; then the statistics that cost most, by themselves. Medians of ROUNDS.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import timeit
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,30 @@ def open_page(page: Path) -> float:
     return seconds
 
 
+def single_statistics() -> None:
+    """Seconds of those that resample most, at the sizes that a large report has."""
+    from hpsearch.statistics.bootstrap import bootstrap_mean
+    from hpsearch.statistics.extra_trials import extra_trials
+    from hpsearch.statistics.importance import importance
+    from hpsearch.statistics.ranks import mean_ranks
+
+    random = np.random.default_rng(0)
+    a, b = (np.maximum.accumulate(random.random((40, 100)), axis=1) for _ in range(2))
+    at, finals = random.random((40, 100, 6)), [random.normal(size=40) for _ in range(20)]
+    for what, of in (
+        ("mean of 40 studies x 100 trials with its band", lambda: bootstrap_mean(a)),
+        ("extra trials, 40 studies x 100 trials each", lambda: extra_trials(a, b)),
+        (
+            "importance of 6 hyperparameters, 40 studies x 100 trials",
+            lambda: importance(at, at[..., 0], list("abcdef")),
+        ),
+        ("ranks of 20 methods, 40 studies each", lambda: mean_ranks(finals)),
+    ):
+        of()
+        times = timeit.repeat(of, number=1, repeat=5)
+        print(f"{what}: {statistics.median(times):.3f} s ({min(times):.3f} to {max(times):.3f}, n = 5)")
+
+
 def main() -> None:
     """The command line."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp())
@@ -118,6 +143,7 @@ def main() -> None:
     print(
         f"page of {size:.1f} MB: {statistics.median(times):.2f} s ({min(times):.2f} to {max(times):.2f}, n = {ROUNDS})"
     )
+    single_statistics()
 
 
 if __name__ == "__main__":

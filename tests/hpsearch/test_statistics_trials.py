@@ -1,6 +1,5 @@
 import itertools
 import math
-import timeit
 
 import numpy as np
 import pytest
@@ -242,9 +241,3 @@ def test_importance_names_what_is_wrong():
     at[0, 0, 0] = np.nan
     with pytest.raises(ValueError, match="every trial needs a position"):
         importance(at, at[..., 1], ["a", "b", "c"])
-
-
-def test_importance_of_forty_studies_of_a_hundred_trials_takes_less_than_a_quarter_of_a_second():
-    at, _ = uniform(8, 40, 100, 6)
-    y = at[..., 0]
-    assert min(timeit.repeat(lambda: importance(at, y, list("abcdef")), number=1, repeat=2)) < 0.25
