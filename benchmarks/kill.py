@@ -36,8 +36,12 @@ from typing import Any
 LIVES = 7.0
 COMBINATIONS = [
     # (searcher, pack, workers, trials of each of 20 studies a method, epochs); the first is killed over 100 times
-    ("botorch", 4, 2, 36, 30),
-    *((s, p, w, 8, 10) for s, p, w in product(("botorch", "ax"), (1, 4, 20), (1, 2)) if (s, p, w) != ("botorch", 4, 2)),
+    ("botorch", 4, 2, 64, 30),
+    *(
+        (s, p, w, 8 if s == "botorch" else 6, 10)
+        for s, p, w in product(("botorch", "ax"), (1, 4, 20), (1, 2))
+        if (s, p, w) != ("botorch", 4, 2)
+    ),
 ]
 REPEATS = 20
 
@@ -127,10 +131,10 @@ def killed(study: Path, file: Path, workers: int, start: float, seed: int) -> Co
 def undisturbed(study: Path, file: Path, workers: int) -> float:
     """Run without a kill; returns the seconds until the first results lay in the database."""
     started = time.monotonic()
-    process = subprocess.Popen(command(study, file, workers))
+    process, before = subprocess.Popen(command(study, file, workers)), runs(file)
     first = None
     while process.poll() is None:
-        if first is None and runs(file):
+        if first is None and runs(file) > before:
             first = time.monotonic() - started
         time.sleep(0.2)
     assert process.returncode == 0
@@ -349,13 +353,15 @@ def main() -> None:
         searcher, pack, workers, length, epochs = combination
         if any((r["searcher"], r["pack"], r["workers"]) == (searcher, str(pack), str(workers)) for r in done):
             continue
-        with tempfile.TemporaryDirectory() as folder:
-            study = Path(folder) / "kill.toml"
-            study.write_text(STUDY.format(searcher=searcher, pack=pack, trials=length, repeats=REPEATS, epochs=epochs))
-            print(f"{searcher}, packs of {pack}, {workers} workers, {2 * REPEATS * length} trials", flush=True)
-            start = undisturbed(study, Path(folder) / "whole.db", workers)
-            phases = killed(study, Path(folder) / "killed.db", workers, start, COMBINATIONS.index(combination))
-            equal = trials(Path(folder) / "whole.db") == trials(Path(folder) / "killed.db")
+        folder = Path(tempfile.gettempdir()) / "hpsearch-kill" / f"{searcher}-{pack}-{workers}"
+        folder.mkdir(parents=True, exist_ok=True)
+        study, whole, file = folder / "kill.toml", folder / "whole.db", folder / "killed.db"
+        study.write_text(STUDY.format(searcher=searcher, pack=pack, trials=length, repeats=REPEATS, epochs=epochs))
+        file.unlink(missing_ok=True)
+        print(f"{searcher}, packs of {pack}, {workers} workers, {2 * REPEATS * length} trials", flush=True)
+        start = undisturbed(study, whole, workers)
+        phases = killed(study, file, workers, start, COMBINATIONS.index(combination))
+        equal = trials(whole) == trials(file)
         row = {
             "searcher": searcher, "pack": pack, "workers": workers, "trials": 2 * REPEATS * length,
             "kills": phases.total(), **phases, "equal": "yes" if equal else "NO",
