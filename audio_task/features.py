@@ -28,7 +28,7 @@ from audio_task.cache import cache_folder, write_whole
 from audio_task.corpora import PARTS, Clip, Corpus, Part
 from audio_task.log_mel import FFT, FLOOR, FRAMES, MELS, log_mel, noisy
 from binarynet.training import PRECISIONS, Data, Labelled, Variants
-from hpsearch.children import available_cores, end_with_driver, importing_main, kill
+from hpsearch.children import available_cores, end_with_driver, importing_main, kill, without_ctrl_c
 from hpsearch.only_one import only_one
 from hpsearch.task import Progress, TaskError
 
@@ -129,13 +129,12 @@ def _cached(folder: Path, shapes: Mapping[Part, Shape], verify: bool) -> dict[Pa
     """
     try:
         arrays = {part: np.load(folder / f"{part}.npy", mmap_mode="c") for part in shapes}
-        written = json.loads((folder / CHECKSUMS).read_bytes()) if verify else {}
+        if verify and json.loads((folder / CHECKSUMS).read_bytes()) != _checksums(folder):
+            return None
     except (OSError, ValueError, EOFError):
         return None
     whole = all((arrays[part].shape, arrays[part].dtype) == (shape, np.float32) for part, shape in shapes.items())
-    if not whole or (verify and written != _checksums(folder)):
-        return None
-    return arrays
+    return arrays if whole else None
 
 
 def _checksums(folder: Path) -> dict[str, int]:
@@ -221,7 +220,9 @@ def _run(jobs: Sequence[Job], clips: int, progress: Progress) -> None:
     spawned = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(available_cores(), spawned, end_with_driver) as pool:
         try:
-            for future in as_completed([pool.submit(job) for job in jobs]):
+            with without_ctrl_c():
+                futures = [pool.submit(job) for job in jobs]
+            for future in as_completed(futures):
                 done += future.result()
                 progress("computing features", done, clips)
         except BrokenProcessPool as error:

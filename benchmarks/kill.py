@@ -6,10 +6,13 @@
     python benchmarks/kill.py parts                        # 20 times each: a worker, the driver alone, report, confirm,
                                                            # the feature pass, a download (of FSDD, which must be here)
 
-The task is the demo's, cut to 30 or 10 epochs. A run's life is drawn uniformly from 0 to LIVES times what it takes to
-start, and then all its processes get SIGKILL at once; the same command goes on. A kill counts as in flight where that
-run had begun and proposals lay in the database without results. At the end the trials table must equal the undisturbed
-one's in every bit: configurations, objectives, metrics, curves, seeds, states.
+The task is the demo's, cut to 30 or 5 epochs. A run's life is drawn uniformly from 0 to a bound: LIVES times what it
+takes to start, later what makes about 120 kills of the whole (8 in the other combinations). Then all its processes get
+SIGKILL at once, and the same command goes on. A kill counts as in flight where that run had begun and proposals lay in
+the database without results. At the end the trials table must equal the undisturbed one's in every bit: configurations,
+objectives, metrics, curves, seeds, states.
+
+The databases stay in hpsearch-kill in the temporary folder; remove them when the code has changed.
 """
 
 from __future__ import annotations
@@ -17,10 +20,12 @@ from __future__ import annotations
 import csv
 import http.server
 import io
+import math
 import os
 import random
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -28,20 +33,18 @@ import threading
 import time
 import zipfile
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-LIVES = 7.0
+LIVES = 6.0
 COMBINATIONS = [
-    # (searcher, pack, workers, trials of each of 20 studies a method, epochs); the first is killed over 100 times
-    ("botorch", 4, 2, 64, 30),
-    *(
-        (s, p, w, 8 if s == "botorch" else 6, 10)
-        for s, p, w in product(("botorch", "ax"), (1, 4, 20), (1, 2))
-        if (s, p, w) != ("botorch", 4, 2)
-    ),
+    # (searcher, pack, workers, trials of each of 20 studies a method, epochs, methods); the first: over 100 kills
+    ("botorch", 4, 2, 96, 30, ("latent", "filter")),
+    *(("botorch", p, w, 6, 5, ("latent", "filter")) for p, w in product((1, 4, 20), (1, 2)) if (p, w) != (4, 2)),
+    *(("ax", p, w, 6, 5, ("filter",)) for p, w in product((1, 4, 20), (1, 2))),
 ]
 REPEATS = 20
 
@@ -66,9 +69,20 @@ epochs = {epochs}
 batch_size = 32
 activation_gradient = "clip"
 
-[methods.latent]
-[methods.filter]
+{methods}
 """
+
+
+def study_text(
+    searcher: str = "botorch",
+    pack: int = 4,
+    trials: int = 8,
+    epochs: int = 10,
+    labels: Sequence[str] = ("latent", "filter"),
+) -> str:
+    """A study file."""
+    methods = "\n".join(f"[methods.{label}]" for label in labels)
+    return STUDY.format(searcher=searcher, pack=pack, trials=trials, epochs=epochs, repeats=REPEATS, methods=methods)
 
 
 def command(study: Path, file: Path, workers: int) -> list[str]:
@@ -110,35 +124,55 @@ def runs(file: Path) -> int:
         return 0
 
 
-def killed(study: Path, file: Path, workers: int, start: float, seed: int) -> Counter[str]:
-    """Run to the end through kills at random instants; returns how many hit each phase."""
+def longest_life(start: float, work: float) -> float:
+    """Bound b of lives uniform from 0 to b that do `work` seconds of work on average, (b - start)^2 / 2b."""
+    return start + work + math.sqrt((start + work) ** 2 - start**2)
+
+
+def killed(study: Path, file: Path, workers: int, start: float, seed: int, planned: int, wanted: int) -> Counter[str]:
+    """Run to the end through about `wanted` kills at random instants; returns how many hit each phase."""
     draw, phases = random.Random(seed), Counter({"starting": 0, "in_flight": 0, "between": 0})
+    bound, worked = LIVES * start, 0.0
     while True:
         before = runs(file)
+        life = draw.uniform(0, bound)
         process = subprocess.Popen(command(study, file, workers), start_new_session=True)
         try:
-            if process.wait(draw.uniform(0, LIVES * start)) == 0:
+            if process.wait(life) == 0:
                 return phases
             raise SystemExit(f"the run ended by itself with code {process.returncode}")
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            phases[phase(file, before)] += 1
-            if phases.total() % 10 == 0:
-                print(f"{phases.total()} kills, {dict(phases)}, {len(trials(file))} trials proposed", flush=True)
+        phases[phase(file, before)] += 1
+        worked += max(0.0, life - start)
+        done = len(trials(file))
+        if done and phases.total() >= 5:
+            # As fast as until now, what is left would be done after as many kills as are wanted.
+            left = worked * (planned - done) / done
+            bound = longest_life(start, left / max(1, wanted - phases.total()))
+        if phases.total() % 10 == 0:
+            print(f"{phases.total()} kills, {dict(phases)}, {done} trials proposed", flush=True)
 
 
-def undisturbed(study: Path, file: Path, workers: int) -> float:
-    """Run without a kill; returns the seconds until the first results lay in the database."""
-    started = time.monotonic()
-    process, before = subprocess.Popen(command(study, file, workers)), runs(file)
-    first = None
-    while process.poll() is None:
-        if first is None and runs(file) > before:
-            first = time.monotonic() - started
-        time.sleep(0.2)
-    assert process.returncode == 0
-    return first or 0.0
+def undisturbed(study: Path, file: Path, workers: int) -> None:
+    """Run to the end without a kill; what an earlier call of this benchmark left goes on."""
+    subprocess.run(command(study, file, workers), check=True)
+
+
+def start_of(study: Path, workers: int) -> float:
+    """Seconds until a run has recorded that it began, the median of three."""
+    found = []
+    for _ in range(3):
+        with tempfile.TemporaryDirectory() as folder:
+            started, file = time.monotonic(), Path(folder) / "start.db"
+            process = subprocess.Popen(command(study, file, workers), start_new_session=True)
+            while not runs(file):
+                time.sleep(0.05)
+            found.append(time.monotonic() - started)
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    return statistics.median(found)
 
 
 def children(pid: int) -> list[int]:
@@ -147,6 +181,16 @@ def children(pid: int) -> list[int]:
 
     found = psutil.Process(pid).children(recursive=True)
     return [child.pid for child in found if "spawn_main" in " ".join(child.cmdline())]
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that ended and that nobody waits for does not."""
+    import psutil
+
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def only_workers(study: Path, file: Path, kills: int, draw: random.Random) -> str:
@@ -168,8 +212,6 @@ def only_workers(study: Path, file: Path, kills: int, draw: random.Random) -> st
 
 def only_driver(study: Path, file: Path, kills: int, draw: random.Random) -> str:
     """Workers must be gone soon after their driver, and the next run go on."""
-    import psutil
-
     hit = with_workers = 0
     while hit < kills:
         file.unlink(missing_ok=True)
@@ -184,7 +226,7 @@ def only_driver(study: Path, file: Path, kills: int, draw: random.Random) -> str
                 code = process.wait()
                 hit, with_workers = hit + 1, with_workers + bool(workers)
                 gone = time.monotonic() + 5
-                while any(map(psutil.pid_exists, workers)):
+                while any(alive(pid) for pid in workers):
                     assert time.monotonic() < gone, "a worker outlived its driver"
                     time.sleep(0.05)
         assert code == 0
@@ -197,7 +239,8 @@ def other_command(words: list[str], kills: int, draw: random.Random, seconds: fl
     while hit < kills:
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         try:
-            process.wait(draw.uniform(0, seconds))
+            if process.wait(draw.uniform(0, seconds)):
+                raise SystemExit(f"{words} failed after a kill")
             shutil.rmtree(made, ignore_errors=True)  # it was done: begin anew
             made.with_suffix(".db").unlink(missing_ok=True)
         except subprocess.TimeoutExpired:
@@ -230,7 +273,7 @@ def feature_pass(folder: Path, kills: int, draw: random.Random) -> str:
         return {name: found for name, found in contents(cache).items() if not Path(name).name.startswith(".")}
 
     study = folder / "features.toml"
-    text = STUDY.format(searcher="sobol", pack=1, trials=1, repeats=1, epochs=1).replace(", initial = 5", "")
+    text = study_text("sobol", 1, 1, 1).replace(", initial = 5", "").replace("repeats = 20", "repeats = 1")
     study.write_text(text.replace("voices = 40", "voices = 120"))
     started = time.monotonic()
     run(folder / "cache-whole", None)
@@ -310,7 +353,7 @@ def parts(kills: int = 20) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         study, whole = folder / "kill.toml", folder / "whole.db"
-        study.write_text(STUDY.format(searcher="botorch", pack=4, trials=8, repeats=REPEATS, epochs=10))
+        study.write_text(study_text())
         undisturbed(study, whole, 2)
         expected, before = trials(whole), whole.read_bytes()
         for kill in (only_workers, only_driver):
@@ -350,20 +393,22 @@ def main() -> None:
         return
     chosen = {"many": COMBINATIONS[:1], "short": COMBINATIONS[1:]}.get((sys.argv[3:] or [""])[0], COMBINATIONS)
     for combination in chosen:
-        searcher, pack, workers, length, epochs = combination
+        searcher, pack, workers, length, epochs, labels = combination
         if any((r["searcher"], r["pack"], r["workers"]) == (searcher, str(pack), str(workers)) for r in done):
             continue
         folder = Path(tempfile.gettempdir()) / "hpsearch-kill" / f"{searcher}-{pack}-{workers}"
         folder.mkdir(parents=True, exist_ok=True)
         study, whole, file = folder / "kill.toml", folder / "whole.db", folder / "killed.db"
-        study.write_text(STUDY.format(searcher=searcher, pack=pack, trials=length, repeats=REPEATS, epochs=epochs))
+        study.write_text(study_text(searcher=searcher, pack=pack, trials=length, epochs=epochs, labels=labels))
         file.unlink(missing_ok=True)
-        print(f"{searcher}, packs of {pack}, {workers} workers, {2 * REPEATS * length} trials", flush=True)
-        start = undisturbed(study, whole, workers)
-        phases = killed(study, file, workers, start, COMBINATIONS.index(combination))
+        print(f"{searcher}, packs of {pack}, {workers} workers, {len(labels) * REPEATS * length} trials", flush=True)
+        undisturbed(study, whole, workers)
+        planned = len(labels) * REPEATS * length
+        sizes = (planned, 120 if combination == COMBINATIONS[0] else 8)
+        phases = killed(study, file, workers, start_of(study, workers), COMBINATIONS.index(combination), *sizes)
         equal = trials(whole) == trials(file)
         row = {
-            "searcher": searcher, "pack": pack, "workers": workers, "trials": 2 * REPEATS * length,
+            "searcher": searcher, "pack": pack, "workers": workers, "trials": planned,
             "kills": phases.total(), **phases, "equal": "yes" if equal else "NO",
         }  # fmt: skip
         print(row, flush=True)

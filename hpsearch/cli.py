@@ -11,6 +11,7 @@ import math
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -154,6 +155,7 @@ def _dry_run(spec: Spec, file: Path, workers: int | None, devices: str, per_devi
 def status(file: File) -> None:
     """Say how far a comparison is; also while it runs."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from hpsearch.database import Database
@@ -163,12 +165,13 @@ def status(file: File) -> None:
         comparison = database.existing()
         counts, runs, best = database.counts(), database.runs(), database.best_objectives()
     planned = comparison["trials"] * comparison["repeats"]
-    table = Table("method", "trials", "of", "complete", "diverged", "failed", f"best {comparison['objective']}")
+    best_of = escape(f"best {comparison['objective']}")
+    table = Table("method", "trials", "of", "complete", "diverged", "failed", best_of)
     for label, states in counts.items():
         done = {state: states.get(state, 0) for state in ("complete", "diverged", "failed")}
         found = best.get(label)
         table.add_row(
-            label, str(sum(done.values())), str(planned), *map(str, done.values()),
+            escape(label), str(sum(done.values())), str(planned), *map(str, done.values()),
             "-" if found is None else Objective.text(found),
         )  # fmt: skip
     console = Console()
@@ -177,7 +180,8 @@ def status(file: File) -> None:
     if runs:
         ended = runs[-1]["ended"]
         state = f"ended {ended}" if ended else "not ended: running, or stopped before its end"
-        console.print(f"last run on {runs[-1]['provenance']['host']}, started {runs[-1]['started']}, {state}")
+        where = escape(str(runs[-1]["provenance"].get("host")))
+        console.print(f"last run on {where}, started {runs[-1]['started']}, {state}")
 
 
 Style = Annotated[Path | None, typer.Option("--style", help="A matplotlib style file, on top of ours.", dir_okay=False)]
@@ -304,7 +308,8 @@ def confirm(
     with Display(quiet=quiet, group=method_of) as display:
         _run(spec, study, out, executor, places, display)
     for path in write_report(out, to or out.with_name(f"{out.stem}-report")):
-        print(path)
+        with suppress(OSError):  # the terminal may have gone away
+            print(path)
 
 
 def _settings(words: list[str]) -> dict[str, Any]:
@@ -379,11 +384,12 @@ def _known(method: str, tables: Tables) -> None:
 
 def _print_table(frame: pd.DataFrame) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(*frame.columns, box=None)
+    table = Table(*map(escape, frame.columns), box=None)
     for row in frame.itertuples(index=False):
-        table.add_row(*(_cell(value) for value in row))
+        table.add_row(*(escape(_cell(value)) for value in row))
     # As wide as it needs to be, whatever the terminal: a cut number is no number.
     Console(width=1000).print(table)
 
@@ -631,7 +637,7 @@ def _cell(value: object) -> str:
 
 def main() -> None:
     """Run a command; turn the errors that the library raises into one sentence and an exit code."""
-    listen()
+    listen()  # anew, for those who do not come from __main__.py
     try:
         app()
     except SystemExit as stop:
@@ -642,7 +648,8 @@ def main() -> None:
         code = 3 if isinstance(error, OSError) else getattr(error, "exit_code", None)
         if code is None:
             raise
-        print(f"hpsearch: {error}", file=sys.stderr)
+        with suppress(OSError):
+            print(f"hpsearch: {error}", file=sys.stderr)
         raise SystemExit(code) from None
 
 

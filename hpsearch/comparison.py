@@ -144,7 +144,7 @@ def _work(loop: _Loop, packs: list[_Pack], executor: Executor) -> Generator[Reco
                 # What has to be tried again comes first, then the pack that is furthest behind.
                 job = ready.pop() if ready else loop.next_job(packs.pop(_furthest_behind(packs)))
                 flying[loop.submit(job, executor)] = job
-            done, _ = wait(flying, return_when=FIRST_COMPLETED)
+            done, _ = wait(flying, timeout=1, return_when=FIRST_COMPLETED)
             stopping.check()
             for future in done:
                 job, error = flying[future], future.exception()
@@ -184,10 +184,14 @@ class _Loop:
         self.objective: Objective = load_task(spec.task).objective
         self.spaces = {label: space for label, (space, _) in database.methods().items()}
         self.hyperparameters = [name for space in self.spaces.values() for name in space.names]
+        # Those that ended the runs before this one count: an interruption must not use trials up.
+        self.failed_in_a_row = database.last_failures(FAILURES_IN_A_ROW)
+        if len(self.failed_in_a_row) == FAILURES_IN_A_ROW:  # that run was killed before it could take them back
+            database.reopen(self.failed_in_a_row)
+            self.failed_in_a_row = []
         # As the database has them, and read back from it one by one: all of them at each trial would cost ever more.
         self.trials = {study.id: database.trials(study.id) for study in database.studies()}
         self.worked = False
-        self.failed_in_a_row: list[tuple[int, int]] = []
 
     def packs(self) -> list[_Pack]:
         """All packs with something left to do, each at the first trial that not all its studies finished."""

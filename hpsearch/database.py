@@ -7,6 +7,7 @@ full precision; what is not finite becomes NULL with its reason beside it.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import sqlite3
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
+from urllib.parse import quote
 
 from hpsearch.lock import HeldError, Lock, is_shared
 from hpsearch.space import Configuration, Space, space_as_json, space_from_json
@@ -95,6 +97,8 @@ TRIALS = (
     "seconds",
 )  # fmt: skip
 """Columns that every version has of a trial."""
+TABLES = frozenset(("comparison", "methods", "studies", "runs", "trials"))
+"""That every version has."""
 TRIAL = "SELECT study_id, trial, seed, configuration, state, objective FROM trials"
 
 
@@ -164,30 +168,32 @@ class Database:
         Raises DatabaseError.
         """
         self.path, self._write = path, write
+        self._file = path.resolve()  # a link to it has no lock of its own
         if path.is_dir():
             raise DatabaseError(f"{path}: is a folder, not a database")
         if not write and not path.is_file():
             raise DatabaseError(f"{path}: no such file; `hpsearch run STUDY` makes one")
-        self._lock = _locked(path, say) if write else None
+        self._lock = _locked(self._file, path, say) if write else None
         try:
-            self._connection = _connect(path, write)
+            self._connection = _connect(self._file, write)
             try:
                 self._open(write)
             except BaseException:
                 self._connection.close()
                 raise
-        except (sqlite3.Error, UnicodeDecodeError) as error:
+        except BaseException as error:
             self._release()
-            said = str(error).splitlines()[0]
-            raise DatabaseError(f"{path}: not a readable hpsearch database: {said}") from error
-        except DatabaseError:
-            self._release()
+            if isinstance(error, sqlite3.Error | UnicodeDecodeError):
+                said = str(error).splitlines()[0]
+                raise DatabaseError(f"{path}: not a readable hpsearch database: {said}") from error
             raise
 
     def _open(self, write: bool) -> None:
         """Look before touching anything, then set up for writing."""
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        tables = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        tables = {name for (name,) in self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if version and not tables >= TABLES:  # many programs count versions from 1
+            raise DatabaseError(f"{self.path}: not a readable hpsearch database: another program's, by its tables")
         if version > len(UPGRADES):
             raise DatabaseError(
                 f"{self.path}: written by a newer hpsearch (version {version}, this one knows {len(UPGRADES)}); "
@@ -200,7 +206,7 @@ class Database:
         if found != "ok":
             raise DatabaseError(f"{self.path}: damaged ({found}); nothing was written: go on from a copy of it")
         if write:
-            self._connection.execute(f"PRAGMA journal_mode={_journal_mode(self.path)}")
+            self._connection.execute(f"PRAGMA journal_mode={_journal_mode(self._file)}")
             self._connection.execute("PRAGMA synchronous=FULL")
             self._connection.execute("PRAGMA foreign_keys=ON")
             if version < len(UPGRADES):
@@ -217,19 +223,37 @@ class Database:
 
         A new file in which no comparison was laid out, because its task could not start, is removed.
         """
-        if self._write:
-            self._write = False
-            unused = self.comparison() is None
-            try:
-                self._connection.execute("PRAGMA journal_mode=DELETE")
-            except sqlite3.OperationalError:  # somebody is reading: the log stays, but holds nothing new
-                with suppress(sqlite3.OperationalError):  # the disk is full: the log stays, with what it holds
-                    self._connection.execute("PRAGMA wal_checkpoint")
+        try:
+            if self._write and self._is_still_ours():
+                self._write = False
+                unused = self.comparison() is None
+                try:
+                    self._connection.execute("PRAGMA journal_mode=DELETE")
+                except sqlite3.OperationalError:  # somebody is reading: the log stays, but holds nothing new
+                    with suppress(sqlite3.OperationalError):  # the disk is full: the log stays, with what it holds
+                        self._connection.execute("PRAGMA wal_checkpoint")
+                self._connection.close()
+                if unused:
+                    self._file.unlink(missing_ok=True)
+        finally:
             self._connection.close()
-            if unused:
-                self.path.unlink(missing_ok=True)
-        self._connection.close()
-        self._release()
+            self._release()
+
+    def _is_still_ours(self) -> bool:
+        try:
+            self._check_lock()
+        except DatabaseError:
+            return False
+        return True
+
+    def _check_lock(self) -> None:
+        assert self._lock is not None
+        try:
+            self._lock.check()
+        except HeldError as error:
+            raise DatabaseError(f"{self.path}: taken over meanwhile by {error}; this run stops") from None
+        except OSError as error:
+            raise DatabaseError(f"{self.path}: its lock cannot be read: {error.strerror}; run again") from error
 
     def _release(self) -> None:
         if self._lock is not None:
@@ -238,31 +262,44 @@ class Database:
     def _upgrade(self, version: int) -> None:
         """All steps in one transaction; of a file with something in it after a copy, NAME.vN.db."""
         if version:
-            kept = self.path.with_name(f"{self.path.stem}.v{version}{self.path.suffix}")
-            with closing(sqlite3.connect(kept)) as copy:
-                self._connection.backup(copy)
+            self._copy(f"v{version}")
         with self._transaction():
             for number in range(version, len(UPGRADES)):
                 UPGRADES[number](self._connection)
             self._connection.execute(f"PRAGMA user_version={len(UPGRADES)}")
 
+    def _copy(self, version: str) -> None:
+        """Whole or absent, under a name that nothing has yet."""
+        stem, suffix = self._file.stem, self._file.suffix
+        again = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
+        places = (self._file.with_name(f"{stem}.{version}{number}{suffix}") for number in again)
+        kept = next(place for place in places if not place.exists())
+        partial = kept.with_name(f".{kept.name}.partial")
+        partial.unlink(missing_ok=True)
+        try:
+            with closing(sqlite3.connect(partial)) as copy:
+                self._connection.backup(copy)
+            partial.rename(kept)
+        except (sqlite3.Error, OSError) as error:
+            partial.unlink(missing_ok=True)
+            raise DatabaseError(
+                f"{self.path}: cannot be copied to {kept.name} before it is upgraded: {error}; nothing was changed"
+            ) from error
+
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        if self._lock is not None:
-            try:
-                self._lock.check()
-            except HeldError as error:
-                raise DatabaseError(f"{self.path}: taken over meanwhile by {error}; this run stops") from None
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
             try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                self._check_lock()
                 yield self._connection
+                self._check_lock()
                 self._connection.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:  # of a full disk SQLite has taken it back already
                     self._connection.execute("ROLLBACK")
                 raise
-        except sqlite3.OperationalError as error:  # a full disk, a lost one, a file that has become read-only
+        except sqlite3.Error as error:  # a full disk, a lost one, a file that has become read-only or damaged
             raise DatabaseError(
                 f"{self.path}: cannot be written: {error}; everything recorded before is kept: run again"
             ) from error
@@ -354,10 +391,11 @@ class Database:
         warnings: int = 0,
     ) -> None:
         """Record what came out: (study id, trial, result), one transaction. A result is final."""
+        changed = 0
         with self._transaction() as connection:
             for study_id, trial, result in results:
                 columns = stored(result)
-                connection.execute(
+                changed += connection.execute(
                     "UPDATE trials SET state = ?, objective = ?, metrics = ?, curves = ?, reason = ?, "
                     "run_id = ?, started = ?, ended = ?, seconds = ?, trained_together = ?, attempts = ?, "
                     "host = ?, device = ?, halved = ? "
@@ -380,8 +418,9 @@ class Database:
                         study_id,
                         trial,
                     ),
-                )
-            self._count_warnings(connection, run_id, warnings)
+                ).rowcount
+            if changed:  # a stop at the end of a transaction has the same results recorded twice
+                self._count_warnings(connection, run_id, warnings)
 
     def failed_attempt(self, run_id: int, at: str, trials: Sequence[tuple[int, int]], attempt: int, error: str) -> None:
         """Record that training these trials together, (study id, trial), failed, with the error's last lines."""
@@ -492,6 +531,15 @@ class Database:
         return _trial(row)
 
     @_reading
+    def last_failures(self, most: int) -> list[tuple[int, int]]:
+        """(study id, trial) of the failures since the last trial that did not fail, at most so many, in order."""
+        rows = self._rows(
+            "SELECT study_id, trial, state FROM trials WHERE state != 'proposed' ORDER BY ended DESC LIMIT ?", most
+        )
+        failures = itertools.takewhile(lambda row: row["state"] == "failed", rows)
+        return [(row["study_id"], row["trial"]) for row in failures][::-1]
+
+    @_reading
     def counts(self) -> dict[str, dict[str, int]]:
         """Label -> state -> number of trials."""
         counts: dict[str, dict[str, int]] = {label: {} for label in self.methods()}
@@ -558,9 +606,9 @@ def _finite(value: float | None) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None
 
 
-def _locked(path: Path, say: Callable[[str], None]) -> Lock:
+def _locked(file: Path, path: Path, say: Callable[[str], None]) -> Lock:
     try:
-        return Lock(path, say)
+        return Lock(file, say)
     except HeldError as error:
         who = f": {error}" if str(error) else ""
         raise DatabaseError(f"{path}: another run is writing it{who}") from None
@@ -570,7 +618,7 @@ def _locked(path: Path, say: Callable[[str], None]) -> Lock:
 
 def _connect(path: Path, write: bool) -> sqlite3.Connection:
     # Autocommit: every transaction is begun and committed by name.
-    name = f"file:{_quoted(path)}?mode={'rwc' if write else 'ro'}"
+    name = f"file:{quote(str(path))}?mode={'rwc' if write else 'ro'}"
     connection = sqlite3.connect(name, uri=True, isolation_level=None, timeout=30)
     beside = [path.with_name(path.name + ending) for ending in ("-wal", "-journal")]
     if not write and not any(p.exists() for p in beside):
@@ -581,12 +629,6 @@ def _connect(path: Path, write: bool) -> sqlite3.Connection:
             with closing(connection):
                 return sqlite3.connect(f"{name}&immutable=1", uri=True, isolation_level=None)
     return connection
-
-
-def _quoted(path: Path) -> str:
-    from urllib.parse import quote
-
-    return quote(str(path.resolve()))
 
 
 def _journal_mode(path: Path) -> str:

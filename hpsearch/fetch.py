@@ -56,6 +56,7 @@ class _File(NamedTuple):
     name: str
     size: int
     open: Open
+    regular: bool = True
 
 
 class FetchError(Exception):
@@ -95,6 +96,9 @@ def fetch(dataset: DataSet, folder: Path, source: str | None, progress: Progress
                 if not target.is_dir():
                     return target, _get(dataset, folder / f".fetching-{dataset.name}", target, source, progress)
         there = target
+    shutil.rmtree(
+        folder / f".fetching-{dataset.name}", ignore_errors=True
+    )  # of a fetch that was killed at its very end
     try:
         return there, dataset.check(there, progress)
     except TaskError as error:
@@ -219,6 +223,8 @@ def _receive(response: Response, part: Path, size: int, progress: Progress) -> b
         file.seek(start)
         for block in response.iter_content(BLOCK):
             file.write(block)
+            if total is None and file.tell() > EXPANDS * size:
+                raise FetchError(f"{response.url}: sends more than {EXPANDS} times what the archive has; see --from")
             progress("downloading, kB", file.tell() // 1000, max(total or size, file.tell()) // 1000)
     return total is None or _size(part) == total
 
@@ -244,11 +250,13 @@ def _opened(archive: Path, dataset: DataSet) -> Iterator[list[_File]]:
             entries = opened.infolist()
             yield _modest((_File(i.filename, i.file_size, partial(opened.open, i)) for i in entries), dataset)
         return
-    if not tarfile.is_tarfile(archive):
-        raise ValueError("it begins like neither")
-    with tarfile.open(archive, tarinfo=_Header) as tape:
-        # What is no regular file opens as None, and is not asked for.
-        members = (_File(i.name, i.size, cast("Open", partial(tape.extractfile, i))) for i in tape if not i.isdir())
+    try:
+        tape = tarfile.open(archive, tarinfo=_Header)  # noqa: SIM115 closed below
+    except tarfile.ReadError:  # its own text lists every compression that it has tried
+        raise ValueError("it begins like neither") from None
+    with tape:
+        # Of links only the names are looked at: what they lead to is not the archive's, or counted already.
+        members = (_File(i.name, i.size, cast("Open", partial(tape.extractfile, i)), i.isreg()) for i in tape)
         yield _modest(members, dataset)
 
 
@@ -258,7 +266,7 @@ class _Header(tarfile.TarInfo):
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         header = super().frombuf(buf, encoding, errors)
-        if header.type in EXTENSIONS and header.size > LONGEST_HEADER:
+        if header.size < 0 or (header.type in EXTENSIONS and header.size > LONGEST_HEADER):
             raise ValueError(f"a header of {header.size / 1e6:.0f} MB")
         return header
 
@@ -267,12 +275,13 @@ def _modest(files: Iterable[_File], dataset: DataSet) -> list[_File]:
     """The files, unless there is no end of them: a small archive may hold more than any disk, or lead nowhere."""
     found: list[_File] = []
     size, limit = 0, EXPANDS * dataset.megabytes * 10**6
-    for file in files:  # of a tar one by one, so that what is too large is never unpacked to get past it
-        found.append(file)
-        size += file.size
+    for count, file in enumerate(files, 1):  # of a tar one by one: nothing is unpacked to get past what is too large
+        if file.regular:
+            found.append(file)
+        size += abs(file.size)  # attributes of a tar may say less than nothing
         if _leads_out(file.name):
             raise FetchError(f"the archive holds {file.name!r}, which leads out of its folder: nothing was unpacked")
-        if size > limit or len(found) > MOST_FILES:
+        if size > limit or count > MOST_FILES:
             raise FetchError(
                 f"the archive would unpack to more than {limit / 1e6:.0f} MB or {MOST_FILES} files, "
                 f"{EXPANDS} times what {dataset.title} has: nothing was unpacked"

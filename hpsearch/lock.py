@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import platform
+import re
 import threading
 import time
 import uuid
@@ -32,7 +33,11 @@ PATIENCE = 15.0
 """Seconds for which a count has to stand still before its holder is taken for dead."""
 CLAIM = 1.0
 """Seconds after which one who took a lock over looks whether somebody else did so at the same instant."""
-NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "fuse", "lustre", "gpfs", "beegfs", "ceph", "9p", "afs")
+NETWORK_FILE_SYSTEMS = (
+    "nfs", "cifs", "smb", "fuse", "lustre", "gpfs", "beegfs", "ceph", "9p", "afs", "virtiofs", "vboxsf", "panfs",
+    "ocfs2", "gfs2", "wekafs",
+)  # fmt: skip
+MOUNTS = Path("/proc/mounts")
 HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
 LONGEST = 1024
 """Bytes of a lock file."""
@@ -83,18 +88,17 @@ class Lock:
 
     def check(self) -> None:
         """Raise HeldError if somebody took the lock over: this machine slept, or lost the file system for a while."""
-        if self._shared:
-            found = self._read()
-            if found is None or found.token != self._mine.token:
-                raise HeldError(str(found) if found else "somebody removed its lock file")
+        found = self._read()
+        if (found.token != self._mine.token) if found else self._shared or not self._path.exists():
+            raise HeldError(str(found) if found else "somebody who removed its lock file")
 
     def release(self) -> None:
         """Let the next one have it."""
         if not self._released.is_set():
             self._released.set()
-            found = self._read()
-            if found is not None and found.token == self._mine.token:
-                with suppress(OSError):  # the folder may have become read-only
+            with suppress(OSError):  # the folder may have become read-only, or gone
+                found = self._read()
+                if found is None or found.token == self._mine.token:
                     self._path.unlink()
             if self._counting.is_alive():
                 self._counting.join()  # or it might write into what gets this file's number next
@@ -103,7 +107,7 @@ class Lock:
     def _opened(self) -> int:
         """The lock file, open, and locked as far as the file system can."""
         while True:
-            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
             try:
                 if fcntl is None:
                     raise OSError(errno.ENOSYS, "no flock")
@@ -176,6 +180,8 @@ def _digits(count: int) -> str:
 
 
 def _lives(pid: int) -> bool:
+    if fcntl is None:  # there, signal 0 is Ctrl-C
+        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -201,13 +207,13 @@ def is_shared(path: Path) -> bool:
 
 def file_system(path: Path) -> str:
     """Type of the file system that holds `path` on Linux; empty elsewhere."""
-    mounts = Path("/proc/mounts")
-    if not mounts.is_file():
+    if not MOUNTS.is_file():
         return ""
     best, kind = "", ""
     folder = str(path.resolve().parent) + "/"
-    for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines():
         _, mount, this_kind, *_ = line.split(" ")
+        mount = re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), mount)  # as blanks are written there
         if folder.startswith(mount.rstrip("/") + "/") and len(mount) >= len(best):
             best, kind = mount, this_kind
     return kind

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import platform
+import sys
 import time
 import traceback
 import warnings
@@ -16,10 +17,12 @@ from hpsearch import devices
 from hpsearch.devices import DeviceError
 from hpsearch.space import Configuration
 from hpsearch.spec import RESERVED, MethodSpec, Named, load_method, load_task
+from hpsearch.stopping import Stopped
 from hpsearch.task import Method, Result, Task
 
 LINES_KEPT = 12
 """Of a traceback: its end says where in the task's code the fault is."""
+LARGEST = sys.float_info.max
 
 
 class PackError(Exception):
@@ -85,7 +88,9 @@ def train_pack(
                     size = _fitting[label] = -(-min(size, len(configurations)) // 2)
                 else:
                     results += checked_results(returned, len(configurations[now]), taken)
-        except Exception as error:  # a task may raise anything
+        except Stopped:
+            raise
+        except (Exception, SystemExit) as error:  # a task may raise anything
             if devices.is_the_devices(error):
                 raise DeviceError(_one_line(error)) from None
             raise PackError(_one_line(error), _last_lines(error)) from None
@@ -125,11 +130,15 @@ def checked_results(returned: object, count: int, hyperparameters: Sequence[str]
         for name, value in values.items():
             if value is not None and not isinstance(value, numbers.Real):
                 raise TypeError(f"a result's {name} must be a number, got {type(value).__name__}")
+            if isinstance(value, int) and abs(value) > LARGEST:
+                raise TypeError(f"a result's {name} is too large for a floating-point number")
+            if _text(name) != name:
+                raise TypeError(f"a metric or curve may not be called {name!r}: that is no text")
         if clash := taken.intersection(result.metrics) or {"method", "repeat", "trial", "epoch"} & set(result.curves):
             raise TypeError(f"a result's metric or curve may not be called {min(clash)!r}: a column has that name")
         if len({len(curve) for curve in result.curves.values()}) > 1:
             raise TypeError("the curves of a result must have one value an epoch each")
-    return [_or_diverged(result) for result in returned]
+    return [_or_diverged(replace(result, reason=_text(result.reason))) for result in returned]
 
 
 def _or_diverged(result: Result) -> Result:
@@ -138,20 +147,25 @@ def _or_diverged(result: Result) -> Result:
     return replace(result, objective=None, outcome="diverged", reason=f"the objective was {result.objective}")
 
 
-def _one_line(error: Exception) -> str:
+def _text(text: str) -> str:
+    """What can be kept of it: a file's name may hold what is no character."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _one_line(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     # Where the task's own code was, by the file's name: a folder would say more of a machine than of the fault.
     last = frames[-1]
     message = " ".join(str(error).split())
-    return f"{type(error).__name__}: {message} ({Path(last.filename).name}:{last.lineno})"
+    return _text(f"{type(error).__name__}: {message} ({Path(last.filename).name}:{last.lineno})")
 
 
-def _last_lines(error: Exception) -> str:
+def _last_lines(error: BaseException) -> str:
     """Innermost frames by file name, and the message."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [f"{Path(f.filename).name}:{f.lineno} in {f.name}: {(f.line or '').strip()}" for f in frames]
     message = "".join(traceback.format_exception_only(error)).strip().splitlines()
-    return "\n".join([*lines[-LINES_KEPT // 2 :], *message[-LINES_KEPT // 2 :]])
+    return _text("\n".join([*lines[-LINES_KEPT // 2 :], *message[-LINES_KEPT // 2 :]]))
 
 
 _tasks: dict[str, Task] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -28,12 +29,12 @@ class _Forgiving:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             self._stream.flush()
 
 
@@ -43,13 +44,13 @@ class Display:
     def __init__(self, *, quiet: bool = False, group: Callable[[str], str] = str) -> None:
         """With `quiet` nothing is shown at all. Methods of one `group` are shown as one."""
         self._group = group
-        self._always = Console(file=cast(IO[str], _Forgiving(sys.stderr)), highlight=False)
+        self._always = Console(file=cast(IO[str], _Forgiving(sys.stderr or io.StringIO())), highlight=False)
         self._console = Console(file=self._always.file, quiet=quiet, highlight=False)
         self._bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             TimeRemainingColumn(),
             console=self._console,
             speed_estimate_period=600,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -16,7 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from hpsearch import devices as hpsearch_devices
-from hpsearch.children import available_cores, end_with_driver, kill
+from hpsearch.children import available_cores, end_with_driver, kill, without_ctrl_c
 from hpsearch.devices import CPU, DeviceError
 
 T = TypeVar("T")
@@ -118,12 +117,9 @@ class Processes:
         for pool in pools:
             kill(pool)
         for thread in self._threads:
-            thread.join()
+            thread.join(timeout=5)  # they are daemons
 
     def _serve(self, worker: _Worker) -> None:
-        if hasattr(signal, "pthread_sigmask"):
-            # What this thread starts inherits it: Ctrl-C reaches the whole group, and is for the driver alone.
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         while (call := self._calls.get()) is not None:
             if not call.begun and not call.future.set_running_or_notify_cancel():
                 continue
@@ -166,7 +162,8 @@ class Processes:
                 # Spawned, so that a worker starts from nothing: no torch threads, locks or files of this process.
                 context = multiprocessing.get_context("spawn")
                 worker.pool = ProcessPoolExecutor(1, context, _begin, (list(sys.path), worker.device))
-            return worker.pool.submit(function, *arguments)
+            with without_ctrl_c():  # which reaches the whole group, and is for the driver alone
+                return worker.pool.submit(function, *arguments)
 
     def _end(self, worker: _Worker) -> None:
         """Be rid of the worker's process, which may be dead already."""

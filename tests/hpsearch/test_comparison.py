@@ -393,6 +393,22 @@ def test_trials_know_when_they_ran_and_how_long(tmp_path):
     assert len({row["seconds"] for row in together}) == 1  # its pack's over k
 
 
+@pytest.mark.parametrize("metrics", ['{"m": 10**400}', '{"\\udcff": 1.0}'])
+def test_a_metric_that_cannot_be_kept_is_the_tasks_fault(own_study, metrics):
+    task = OWN_TASK.replace('{"test_loss": 2 * value}', metrics)
+    with pytest.raises(TaskError, match=r"TypeError: a (result's m is too large|metric or curve may not be called)"):
+        run(own_study(task))
+
+
+def test_a_reason_is_kept_as_far_as_it_is_text(own_study):
+    task = OWN_TASK.replace(
+        "    value =", '    return Result(None, outcome="diverged", reason="\\udcff.wav")\n    value ='
+    )
+    file = run(own_study(task))
+    with Database(file) as database:
+        assert {row["reason"] for row in database.all_trials()} == {"\\udcff.wav"}
+
+
 def test_a_metric_named_like_any_methods_hyperparameter_is_refused(own_study):
     # `depth` is searched by the method "narrow" only, and would share its column.
     with pytest.raises(TaskError, match="may not be called 'depth'"):

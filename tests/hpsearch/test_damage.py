@@ -35,8 +35,9 @@ def test_a_file_of_a_past_version_is_read_and_goes_on_after_a_copy(past, tmp_pat
         OWN_STUDY.replace('"own"', '"old"').replace("trials = 6", "trials = 3").replace("repeats = 3", "repeats = 2")
         .format(module="old_task")
     )  # fmt: skip
-    file = tmp_path / "old.db"
+    file, others = tmp_path / "old.db", tmp_path / f"old.{past.stem}.db"
     shutil.copy(past, file)
+    others.write_text("somebody else's")
     before, bytes_before = load_tables(file).trials, file.read_bytes()
     assert (before["state"] == "complete").sum() == 4
     assert file.read_bytes() == bytes_before  # reading upgrades nothing
@@ -44,7 +45,8 @@ def test_a_file_of_a_past_version_is_read_and_goes_on_after_a_copy(past, tmp_pat
     run_to_end(study, "old.db")
     fresh = load_tables(run_to_end(study, "fresh.db")).trials.drop(columns="seconds")
     assert load_tables(file).trials.drop(columns="seconds").equals(fresh)
-    kept = tmp_path / f"old.{past.stem}.db"
+    assert others.read_text() == "somebody else's"
+    kept = tmp_path / f"old.{past.stem}-2.db"
     with closing(sqlite3.connect(kept)) as copy:
         assert copy.execute("PRAGMA user_version").fetchone() == (int(past.stem[1:]),)
     assert load_tables(kept).trials.equals(before)

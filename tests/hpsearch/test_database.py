@@ -78,7 +78,7 @@ def test_a_searchers_view_of_a_trial_has_no_objective_unless_it_completed(databa
 
 def test_a_transaction_is_whole_or_absent(database):
     propose(database)
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(DatabaseError, match="UNIQUE constraint failed"):
         database.propose(1, NOW.started, [(2, 1, 5, {"x": 0.5}), (1, 1, 5, {"x": 0.5})])
     assert database.trials(2) == []
 
@@ -130,6 +130,50 @@ def test_a_second_writer_is_refused_and_told_who_holds_the_file(database):
     Database(database.path, write=True).close()
 
 
+def test_a_link_to_it_is_the_same_file(database, tmp_path):
+    (tmp_path / "link.db").symlink_to(database.path)
+    with pytest.raises(DatabaseError, match=r"link\.db: another run is writing it"):
+        Database(tmp_path / "link.db", write=True)
+
+
+def test_a_stop_as_a_transaction_begins_or_ends_leaves_none_open_and_counts_nothing_twice(database):
+    propose(database)
+
+    class Stopping:
+        """A connection in which a signal arrives right after a statement."""
+
+        def __init__(self, connection, statement):
+            self.connection, self.statement = connection, statement
+
+        def __getattr__(self, name):
+            return getattr(self.connection, name)
+
+        def execute(self, sql, *parameters):
+            found = self.connection.execute(sql, *parameters)
+            if sql.startswith(self.statement):
+                raise KeyboardInterrupt
+            return found
+
+    connection = database._connection
+    for statement in ("BEGIN", "COMMIT"):
+        database._connection = Stopping(connection, statement)
+        with pytest.raises(KeyboardInterrupt):
+            database.record(1, [(1, 1, Result(0.5))], NOW, warnings=2)
+        database._connection = connection
+        assert not connection.in_transaction
+    database.record(1, [(1, 1, Result(0.5))], NOW, warnings=2)  # as the loop does when it is asked to stop
+    assert database.runs()[0]["warnings"] == 3 + 2
+
+
+def test_an_error_while_it_is_opened_leaves_it_free(database, monkeypatch):
+    database.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "_open", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            Database(database.path, write=True)
+    Database(database.path, write=True).close()
+
+
 def test_a_newer_file_is_refused_and_left_alone(database):
     database._connection.execute("PRAGMA user_version=99")
     database.close()
@@ -140,15 +184,19 @@ def test_a_newer_file_is_refused_and_left_alone(database):
     assert database.path.read_bytes() == before
 
 
-def test_somebody_elses_database_is_refused_and_left_alone(tmp_path):
+@pytest.mark.parametrize("version", [0, 1, 2, 3])
+def test_somebody_elses_database_is_refused_and_left_alone(tmp_path, version):
     path = tmp_path / "photos.db"
-    with sqlite3.connect(path) as connection:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE photos (name TEXT)")
+        connection.execute(f"PRAGMA user_version={version}")
+        connection.commit()
     before = path.read_bytes()
     for write in (False, True):
-        with pytest.raises(DatabaseError, match="holds no comparison"):
+        with pytest.raises(DatabaseError, match=r"holds no comparison|another program's"):
             Database(path, write=write)
     assert path.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["photos.db"]
 
 
 def test_a_file_without_a_comparison_is_not_left_behind(tmp_path):

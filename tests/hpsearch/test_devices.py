@@ -1,9 +1,11 @@
 """Devices without any: their names, their failures, and what becomes of the trials."""
 
 import os
+import signal
 import sys
 import time
 from concurrent.futures import BrokenExecutor
+from pathlib import Path
 
 import pytest
 import torch
@@ -172,6 +174,12 @@ class TestProcesses:
         assert again[:2] == first[:2]
         assert again[2] != first[2]  # a process that has seen such an error computes nothing any more
         assert executor.workers == 1
+
+    def test_workers_never_hear_of_ctrl_c(self, start):
+        executor = start("cpu", works_slowly)
+        status = executor.submit(Path("/proc/self/status").read_text).result()
+        (mask,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigBlk"))
+        assert int(mask, 16) & 1 << (signal.SIGINT - 1)
 
     def test_closing_ends_every_call_and_thread_whatever_they_are_doing(self, start):
         for devices_, function in (("cpu", time.sleep), ("cuda:0,cuda:1", time.sleep)):

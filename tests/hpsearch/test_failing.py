@@ -50,6 +50,10 @@ class Poisonous:
             os.kill(os.getpid(), signal.SIGKILL)
         if self.kind == "memory":
             bytearray(2**60)
+        if self.kind == "leave":
+            sys.exit(0)
+        if self.kind == "odd text":
+            raise OSError("no file \\udcff.wav")
         raise RuntimeError("a poisonous configuration")
 
 
@@ -94,6 +98,8 @@ def study_of(own_study, kind, extra=""):
         ("exit", "", "the worker process died"),
         ("kill", "", "the worker process died (killed, out of memory, or crashed)"),
         ("memory", "", "MemoryError"),
+        ("leave", "", "SystemExit: 0"),
+        ("odd text", "", r"OSError: no file \udcff.wav"),
         ("hang", "time_limit = 1.5", "took longer than the time limit of 1.5 s"),
     ],
 )
@@ -139,6 +145,55 @@ def test_a_study_that_wants_no_failure_stops_and_tries_again(own_study, monkeypa
     monkeypatch.setattr("hpsearch.pack._tasks", {})  # as in another process
     comparison_tables = load_tables(run_to_end(study))
     assert sorted(comparison_tables.trials["state"]) == ["complete"] * 8
+
+
+FAULTY = """
+    from pathlib import Path
+    Path("calls").open("a").write("x")
+    if Path("broken").exists():
+        raise OSError("the disk is gone")
+"""
+
+
+def test_an_interruption_does_not_use_up_trials_whose_cause_lies_outside(own_study, monkeypatch):
+    """Of the failures that count as in a row, some are of the run before."""
+    from tests.conftest import OWN_STUDY, OWN_TASK
+
+    study = own_study(
+        OWN_TASK.replace("configuration, seed):", f"configuration, seed):{FAULTY}"),
+        OWN_STUDY.replace("trials = 6", "trials = 40\npack = 1"),
+    )
+    monkeypatch.chdir(study.parent)
+    (study.parent / "whole").mkdir()
+    whole = load_tables(run_to_end(study, "whole.db")).trials.drop(columns="seconds")
+    spec, file = read_spec(study), study.with_name("run.db")
+
+    def go_on(records):
+        with Database(file, write=True) as database:
+            comparison.prepare(database, spec, str(study), lambda *_: None)
+            for number, _ in enumerate(comparison.run(database, spec, load_executor("inline"), {}), 1):
+                if number == records:
+                    break
+
+    go_on(10)
+    (study.parent / "broken").touch()
+    go_on(15)
+    states = load_tables(file).trials["state"].value_counts()
+    assert (states["complete"], states["failed"]) == (10, 15)
+    with pytest.raises(TaskError, match="20 trials in a row failed, the last with OSError: the disk is gone"):
+        go_on(100)
+    (study.parent / "broken").unlink()
+    go_on(1000)
+    assert load_tables(file).trials.drop(columns="seconds").equals(whole)
+
+
+def test_leaving_from_a_task_inline_is_a_failure_and_no_success(own_study):
+    from tests.conftest import OWN_TASK, cli
+
+    study = own_study(OWN_TASK.replace("configuration, seed):", "configuration, seed):\n    import sys; sys.exit(0)"))
+    done = cli("run", study, "--executor", "inline", cwd=study.parent)
+    assert done.returncode == 4
+    assert "SystemExit: 0" in done.stderr
 
 
 def test_a_time_limit_is_positive_and_not_for_inline(own_study):

@@ -11,6 +11,7 @@ import random
 import shutil
 import tarfile
 import threading
+import tracemalloc
 import zipfile
 from dataclasses import dataclass, field, replace
 
@@ -454,8 +455,42 @@ class TestArchivesThatExplode:
             info.pax_headers = {"comment": "x" * 50_000_000}
             file.addfile(info)
         (tmp_path / "bomb.tgz").write_bytes(packed.getvalue())
+        del packed, info
+        tracemalloc.start()
         with pytest.raises(FetchError, match=r"no sound zip or tar archive \(a header of 50 MB"):
             fetch(dataset, tmp_path / "data", str(tmp_path / "bomb.tgz"), silent)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+        tracemalloc.stop()
+
+    def test_links_do_not_multiply_a_file(self, dataset, tmp_path):
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w:gz") as file:
+            info = tarfile.TarInfo("set-master/data/0.wav")
+            info.size = 1_500_000
+            file.addfile(info, io.BytesIO(bytes(1_500_000)))
+            for number in range(1, 40):
+                link = tarfile.TarInfo(f"set-master/data/{number}.wav")
+                link.type, link.linkname = tarfile.LNKTYPE, info.name
+                file.addfile(link)
+        (tmp_path / "bomb.tgz").write_bytes(packed.getvalue())
+        unpacked = []
+        counting = replace(dataset, check=lambda folder, _: unpacked.extend(folder.iterdir()) or check(folder, silent))
+        with pytest.raises(FetchError):
+            fetch(counting, tmp_path / "data", str(tmp_path / "bomb.tgz"), silent)
+        assert [path.name for path in unpacked] == ["0.wav"]
+
+    @pytest.mark.parametrize("where", ["header", "attributes"])
+    def test_a_tar_that_leads_back_is_no_endless_loop(self, dataset, tmp_path, where):
+        first, second = tarfile.TarInfo("set-master/data/0.wav"), tarfile.TarInfo("set-master/data/1.wav")
+        if where == "header":
+            second.size = -512
+            body = first.tobuf(tarfile.GNU_FORMAT) + second.tobuf(tarfile.GNU_FORMAT)
+        else:
+            second.pax_headers = {"size": "-1024"}
+            body = first.tobuf(tarfile.PAX_FORMAT) + second.tobuf(tarfile.PAX_FORMAT)
+        (tmp_path / "loop.tar").write_bytes(body + bytes(10_240))
+        with pytest.raises(FetchError):
+            fetch(dataset, tmp_path / "data", str(tmp_path / "loop.tar"), silent)
 
 
 def test_generated_archives_are_unpacked_or_refused_and_leave_nothing_elsewhere(dataset, tmp_path):

@@ -5,6 +5,7 @@
 
 import contextlib
 import copy
+import io
 import os
 import tomllib
 
@@ -12,10 +13,13 @@ import pytest
 import tomli_w
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
+from hpsearch.database import Database
+from hpsearch.progress import Display
 from hpsearch.report import write_report
 from hpsearch.spec import SpecError, parse_spec, resolved, shipped_studies
-from tests.conftest import OWN_STUDY, run_to_end
+from tests.conftest import OWN_STUDY, cli, run_to_end
 
 COUNT = int(os.environ.get("HPSEARCH_FUZZ", "200"))
 LONGEST_MESSAGE = 20_000
@@ -118,7 +122,7 @@ def test_random_text_is_refused_in_sentences(text):
 
 NAMES = [
     "ü ß 漢", "a b", "a/b", "../up", "..", ".", "x" * 300, "<script>alert(1)</script>", "%s %d {x}", "-", "'\"`$(ls)",
-    r"$\frac{$", "a$b$c_^",
+    r"$\frac{$", "a$b$c_^", "[/x]", "[bold]",
 ]  # fmt: skip
 
 
@@ -138,6 +142,17 @@ def test_whatever_methods_and_hyperparameters_are_called_no_file_lies_elsewhere(
     assert folder / "index.html" in made
     assert all(path.is_relative_to(tmp_path / "inner") for path in made)
     assert all(path.parent == folder or path == folder for path in made - {tmp_path / "inner"})
+    for command in ("status", "trials", "best"):
+        done = cli(command, file)
+        assert done.returncode == 0
+        assert name[:20] in done.stdout
+    with Database(file) as database:
+        display = Display()
+        display._live = True  # as on a terminal
+        display.begin(database, 6)
+        drawn = Console(file=io.StringIO(), width=1000)
+        drawn.print(display._bars.get_renderable())
+    assert name[:20] in drawn.file.getvalue()
 
 
 @pytest.mark.parametrize("name", ["../up", "..", "a/b", "", "ü", "x" * 300, "a b"])

@@ -1,8 +1,9 @@
 """Whatever is killed, and whenever: the same command goes on, and ends in the same table to the last bit."""
 
+import contextlib
 import os
-import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -96,15 +97,28 @@ def test_workers_die_with_a_killed_driver(own_study):
     assert workers
     process.kill()
     process.wait()
-    while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < deadline:
+    while any(map(alive, workers)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+    assert not any(map(alive, workers))
 
 
 def children(pid: int) -> list[int]:
-    lists = Path(f"/proc/{pid}/task").glob("*/children")  # a thread's children are its own
-    found = [int(word) for text in lists for word in text.read_text().split()]
-    return [p for p in found if b"spawn_main" in Path(f"/proc/{p}/cmdline").read_bytes()]
+    threads = [path.name for path in Path(f"/proc/{pid}/task").glob("*")]  # a thread's children are its own
+    found = [int(word) for thread in threads for word in of(pid, f"task/{thread}/children").split()]
+    return [p for p in found if b"spawn_main" in of(p, "cmdline")]
+
+
+def of(pid: int, what: str) -> bytes:
+    """A file of /proc about a process; empty if that has ended."""
+    try:
+        return Path(f"/proc/{pid}/{what}").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
+def alive(pid: int) -> bool:
+    """A process that ended and that nobody waits for is there, and dead."""
+    return of(pid, "stat").rpartition(b")")[2].split()[:1] not in ([], [b"Z"], [b"X"])
 
 
 def until(condition, seconds=60.0):
@@ -158,21 +172,27 @@ def killed_at_statement(study, number):
     return os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
 
-def test_a_run_killed_within_its_transactions_loses_and_doubles_nothing(own_study):
-    """Between any two statements: the schema's, a proposal's, a result's, the switch of journals at the end."""
-    study = own_study(study=OWN_STUDY.replace("trials = 6", "trials = 2"))
+def test_a_run_killed_at_every_third_statement_loses_and_doubles_nothing(own_study):
+    """Of those that SQLite begins: the schema's, a proposal's, a result's, the switch of journals at the end."""
+    study = own_study(study=OWN_STUDY.replace("trials = 6", "trials = 2").replace("repeats = 3", "repeats = 1"))
     whole = table(run(study, "whole.db"))
-    file, chance = study.with_name("killed.db"), random.Random(0)
-    for start in (2, 9, 14):
-        file.unlink(missing_ok=True)
-        kills, number = 0, start
-        while killed_at_statement(study, number):
-            kills += 1
-            number = chance.randrange(12, 60)  # later in the next run, or it would never come to an end
-            assert not file.exists() or file.stat().st_size == 0 or recorded(file) <= len(whole)
-        assert kills > 1
+    file, number = study.with_name("killed.db"), 1
+    while killed_at_statement(study, number):
+        kept = []
+        if file.exists() and file.stat().st_size:
+            with contextlib.closing(sqlite3.connect(file)) as connection:
+                assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            with contextlib.suppress(DatabaseError), Database(file) as database:  # or it holds no comparison yet
+                kept = [row for row in database.all_trials() if row["state"] == "complete"]
+        run(study, "killed.db")
         assert table(file) == whole
+        with Database(file) as database:
+            rows = database.all_trials()
+        assert all(row in rows for row in kept)  # as they were: by the same run, with the same times
         assert sorted(path.name for path in study.parent.glob("*killed.db*")) == ["killed.db"]
+        file.unlink()
+        number += 3
+    assert number > 40
 
 
 def test_a_report_that_is_killed_leaves_the_database_alone_and_is_written_anew(own_study):

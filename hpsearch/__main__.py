@@ -1,0 +1,17 @@
+"""Where the command begins: what listens for Ctrl-C comes before everything that takes long to import."""
+
+from __future__ import annotations
+
+from hpsearch.stopping import listen
+
+
+def main() -> None:
+    """Run a command."""
+    listen()
+    from hpsearch.cli import main as command
+
+    command()
+
+
+if __name__ == "__main__":
+    main()
