@@ -11,7 +11,6 @@ import math
 import os
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hpsearch.completion import databases, datasets, members, studies
-from hpsearch.stopping import Stopped, listen, outlive_terminal
+from hpsearch.stopping import Stopped, forget, listen, outlive_terminal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -308,8 +307,10 @@ def confirm(
     with Display(quiet=quiet, group=method_of) as display:
         _run(spec, study, out, executor, places, display)
     for path in write_report(out, to or out.with_name(f"{out.stem}-report")):
-        with suppress(OSError):  # the terminal may have gone away
-            print(path)
+        try:
+            print(path, flush=True)
+        except OSError:  # the terminal has gone away
+            forget(sys.stdout)
 
 
 def _settings(words: list[str]) -> dict[str, Any]:
@@ -648,8 +649,10 @@ def main() -> None:
         code = 3 if isinstance(error, OSError) else getattr(error, "exit_code", None)
         if code is None:
             raise
-        with suppress(OSError):
+        try:
             print(f"hpsearch: {error}", file=sys.stderr)
+        except OSError:  # the terminal has gone away
+            forget(sys.stderr)
         raise SystemExit(code) from None
 
 

@@ -6,7 +6,6 @@ import io
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import IO, Any, cast
 
 from rich.console import Console
@@ -14,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from hpsearch.comparison import Recorded
 from hpsearch.database import Database
+from hpsearch.stopping import forget
 from hpsearch.task import Objective
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -29,13 +29,17 @@ class _Forgiving:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        with suppress(OSError, ValueError):
+        try:
             self._stream.write(text)
+        except (OSError, ValueError):
+            forget(self._stream)
         return len(text)
 
     def flush(self) -> None:
-        with suppress(OSError, ValueError):
+        try:
             self._stream.flush()
+        except (OSError, ValueError):
+            forget(self._stream)
 
 
 class Display:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from types import FrameType
+from typing import IO
 
 SHOW_CURSOR = b"\x1b[?25h"
 _asked: list[int] = []
@@ -31,6 +33,14 @@ def outlive_terminal() -> None:
     """Go on if the terminal goes away; what this process starts from now on does so, too."""
     if hasattr(signal, "SIGHUP"):  # not on Windows
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def forget(stream: IO[str]) -> None:
+    """What is written to a stream that is gone, and what it still holds, goes nowhere: at the end it is no error."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def _first(number: int, _: FrameType | None) -> None:
