@@ -149,7 +149,8 @@ def killed(study: Path, file: Path, workers: int, start: float, seed: int, plann
         if done and phases.total() >= 5:
             # As fast as until now, what is left would be done after as many kills as are wanted.
             left = worked * (planned - done) / done
-            bound = longest_life(start, left / max(1, wanted - phases.total()))
+            # Three times a start at least, or a run for the last trials would never come to its end.
+            bound = max(3 * start, longest_life(start, left / max(1, wanted - phases.total())))
         if phases.total() % 10 == 0:
             print(f"{phases.total()} kills, {dict(phases)}, {done} trials proposed", flush=True)
 
@@ -192,8 +193,11 @@ def alive(pid: int) -> bool:
         return False
 
 
-def only_workers(study: Path, file: Path, kills: int, draw: random.Random) -> str:
-    """One run that goes on through all kills."""
+def only_workers(study: Path, file: Path, kills: int, draw: random.Random, pause: float = 6.0) -> str:
+    """A run goes on through kills of its workers, at instants uniform within `pause` seconds of the last.
+
+    Much closer, and a trial may lose all its tries, which cannot be told from one that kills its worker.
+    """
     import psutil
 
     hit = 0
@@ -201,7 +205,7 @@ def only_workers(study: Path, file: Path, kills: int, draw: random.Random) -> st
         file.unlink(missing_ok=True)
         process = subprocess.Popen(command(study, file, 2))
         while process.poll() is None and hit < kills:
-            time.sleep(draw.uniform(0, 6))
+            time.sleep(draw.uniform(0, pause))
             with suppress(psutil.Error, IndexError, ProcessLookupError):
                 os.kill(draw.choice(children(process.pid)), signal.SIGKILL)
                 hit += 1

@@ -12,7 +12,7 @@ import platform
 import time
 import warnings
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -29,6 +29,8 @@ from hpsearch.task import Objective, Progress, Result, Task, TaskError, derived_
 
 ATTEMPTS = 2
 """How often a pack is trained before its trials are tried one at a time."""
+DEATHS_ALONE = 5
+"""How often a trial that is trained alone may lose its worker."""
 FREE = frozenset(("description", "time_limit", "on_failure"))
 """Keys of a study file that may change between runs of it: they decide no trial that completes."""
 MOST_LISTED = 3
@@ -155,7 +157,7 @@ def _work(loop: _Loop, packs: list[_Pack], executor: Executor) -> Generator[Reco
                     raise error
                 else:
                     loop.note_attempt(job, error)
-                    if again := _try_again(job):
+                    if again := _try_again(job, error):
                         ready.extend(again)
                     else:
                         recorded = loop.record_failure(job, error)
@@ -308,12 +310,18 @@ def _reason(error: BaseException) -> str:
     return str(error) if isinstance(error, PackError | DeviceError) else f"{type(error).__name__}: {error}"
 
 
-def _try_again(job: _Job) -> list[_Job]:
-    """All of a job once more, then each of its trials alone, then nothing."""
+def _try_again(job: _Job, error: BaseException) -> list[_Job]:
+    """All of a job once more, then each of its trials alone, then nothing.
+
+    A death of the worker may come from outside, where somebody kills it or others use up the memory: alone it is tried
+    more often than what raises by itself.
+    """
     if job.attempts < ATTEMPTS:
         return [job]
     if len(job.trials) > 1:
         return [_Job(job.pack, [trial], job.attempts, spent=job.spent) for trial in job.trials]
+    if isinstance(error, BrokenExecutor) and job.attempts < ATTEMPTS + DEATHS_ALONE:
+        return [job]
     return []
 
 

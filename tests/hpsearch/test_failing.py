@@ -123,8 +123,9 @@ def test_one_poisonous_trial_fails_alone_and_its_mates_complete(own_study, kind,
     assert time.monotonic() - started < 45
     with Database(file) as database:
         attempts = database.failed_attempts()
-    # All eight together twice, then each of them alone.
-    assert sorted(row["together"] for row in attempts) == [1] + [8] * 16
+    # All eight together twice, then each of them alone; a lost worker may be nobody's fault, and is tried again.
+    alone = 5 if "worker process died" in reason else 1
+    assert sorted(row["together"] for row in attempts) == [1] * alone + [8] * 16
     alone = next(row for row in attempts if row["together"] == 1)
     assert (alone["repeat"], alone["attempt"]) == (lost["repeat"], 3)
     if kind == "raise":
