@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hpsearch.completion import databases, datasets, members, studies
-from hpsearch.stopping import Stopped, forget, listen, outlive_terminal
+from hpsearch.stopping import Stopped, listen, outlive_terminal, tell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -307,10 +307,7 @@ def confirm(
     with Display(quiet=quiet, group=method_of) as display:
         _run(spec, study, out, executor, places, display)
     for path in write_report(out, to or out.with_name(f"{out.stem}-report")):
-        try:
-            print(path, flush=True)
-        except OSError:  # the terminal has gone away
-            forget(sys.stdout)
+        tell(path, sys.stdout)
 
 
 def _settings(words: list[str]) -> dict[str, Any]:
@@ -649,10 +646,7 @@ def main() -> None:
         code = 3 if isinstance(error, OSError) else getattr(error, "exit_code", None)
         if code is None:
             raise
-        try:
-            print(f"hpsearch: {error}", file=sys.stderr)
-        except OSError:  # the terminal has gone away
-            forget(sys.stderr)
+        tell(f"hpsearch: {error}", sys.stderr)
         raise SystemExit(code) from None
 
 

@@ -96,9 +96,8 @@ def fetch(dataset: DataSet, folder: Path, source: str | None, progress: Progress
                 if not target.is_dir():
                     return target, _get(dataset, folder / f".fetching-{dataset.name}", target, source, progress)
         there = target
-    shutil.rmtree(
-        folder / f".fetching-{dataset.name}", ignore_errors=True
-    )  # of a fetch that was killed at its very end
+    # What a fetch left that was killed at its very end.
+    shutil.rmtree(folder / f".fetching-{dataset.name}", ignore_errors=True)
     try:
         return there, dataset.check(there, progress)
     except TaskError as error:

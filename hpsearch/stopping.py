@@ -35,6 +35,14 @@ def outlive_terminal() -> None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
+def tell(line: object, stream: IO[str]) -> None:
+    """Print a line where somebody may still read it."""
+    try:
+        print(line, file=stream, flush=True)
+    except OSError:  # the terminal has gone away
+        forget(stream)
+
+
 def forget(stream: IO[str]) -> None:
     """What is written to a stream that is gone, and what it still holds, goes nowhere: at the end it is no error."""
     with suppress(OSError, ValueError):

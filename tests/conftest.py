@@ -6,7 +6,9 @@ import io
 import os
 import signal
 import sys
+import time
 import traceback
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +22,7 @@ pin_threads()  # before torch is loaded
 
 from hpsearch import comparison
 from hpsearch.cli import main
-from hpsearch.database import Database
+from hpsearch.database import Database, DatabaseError
 from hpsearch.space import Space
 from hpsearch.spec import load_executor, read_spec
 
@@ -101,6 +103,23 @@ def cli(*words: object, cwd: Path | None = None, **environment: str) -> Done:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
     return Done(int(code or 0) if code is None or isinstance(code, int) else 1, out.getvalue(), errors.getvalue())
+
+
+def recorded(file: Path, state: str = "complete") -> int:
+    """How many trials of a state a database has; none where there is none yet."""
+    try:
+        with Database(file) as database:
+            return sum(states.get(state, 0) for states in database.counts().values())
+    except DatabaseError:
+        return 0
+
+
+def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    """Wait for a condition, and fail if it does not come."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def hears_ctrl_c() -> None:

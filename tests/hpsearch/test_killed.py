@@ -13,7 +13,7 @@ import pytest
 
 from hpsearch import database as databases
 from hpsearch.database import Database, DatabaseError
-from tests.conftest import OWN_STUDY, OWN_TASK, cli
+from tests.conftest import OWN_STUDY, OWN_TASK, cli, recorded, until
 from tests.conftest import run_to_end as run
 from tests.hpsearch.test_comparison import table
 
@@ -77,14 +77,6 @@ def test_a_packed_run_with_ax_killed_in_the_middle_ends_in_the_same_table(own_st
     assert table(file) == whole
 
 
-def recorded(file: Path) -> int:
-    try:
-        with Database(file) as database:
-            return sum(states.get("complete", 0) for states in database.counts().values())
-    except DatabaseError:
-        return 0
-
-
 def test_workers_die_with_a_killed_driver(own_study):
     study = own_study(task=OWN_TASK.replace("value = ", "import time; time.sleep(30); value = "))
     file = study.parent / "killed.db"
@@ -119,13 +111,6 @@ def of(pid: int, what: str) -> bytes:
 def alive(pid: int) -> bool:
     """A process that ended and that nobody waits for is there, and dead."""
     return of(pid, "stat").rpartition(b")")[2].split()[:1] not in ([], [b"Z"], [b"X"])
-
-
-def until(condition, seconds=60.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_a_worker_that_is_killed_costs_nothing_but_time(own_study):

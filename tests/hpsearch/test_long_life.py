@@ -15,9 +15,9 @@ from hpsearch.database import Database
 from hpsearch.report import write_report
 from hpsearch.spec import load_executor, read_spec
 from hpsearch.tables import load_tables
-from tests.conftest import OWN_STUDY, OWN_TASK, cli, run_to_end
+from tests.conftest import OWN_STUDY, OWN_TASK, cli, recorded, run_to_end, until
 from tests.hpsearch.test_comparison import table
-from tests.hpsearch.test_killed import SLOW_TASK, recorded, until
+from tests.hpsearch.test_killed import SLOW_TASK
 
 
 def test_the_last_trials_of_a_long_study_cost_what_the_first_ones_did(own_study, monkeypatch):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.database import Database, DatabaseError
+from hpsearch.database import Database
 from hpsearch.tables import load_tables
-from tests.conftest import OWN_TASK, hears_ctrl_c, run_to_end
+from tests.conftest import OWN_TASK, hears_ctrl_c, recorded, run_to_end, until
 
 SLOW = OWN_TASK.replace("value = ", "import time; time.sleep(0.1); value = ")
 
@@ -27,19 +27,16 @@ def started(study, *words, **named):
     )  # fmt: skip
 
 
-def number(file, state="complete"):
-    try:
-        with Database(file) as database:
-            return sum(states.get(state, 0) for states in database.counts().values())
-    except DatabaseError:
-        return 0
-
-
-def until(condition, seconds=60.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
+def asked_while_training(study):
+    """An inline run that got Ctrl-C once its task had printed that it trains."""
+    process = subprocess.Popen(
+        command(study, "--executor", "inline"), cwd=study.parent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        preexec_fn=hears_ctrl_c,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"training\n"
+    process.send_signal(signal.SIGINT)
+    return process
 
 
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -48,7 +45,7 @@ def test_a_signal_stops_the_run_and_says_how_to_go_on(own_study, sign, code, wor
     study = own_study(task=SLOW)
     process = started(study, *words)
     file = study.with_name("own.db")
-    until(lambda: number(file) >= 2)
+    until(lambda: recorded(file) >= 2)
     asked = time.monotonic()
     os.killpg(process.pid, sign)  # as a terminal or a batch system sends it: to the workers, too
     _, said = process.communicate(timeout=30)
@@ -86,13 +83,7 @@ def test_a_second_one_stops_at_once(own_study):
         time.sleep(60)
 """
     study = own_study(task=OWN_TASK.replace("configuration, seed):", f"configuration, seed):{stubborn}"))
-    process = subprocess.Popen(
-        command(study, "--executor", "inline"), cwd=study.parent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        preexec_fn=hears_ctrl_c,
-    )  # fmt: skip
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"training\n"
-    process.send_signal(signal.SIGINT)
+    process = asked_while_training(study)
     assert process.stdout.readline() == b"stubborn\n"
     asked = time.monotonic()
     process.send_signal(signal.SIGINT)
@@ -107,11 +98,11 @@ def test_a_terminal_that_goes_away_does_not_matter(own_study):
     if child == 0:
         os.chdir(study.parent)
         os.execv(sys.executable, command(study, "--workers", "1"))
-    until(lambda: number(file) >= 2)
+    until(lambda: recorded(file) >= 2)
     os.close(terminal)  # the kernel sends SIGHUP, and whatever is written from now on is an error
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
-    assert number(file) == 36
+    assert recorded(file) == 36
     assert (
         load_tables(file)
         .trials.drop(columns="seconds")
@@ -125,7 +116,7 @@ def test_nor_while_a_confirmation_runs(own_study):
     if child == 0:
         os.chdir(file.parent)
         os.execv(sys.executable, [sys.executable, "-m", "hpsearch", "confirm", file.name, "--seeds", "2"])
-    until(lambda: number(file.with_name("run-confirm.db")) >= 1)
+    until(lambda: recorded(file.with_name("run-confirm.db")) >= 1)
     os.close(terminal)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
@@ -136,7 +127,7 @@ def test_a_run_without_any_output_to_write_to(own_study):
     study = own_study()
     words = " ".join(command(study, "--executor", "inline"))
     assert subprocess.run(f"exec {words} <&- >&- 2>&-", shell=True, cwd=study.parent, check=False).returncode == 0
-    assert number(study.with_name("own.db")) == 36
+    assert recorded(study.with_name("own.db")) == 36
 
 
 def test_what_was_finished_when_it_was_asked_to_stop_is_recorded(own_study, monkeypatch):
@@ -153,7 +144,7 @@ def test_what_was_finished_when_it_was_asked_to_stop_is_recorded(own_study, monk
     with pytest.raises(KeyboardInterrupt):
         run_to_end(study, executor="inline")
     assert len(calls) == 6
-    assert number(study.with_name("run.db")) == len(load_tables(study.with_name("run.db")).trials)
+    assert recorded(study.with_name("run.db")) == len(load_tables(study.with_name("run.db")).trials)
     run_to_end(study)
     whole = load_tables(run_to_end(study, "whole.db")).trials
     assert load_tables(study.with_name("run.db")).trials.drop(columns="seconds").equals(whole.drop(columns="seconds"))
@@ -169,15 +160,9 @@ def test_a_task_that_swallows_everything_is_stopped_after_its_trial(own_study):
         pass
 """
     study = own_study(task=OWN_TASK.replace("configuration, seed):", f"configuration, seed):{deaf}"))
-    process = subprocess.Popen(
-        command(study, "--executor", "inline"), cwd=study.parent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        preexec_fn=hears_ctrl_c,
-    )  # fmt: skip
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"training\n"
-    process.send_signal(signal.SIGINT)
+    process = asked_while_training(study)
     assert process.wait(timeout=20) == 130
-    assert number(study.with_name("own.db")) == 1
+    assert recorded(study.with_name("own.db")) == 1
 
 
 @pytest.mark.parametrize("name", ["report", "check"])
