@@ -26,6 +26,9 @@ from hpsearch.database import Database, DatabaseError
 from hpsearch.space import Space
 from hpsearch.spec import load_executor, read_spec
 
+# Seconds. No test is about speed, for CI's machine may be busy: a wait ends only what hangs. Benchmarks measure.
+PATIENCE = 300.0
+
 OWN_TASK = """
 from hpsearch.task import FunctionTask, Objective, Result
 
@@ -114,7 +117,41 @@ def recorded(file: Path, state: str = "complete") -> int:
         return 0
 
 
-def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
+class Gate:
+    """A task of one's own that waits within a training after so many: what hits it then hits it there."""
+
+    def __init__(self, folder: Path) -> None:
+        self._begun, self._allowed = folder / "begun", folder / "allowed"  # a byte each
+        self._begun.touch()
+        self._allowed.touch()
+
+    @property
+    def task(self) -> str:
+        wait = f"""
+    import os, time
+    with open({str(self._begun)!r}, "ab", 0) as begun:
+        begun.write(b"x")
+        number = begun.tell()
+    while number > os.stat({str(self._allowed)!r}).st_size:
+        time.sleep(0.005)
+"""
+        return OWN_TASK.replace("configuration, seed):", f"configuration, seed):{wait}")
+
+    def allow(self, more: int) -> None:
+        """Let so many more begin; those that wait within do now."""
+        os.truncate(self._allowed, self._begun.stat().st_size + more)
+
+    def reached(self) -> bool:
+        """Whether one waits within."""
+        return self._begun.stat().st_size > self._allowed.stat().st_size
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Gate:
+    return Gate(tmp_path)
+
+
+def until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
     """Wait for a condition, and fail if it does not come."""
     end = time.monotonic() + seconds
     while not condition():

@@ -3,7 +3,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from audio_task.corpora import Clip
 from audio_task.features import CLIPS_A_SHARD, WORTH_A_PROCESS, cached_features, on_device
 from audio_task.log_mel import log_mel, noisy
 from hpsearch.task import TaskError
-from tests.conftest import hears_ctrl_c
+from tests.conftest import PATIENCE, hears_ctrl_c, until
 
 SIZES = {"training": 6, "validation": 3, "test": 2}
 
@@ -298,26 +297,20 @@ def test_no_process_of_the_pass_outlives_its_driver(tmp_path, cache, sign):
     script = tmp_path / "slow.py"
     script.write_text(SLOW_PASS.format(tests=str(Path(__file__).parent), log=str(corpus.log)))
     driver = subprocess.Popen([sys.executable, script], stderr=subprocess.DEVNULL, preexec_fn=hears_ctrl_c)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and len(corpus.read()) < 30:
-        time.sleep(0.1)
+    until(lambda: len(corpus.read()) >= 30)
     workers = {int(process) for _, process in corpus.read()}
-    assert workers
     assert driver.pid not in workers
     assert running(workers) == workers
     driver.send_signal(sign)
-    driver.wait(timeout=20)
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and running(workers):
-        time.sleep(0.1)
-    assert running(workers) == set()
+    driver.wait(PATIENCE)
+    until(lambda: not running(workers))
 
 
 def test_a_script_without_a_guard_is_told_and_does_not_hang(tmp_path):
     script = tmp_path / "slow.py"
     unguarded = SLOW_PASS.split("if __name__")[0] + SLOW_PASS.split('"__main__":')[1].replace("\n    ", "\n")
     script.write_text(unguarded.format(tests=str(Path(__file__).parent), log=str(tmp_path / "log")))
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 1
     assert "TaskError: a process that computes features died" in done.stderr
     assert "must do it below `if __name__ == '__main__':`" in done.stderr

@@ -15,14 +15,14 @@ import pandas as pd
 import pytest
 
 import hpsearch
-from tests.conftest import OWN_STUDY, OWN_TASK, cli
+from tests.conftest import OWN_STUDY, OWN_TASK, PATIENCE, cli
 
 
 def process(*words, cwd=None):
     """A command in a process of its own, as everybody runs it."""
     return subprocess.run(
         [sys.executable, "-m", "hpsearch.cli", *map(str, words)],
-        capture_output=True, text=True, cwd=cwd, timeout=120, env={**os.environ, "COLUMNS": "200"},
+        capture_output=True, text=True, cwd=cwd, timeout=PATIENCE, env={**os.environ, "COLUMNS": "200"},
     )  # fmt: skip
 
 

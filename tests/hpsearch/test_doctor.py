@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import time
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
@@ -240,9 +239,7 @@ def test_an_extra_that_is_not_installed():
 
 
 def test_this_machine(tmp_path):
-    started = time.perf_counter()
     findings = doctor.examine([("digits", lambda: tmp_path)])
-    assert time.perf_counter() - started < 30
     by_subject = {finding.subject: finding for finding in findings}
     assert {"python", "versions", "processor", "cores", "load", "memory", "torch", "matrix products"} <= set(by_subject)
     assert by_subject["data digits"].value == str(tmp_path)

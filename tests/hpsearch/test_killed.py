@@ -6,92 +6,70 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from hpsearch import database as databases
 from hpsearch.database import Database, DatabaseError
-from tests.conftest import OWN_STUDY, OWN_TASK, cli, recorded, until
+from tests.conftest import OWN_STUDY, PATIENCE, cli, recorded, until
 from tests.conftest import run_to_end as run
 from tests.hpsearch.test_comparison import table
 
-SLOW_TASK = OWN_TASK.replace(
-    "def objective(configuration, seed):", "def objective(configuration, seed):\n    import time; time.sleep(0.05)"
-)
+
+def command(study: Path, workers: int, name: str = "killed.db") -> list[str]:
+    words = ["run", str(study), "--database", str(study.with_name(name)), "--quiet", "--workers", str(workers)]
+    return [sys.executable, "-m", "hpsearch", *words]
 
 
 @pytest.mark.parametrize(("workers", "times"), [(1, 1), (2, 3)])
-def test_a_run_killed_again_and_again_ends_in_the_same_table(own_study, workers, times):
-    study = own_study(task=SLOW_TASK, study=OWN_STUDY.replace("trials = 6", "trials = 16"))
+def test_a_run_killed_again_and_again_ends_in_the_same_table(own_study, gate, workers, times):
+    study = own_study(task=gate.task)
+    gate.allow(1000)
     whole = table(run(study, "whole.db"))
-    file = study.parent / "killed.db"
-    command = [
-        sys.executable,
-        "-m",
-        "hpsearch.cli",
-        "run",
-        str(study),
-        "--database",
-        str(file),
-        "--workers",
-        str(workers),
-    ]
-    kills = 0
-    for attempt in range(12):
-        process = subprocess.Popen([*command, "--quiet"], start_new_session=True)
+    file = study.with_name("killed.db")
+    for _ in range(times):
         before = recorded(file)
-        if attempt < times:
-            # In the middle of the work: after some records of this attempt's own, and before its end.
-            while process.poll() is None and recorded(file) < before + 7 + 5 * attempt:
-                time.sleep(0.03)
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                kills += 1
-            process.wait()
-        elif process.wait() == 0:
-            break
-    assert kills == times
+        gate.allow(7)
+        process = subprocess.Popen(command(study, workers), start_new_session=True)
+        until(lambda before=before: gate.reached() and recorded(file) >= before + 5)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    gate.allow(1000)
+    assert subprocess.run(command(study, workers), check=False).returncode == 0
     assert table(file) == whole
     with Database(file) as database:
         assert [bool(row["ended"]) for row in database.runs()] == [False] * times + [True]
 
 
-def test_a_packed_run_with_ax_killed_in_the_middle_ends_in_the_same_table(own_study):
+def test_a_packed_run_with_ax_killed_in_the_middle_ends_in_the_same_table(own_study, gate):
     text = OWN_STUDY.replace('"sobol"', '{{ name = "ax", initial = 2 }}').replace("trials = 6", "trials = 4\npack = 2")
     study = own_study(
-        study=text.replace("repeats = 3", "repeats = 2").replace("[methods.wide]\nspace.x = [0.0, 10.0]", "")
+        gate.task, text.replace("repeats = 3", "repeats = 2").replace("[methods.wide]\nspace.x = [0.0, 10.0]", "")
     )
+    gate.allow(1000)
     whole = table(run(study, "whole.db"))
     file = study.with_name("killed.db")
-    command = [sys.executable, "-m", "hpsearch.cli", "run", str(study), "--database", str(file), "--quiet"]
-    process = subprocess.Popen(command, start_new_session=True)
-    while process.poll() is None and recorded(file) < 6:
-        time.sleep(0.03)
-    assert process.poll() is None
+    gate.allow(7)
+    process = subprocess.Popen(command(study, 1), start_new_session=True)
+    until(lambda: gate.reached() and recorded(file) >= 6)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert 6 <= recorded(file) < len(whole) == 8
-    assert subprocess.run(command, check=False).returncode == 0
+    gate.allow(1000)
+    assert subprocess.run(command(study, 1), check=False).returncode == 0
     assert table(file) == whole
 
 
-def test_workers_die_with_a_killed_driver(own_study):
-    study = own_study(task=OWN_TASK.replace("value = ", "import time; time.sleep(30); value = "))
-    file = study.parent / "killed.db"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "hpsearch.cli", "run", str(study), "--database", str(file), "--quiet"]
-    )
-    deadline = time.monotonic() + 60
-    while not (workers := children(process.pid)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert workers
+def test_workers_die_with_a_killed_driver(own_study, gate):
+    study = own_study(task=gate.task)
+    process = subprocess.Popen(command(study, 2))
+    until(gate.reached)
+    workers = children(process.pid)
+    assert len(workers) >= 1
     process.kill()
     process.wait()
-    while any(map(alive, workers)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(map(alive, workers))
+    until(lambda: not any(map(alive, workers)))
 
 
 def children(pid: int) -> list[int]:
@@ -113,16 +91,19 @@ def alive(pid: int) -> bool:
     return of(pid, "stat").rpartition(b")")[2].split()[:1] not in ([], [b"Z"], [b"X"])
 
 
-def test_a_worker_that_is_killed_costs_nothing_but_time(own_study):
-    study = own_study(task=SLOW_TASK, study=OWN_STUDY.replace("trials = 6", "trials = 16"))
+def test_a_worker_that_is_killed_costs_nothing_but_time(own_study, gate):
+    study = own_study(task=gate.task)
+    gate.allow(1000)
     whole = table(run(study, "whole.db"))
-    file = study.parent / "killed.db"
-    command = [sys.executable, "-m", "hpsearch.cli", "run", str(study), "--database", str(file), "--workers", "2"]
-    process = subprocess.Popen([*command, "--quiet"])
-    for count in (5, 30, 60):
-        until(lambda count=count: recorded(file) >= count)
+    file = study.with_name("killed.db")
+    gate.allow(5)
+    process = subprocess.Popen(command(study, 2))
+    for _ in range(3):
+        until(gate.reached)
         os.kill(children(process.pid)[-1], signal.SIGKILL)
-    assert process.wait(60) == 0
+        gate.allow(7)
+    gate.allow(1000)
+    assert process.wait(PATIENCE) == 0
     assert table(file) == whole
     with Database(file) as database:
         attempts = database.failed_attempts()
@@ -180,14 +161,30 @@ def test_a_run_killed_at_every_third_statement_loses_and_doubles_nothing(own_stu
     assert number > 40
 
 
-def test_a_report_that_is_killed_leaves_the_database_alone_and_is_written_anew(own_study):
+KILLED_WRITING = """
+import os, signal, sys
+from hpsearch.cli import main
+
+written = []
+
+def count(event, arguments):
+    if event == "open" and "report" in str(arguments[0]) and set(str(arguments[1])) & set("wxa+"):
+        written.append(arguments[0])
+        if len(written) == {number}:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(count)
+main()
+"""
+
+
+@pytest.mark.parametrize("number", [1, 4, 7])
+def test_a_report_that_is_killed_leaves_the_database_alone_and_is_written_anew(own_study, number):
     file = run(own_study())
     before = file.read_bytes()
-    command = [sys.executable, "-m", "hpsearch.cli", "report", str(file), "--to", str(file.with_name("report"))]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until(lambda: len(list(file.with_name("report").glob("*"))) >= 3)
-    process.kill()
-    assert process.wait() == -signal.SIGKILL
+    words = ["report", str(file), "--to", str(file.with_name("report"))]
+    killed = subprocess.run([sys.executable, "-c", KILLED_WRITING.format(number=number), *words], check=False)
+    assert killed.returncode == -signal.SIGKILL
     assert cli("report", file, "--to", file.with_name("report")).returncode == 0
     assert cli("report", file, "--to", file.with_name("other")).returncode == 0
     files = {path.name: path.read_bytes() for path in file.with_name("report").iterdir()}

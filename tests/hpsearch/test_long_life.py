@@ -15,9 +15,8 @@ from hpsearch.database import Database
 from hpsearch.report import write_report
 from hpsearch.spec import load_executor, read_spec
 from hpsearch.tables import load_tables
-from tests.conftest import OWN_STUDY, OWN_TASK, cli, recorded, run_to_end, until
+from tests.conftest import OWN_STUDY, OWN_TASK, PATIENCE, cli, run_to_end, until
 from tests.hpsearch.test_comparison import table
-from tests.hpsearch.test_killed import SLOW_TASK
 
 
 def test_the_last_trials_of_a_long_study_cost_what_the_first_ones_did(own_study, monkeypatch):
@@ -61,19 +60,20 @@ def test_a_clock_that_jumps_changes_no_trial_and_no_duration(own_study, monkeypa
     assert cli("status", file).returncode == 0
 
 
-def test_a_machine_that_sleeps_longer_than_the_time_limit_loses_nothing(own_study):
-    text = OWN_STUDY.replace("trials = 6", "trials = 12\ntime_limit = 1.5")
-    study = own_study(task=SLOW_TASK, study=text)
+def test_a_machine_that_sleeps_longer_than_the_time_limit_loses_nothing(own_study, gate):
+    study = own_study(task=gate.task, study=OWN_STUDY.replace("seed = 7", "seed = 7\ntime_limit = 3"))
+    gate.allow(5)
     file = study.with_name("slept.db")
     process = subprocess.Popen(
         [sys.executable, "-m", "hpsearch.cli", "run", str(study), "--database", str(file), "--quiet"],
         start_new_session=True,
     )
-    until(lambda: recorded(file) >= 5)
+    until(gate.reached)
     os.killpg(process.pid, signal.SIGSTOP)
-    time.sleep(2)
+    time.sleep(4)
+    gate.allow(1000)
     os.killpg(process.pid, signal.SIGCONT)
-    assert process.wait(60) == 0
+    assert process.wait(PATIENCE) == 0
     assert table(file) == table(run_to_end(study, "whole.db"))
 
 
@@ -87,5 +87,5 @@ def test_several_at_once_in_one_folder_do_not_disturb_each_other(own_study):
         )
         for number in range(4)
     ]  # fmt: skip
-    assert [process.wait(120) for process in running] == [0] * 4
+    assert [process.wait(PATIENCE) for process in running] == [0] * 4
     assert all(table(study.with_name(f"{number}.db")) == whole for number in range(4))

@@ -17,7 +17,9 @@ from hpsearch.report import compute_curves, write_report
 from hpsearch.spec import load_executor, read_spec
 from hpsearch.tables import load_tables
 from hpsearch.watch import Watched, open_server
-from tests.conftest import run_to_end
+from tests.conftest import PATIENCE, run_to_end
+
+expect.set_options(timeout=1000 * PATIENCE)
 
 TASK = """
 from hpsearch.task import FunctionTask, Objective, Result
@@ -85,6 +87,7 @@ def html(file):
 def opened(browser, address, **context):
     """A page of which nothing may be complained of, and that may ask for nothing but itself."""
     context = browser.new_context(**{"viewport": {"width": 1100, "height": 900}, **context})
+    context.set_default_timeout(1000 * PATIENCE)
     page = context.new_page()
     wrong, asked = [], []
     page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
@@ -277,14 +280,14 @@ class TestWatch:
         with self.served(file) as (address, _), opened(browser, address) as page:
             expect(page.locator("#description")).to_contain_text("is finished yet")
             self.grow(growing, 45)  # a run that was stopped, and is gone on with
-            expect(page.locator("#live")).to_have_text(re.compile(r"live: \d+ of 120"), timeout=20_000)
+            expect(page.locator("#live")).to_have_text(re.compile(r"live: \d+ of 120"))
             before = int(re.search(r"live: (\d+)", page.locator("#live").inner_text())[1])
             assert 15 <= before < 120
             page.get_by_label("average").select_option("median")
             page.locator("#filter").fill("near")
             page.evaluate("window.same = true")
             self.grow(growing, 10_000)
-            expect(page.locator("#live")).to_have_text("live: 120 of 120 trials", timeout=30_000)
+            expect(page.locator("#live")).to_have_text("live: 120 of 120 trials")
             assert page.evaluate("window.same")  # never loaded anew
             assert page.get_by_label("average").input_value() == "median"
             assert page.locator("#filter").input_value() == "near"
@@ -295,11 +298,13 @@ class TestWatch:
 
         with self.served(file) as (address, server):
             assert server.server_address[0] == "127.0.0.1"
-            assert requests.get(address, headers={"Host": "evil.example:80"}, timeout=20).status_code == 403
-            assert requests.get(address + "../pyproject.toml", timeout=20).status_code == 404
-            assert requests.post(address, timeout=20).status_code == 501
-            first = requests.get(address + "data.json", timeout=20)
-            again = requests.get(address + "data.json", headers={"If-None-Match": first.headers["ETag"]}, timeout=20)
+            assert requests.get(address, headers={"Host": "evil.example:80"}, timeout=PATIENCE).status_code == 403
+            assert requests.get(address + "../pyproject.toml", timeout=PATIENCE).status_code == 404
+            assert requests.post(address, timeout=PATIENCE).status_code == 501
+            first = requests.get(address + "data.json", timeout=PATIENCE)
+            again = requests.get(
+                address + "data.json", headers={"If-None-Match": first.headers["ETag"]}, timeout=PATIENCE
+            )
             assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
 
     def test_nothing_is_computed_again_before_it_is_due(self, file):

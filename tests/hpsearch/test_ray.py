@@ -19,11 +19,11 @@ from hpsearch.shared_files import bundle
 from hpsearch.spec import SpecError, load_executor
 from hpsearch.tables import load_tables
 from hpsearch.task import TaskError
-from tests.conftest import run_to_end
+from tests.conftest import PATIENCE, run_to_end
 from tests.hpsearch.worker_calls import (
     broken_here,
     broken_once,
-    device_slowly,
+    device_together,
     die,
     fail_as_asked,
     node_and_folders,
@@ -105,17 +105,17 @@ def test_calls_run_on_all_nodes_pinned_and_without_ax_and_fail_alone(executor):
     assert (executor.workers, executor.waiting) == (2, 1)
     futures = [executor.submit(square, x) for x in range(6)]
     failing = executor.submit(fail_as_asked)
-    assert [future.result(60) for future in futures] == [0, 1, 4, 9, 16, 25]
+    assert [future.result(PATIENCE) for future in futures] == [0, 1, 4, 9, 16, 25]
     with pytest.raises(ValueError, match=r"^as asked$"):
-        failing.result(60)
-    assert executor.submit(threads_and_modules).result(60) == (1, "1", False)
+        failing.result(PATIENCE)
+    assert executor.submit(threads_and_modules).result(PATIENCE) == (1, "1", False)
 
 
 def test_a_worker_that_always_dies_of_a_call_fails_that_call(executor, monkeypatch):
     executor._task = executor._task.options(max_retries=1)
     with pytest.raises(BrokenExecutor, match="the worker or its node died"):
-        executor.submit(die).result(60)
-    assert executor.submit(square, 3).result(60) == 9
+        executor.submit(die).result(PATIENCE)
+    assert executor.submit(square, 3).result(PATIENCE) == 9
 
 
 def test_files_reach_nodes_that_do_not_have_them_once(executor, tmp_path, monkeypatch):
@@ -127,12 +127,12 @@ def test_files_reach_nodes_that_do_not_have_them_once(executor, tmp_path, monkey
         (tmp_path / name).write_bytes(content)
     files = [tmp_path / name for name in contents]
     executor.share(files)
-    _, data, _ = executor.submit(node_and_folders).result(60)
+    _, data, _ = executor.submit(node_and_folders).result(PATIENCE)
     assert data == str(tmp_path / "data")  # a node that sees the files is sent nothing
     for file in files:
         file.unlink()
     names = ["HPSEARCH_DATA/set/a.bin", "HPSEARCH_DATA/set/b", "HPSEARCH_CACHE/x/c.npy"]
-    found = {executor.submit(read_shared, names).result(60) for _ in range(6)}
+    found = {executor.submit(read_shared, names).result(PATIENCE) for _ in range(6)}
     assert {content for _, content, _ in found} == {tuple(contents.values())}
     assert len({times for _, _, times in found}) == 1  # nothing was written a second time on this machine
 
@@ -179,7 +179,7 @@ def test_a_node_whose_device_is_broken_gets_no_more_calls(cluster, gpu_nodes):
     try:
         assert executor.workers == 2
         with pytest.raises(DeviceError, match=r"no device works any more: node .* everything finished is kept"):
-            executor.submit(broken_here).result(60)
+            executor.submit(broken_here).result(PATIENCE)
         assert len(executor.lost) == 2
         assert executor.workers == 0
     finally:
@@ -190,7 +190,7 @@ def test_a_call_moves_from_a_node_whose_device_is_broken(cluster, gpu_nodes, tmp
     executor = on_gpus(cluster, works_not_on_0)
     flag = tmp_path / "first"
     try:
-        nodes = [executor.submit(broken_once, str(flag)).result(60) for _ in range(4)]
+        nodes = [executor.submit(broken_once, str(flag)).result(PATIENCE) for _ in range(4)]
         assert len(executor.lost) == 1
         assert len(set(nodes)) == 1
         assert nodes[0] != flag.read_text()
@@ -203,21 +203,21 @@ def test_an_error_that_the_device_survives_is_the_calls_own(cluster, gpu_nodes, 
     executor = on_gpus(cluster, works)
     try:
         with pytest.raises(DeviceError, match="uncorrectable ECC"):
-            executor.submit(broken_once, str(tmp_path / "first")).result(60)
-        assert executor.submit(square, 5).result(60) == 25  # in another process: that one has seen an error
+            executor.submit(broken_once, str(tmp_path / "first")).result(PATIENCE)
+        assert executor.submit(square, 5).result(PATIENCE) == 25  # in another process: that one has seen an error
         assert executor.lost == []
     finally:
         executor.close()
 
 
-def test_workers_take_shares_of_the_gpus_that_a_node_says_it_has(cluster):
+def test_workers_take_shares_of_the_gpus_that_a_node_says_it_has(cluster, tmp_path):
     node = cluster.add_node(num_cpus=2, num_gpus=1)  # it has none, and nothing is computed on it
     try:
         executor = load_executor("ray", None, devices="auto", per_device=2, address=cluster.address)
         try:
             assert (executor.workers, executor.device) == (2, "GPUs of a Ray cluster, 2 workers each")
-            futures = [executor.submit(device_slowly) for _ in range(4)]
-            found = [future.result(60) for future in futures]
+            futures = [executor.submit(device_together, str(tmp_path), 2) for _ in range(4)]
+            found = [future.result(PATIENCE) for future in futures]
         finally:
             executor.close()
     finally:
@@ -253,7 +253,7 @@ def test_a_node_killed_in_the_middle_changes_nothing(cluster, own_study, tmp_pat
     for process in [raylet, *raylet.children(recursive=True)]:  # as losing power does, all at once
         process.kill()
     cluster.remove_node(node, allow_graceful=False)
-    assert running.wait(60) == 0, running.stderr.read()
+    assert running.wait(PATIENCE) == 0, running.stderr.read()
     found = load_tables(tmp_path / "ray.db").trials.drop(columns="seconds")
     assert found.equals(expected)
     begun = [line.split()[1] for line in log.read_text().splitlines()]

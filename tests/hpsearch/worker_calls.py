@@ -17,7 +17,7 @@ def works():
 def works_slowly():
     import time
 
-    time.sleep(60)
+    time.sleep(600)
 
 
 def works_not_on_1():
@@ -89,10 +89,14 @@ def broken_here():
     raise DeviceError("RuntimeError: CUDA error: uncorrectable ECC error encountered")
 
 
-def device_slowly():
+def device_together(folder, count):
+    """Once calls of so many processes are here."""
     import time
+    from pathlib import Path
 
-    time.sleep(0.5)
+    Path(folder, str(os.getpid())).touch()
+    while len(list(Path(folder).iterdir())) < count:
+        time.sleep(0.01)
     return devices.own(), devices.torch_name(), os.environ.get("CUDA_VISIBLE_DEVICES"), os.getpid()
 
 
