@@ -5,6 +5,7 @@
     python benchmarks/kill.py table benchmarks/kill.csv    # the Markdown table
     python benchmarks/kill.py parts [N]                    # N times each: a worker, the driver alone, report, confirm,
                                                            # the feature pass, a download (of FSDD, which must be here)
+    python benchmarks/kill.py stop [N]                     # how soon Ctrl-C and SIGTERM end a run, N times each
 
 The task is the demo's, cut to 30 or 5 epochs. A run's life is drawn uniformly from 0 to a bound: LIVES times what it
 takes to start, later what makes about 120 kills of the whole (8 in the other combinations). Then all its processes get
@@ -44,6 +45,8 @@ COMBINATIONS = [
     ("botorch", 4, 2, 96, 30, ("latent", "filter")),
     *(("botorch", p, w, 6, 5, ("latent", "filter")) for p, w in ((1, 1), (1, 2), (20, 2))),
     *(("ax", p, w, 6, 5, ("filter",)) for p, w in ((1, 2), (4, 1), (20, 2))),
+    *(("botorch", p, w, 6, 5, ("latent", "filter")) for p, w in ((4, 1), (20, 1))),
+    *(("ax", p, w, 6, 5, ("filter",)) for p, w in ((1, 1), (4, 2), (20, 1))),
 ]
 REPEATS = 20
 
@@ -260,7 +263,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def feature_pass(folder: Path, kills: int, draw: random.Random) -> str:
-    """Kill a run while it computes features; the cache must end in the same bytes."""
+    """Kill a run at instants uniform over an undisturbed one's pass; the cache must end in the same bytes."""
 
     def run(cache: Path, seconds: float | None) -> bool:
         words = command(study, cache.with_suffix(".db"), 1)
@@ -277,15 +280,22 @@ def feature_pass(folder: Path, kills: int, draw: random.Random) -> str:
 
     study = folder / "features.toml"
     text = study_text("sobol", 1, 1, 1).replace(", initial = 5", "").replace("repeats = 20", "repeats = 1")
-    study.write_text(text.replace("voices = 40", "voices = 120"))
+    study.write_text(text.replace("voices = 40", "voices = 400"))
+    whole, at = folder / "cache-whole", []
+    process = subprocess.Popen(
+        command(study, folder / "cache-whole.db", 1), env=os.environ | {"HPSEARCH_CACHE": str(whole)}
+    )
     started = time.monotonic()
-    run(folder / "cache-whole", None)
-    seconds, expected = time.monotonic() - started, computed(folder / "cache-whole")
+    while process.poll() is None:
+        if any(whole.glob("audio/.partial-*")):
+            at.append(time.monotonic() - started)
+        time.sleep(0.01)
+    expected = computed(whole)
     hit = within = number = 0
     equal = True
     while hit < kills:
         cache, number = folder / f"cache-{number}", number + 1
-        while not run(cache, draw.uniform(0, seconds) if hit < kills else None):
+        while not run(cache, draw.uniform(at[0], at[-1]) if hit < kills else None):
             hit, within = hit + 1, within + any(cache.glob("audio/.partial-*"))
         equal &= computed(cache) == expected
     return f"{hit} kills of a run that computes features, {within} within the pass; caches equal in every byte: {equal}"
@@ -300,12 +310,13 @@ def download(folder: Path, kills: int, draw: random.Random) -> str:
     with zipfile.ZipFile(packed, "w") as archive:
         for path in sorted(recordings.glob("*.wav")):
             archive.write(path, f"fsdd-master/recordings/{path.name}")
-    body, ranges = packed.getvalue(), []
+    body, ranges, begun = packed.getvalue(), [], []
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             start = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").removesuffix("-"))
             ranges.append(start)
+            begun.append(time.monotonic())
             self.send_response(206 if start else 200)
             if start:
                 self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
@@ -325,7 +336,7 @@ def download(folder: Path, kills: int, draw: random.Random) -> str:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}/fsdd.zip"
     hit = number = 0
-    seconds, equal = 0.0, True
+    span, equal = (0.0, 0.0), True
     while hit < kills:
         data, number = folder / f"data-{number}", number + 1
         data.mkdir()
@@ -335,9 +346,9 @@ def download(folder: Path, kills: int, draw: random.Random) -> str:
             started = time.monotonic()
             process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             try:
-                # The first is not disturbed, and tells how long it takes.
-                done = process.wait(draw.uniform(0, seconds) if seconds and hit < kills else None) == 0
-                seconds = seconds or time.monotonic() - started
+                # The first is not disturbed, and tells when its download begins and when it has ended.
+                done = process.wait(draw.uniform(*span) if span[1] and hit < kills else None) == 0
+                span = span if span[1] else (begun[0] - started, time.monotonic() - started)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -348,6 +359,34 @@ def download(folder: Path, kills: int, draw: random.Random) -> str:
     server.shutdown()
     resumed = sum(start > 0 for start in ranges)
     return f"{hit} kills of a download, resumed in its middle {resumed} times; recordings equal in every byte: {equal}"
+
+
+def stop(count: int) -> None:
+    """Seconds from a signal to the whole process group, as a terminal sends it, to the run's end with its exit code.
+
+    At instants uniform from 1 to 20 s of a run's life, with packs that take seconds (200 epochs).
+    """
+    draw = random.Random(2)
+    with tempfile.TemporaryDirectory() as name:
+        study = Path(name) / "stop.toml"
+        study.write_text(study_text(epochs=200))
+        for sign, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            for words in (["--workers", "2"], ["--executor", "inline"]):
+                seconds = []
+                while len(seconds) < count:
+                    file = Path(name) / f"{sign}-{len(seconds)}-{len(words[1])}.db"
+                    run = [sys.executable, "-m", "hpsearch", "run", str(study), "--database", str(file), *words]
+                    process = subprocess.Popen(
+                        [*run, "--quiet"], start_new_session=True, stderr=subprocess.DEVNULL,
+                        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+                    )  # fmt: skip
+                    time.sleep(draw.uniform(1, 20))
+                    asked = time.monotonic()
+                    os.killpg(process.pid, sign)
+                    assert process.wait() == code, process.returncode
+                    seconds.append(time.monotonic() - asked)
+                found = f"median {statistics.median(seconds):.2f} s, longest {max(seconds):.2f} s, n = {count}"
+                print(f"{sign.name}, {' '.join(words)}: {found}", flush=True)
 
 
 def parts(kills: int) -> None:
@@ -383,8 +422,8 @@ def parts(kills: int) -> None:
 
 def main() -> None:
     """The command line."""
-    if sys.argv[1] == "parts":
-        parts(int((sys.argv[2:] or ["20"])[0]))
+    if sys.argv[1] in ("parts", "stop"):
+        {"parts": parts, "stop": stop}[sys.argv[1]](int((sys.argv[2:] or ["20"])[0]))
         return
     what, out = sys.argv[1], Path(sys.argv[2])
     done = list(csv.DictReader(out.open())) if out.exists() else []
