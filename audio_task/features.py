@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from audio_task.cache import cache_folder, write_whole
 from audio_task.corpora import PARTS, Clip, Corpus, Part
-from audio_task.log_mel import FFT, FLOOR, FRAMES, MELS, log_mel, noisy
+from audio_task.log_mel import FFT, FLOOR, FRAMES, MELS, log_mel, noisy, one_thread
 from binarynet.training import PRECISIONS, Data, Labelled, Variants
 from hpsearch.children import available_cores, end_with_driver, importing_main, kill, without_ctrl_c
 from hpsearch.only_one import only_one
@@ -202,8 +202,9 @@ def _compute(
 def _compute_shard(corpus: Corpus, clips: Sequence[Clip], draws: int, snr_db: float | None, path: Path) -> int:
     if not path.is_file():
         raw = np.empty((draws, len(clips), MELS * FRAMES), np.float32)
-        for number, clip in enumerate(clips):
-            raw[:, number] = log_mel(noisy(clip.name, corpus.samples(clip), snr_db, draws))
+        with one_thread():
+            for number, clip in enumerate(clips):
+                raw[:, number] = log_mel(noisy(clip.name, corpus.samples(clip), snr_db, draws))
         write_whole(path, lambda file: np.save(file, raw))
     return len(clips)
 

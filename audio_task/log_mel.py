@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,14 @@ MELS, FRAMES, FFT = 40, 32, 512
 """Mel bands; frames, spread evenly over each clip whatever its length; samples a frame (64 ms)."""
 FLOOR = 1e-6
 """Power below which a mel band counts as silent: 60 dB under a full-scale one."""
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Within it the mel bands are summed by one thread: with more the last bits differ, and trainings with them."""
+    import librosa  # noqa: F401 - loads what is limited
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1)
 
 
 def log_mel(samples: NDArray[np.float32]) -> NDArray[np.float32]:

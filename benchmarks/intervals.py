@@ -1,12 +1,14 @@
 """How often do the 95% intervals of hpsearch/statistics cover the truth? Simulated, beside other methods.
 
-    python benchmarks/intervals.py run benchmarks/intervals.csv     simulate, write, print
-    python benchmarks/intervals.py table benchmarks/intervals.csv   print as a Markdown table
+    python benchmarks/intervals.py run benchmarks/intervals.csv             simulate, write, print
+    python benchmarks/intervals.py run benchmarks/intervals.csv extra ranks  only these functions' rows anew
+    python benchmarks/intervals.py table benchmarks/intervals.csv           print as a Markdown table
 
 A row is a statistic, a distribution, a number of studies and a method of the interval; "hpsearch" is what the
 reports use. `coverage` is the share of repetitions whose interval held the truth, with its own 95% interval
-(Wilson); of "p of superiority" it is the share of p >= 0.05 where neither method is better. `mean_width` has costs
-and trials without limit counted as the last one. Seeds are fixed. One process, six minutes of an AMD EPYC.
+(Wilson); of "p of superiority" and "p of log-rank" it is the share of p >= 0.05 where neither method is better.
+`mean_width` has costs and trials without limit counted as the last one. Seeds are fixed. One process, seven minutes of
+an AMD EPYC.
 
 Bootstraps take 1,000 resamples here (10,000 in reports), 200 for the importance as in reports. Repetitions of mean
 and interquartile mean share their draws by 500, so their coverage is a little less certain than it says.
@@ -34,6 +36,7 @@ from hpsearch.statistics.extra_trials import extra_trials
 from hpsearch.statistics.importance import importance
 from hpsearch.statistics.kaplan_meier import kaplan_meier
 from hpsearch.statistics.location import interquartile_mean, median
+from hpsearch.statistics.log_rank import log_rank
 from hpsearch.statistics.noise import variance_components
 from hpsearch.statistics.ranks import mean_ranks
 from hpsearch.statistics.superiority import (
@@ -43,6 +46,7 @@ from hpsearch.statistics.superiority import (
     variance_of_mean,
     wins,
 )
+from hpsearch.statistics.time_to_target import Times
 
 Array = NDArray[np.float64]
 Bounds = tuple[Array, Array]
@@ -261,6 +265,20 @@ def false_findings(random: np.random.Generator) -> Iterator[Row]:
             yield from tally.rows("p of superiority", name, n)
 
 
+def false_log_rank(random: np.random.Generator) -> Iterator[Row]:
+    """P values of equal chances to reach a target, most of it or hardly ever within the trials, as `false_findings`."""
+    for name, chance in (("median 5 of 25 trials", 0.14), ("median 20 of 25 trials", 0.035)):
+        for n in STUDIES:
+            tally = Tally()
+            for _ in range(REPETITIONS):
+                times = [random.geometric(chance, n).astype(float) for _ in range(2)]
+                a, b = (Times(np.minimum(of, TRIALS), of <= TRIALS) for of in times)
+                p = log_rank(a, b).p
+                kept = float(p is None or p >= 0.05)
+                tally.add(OURS, 1.0, kept, kept)
+            yield from tally.rows("p of log-rank", name, n)
+
+
 def ranks(random: np.random.Generator) -> Iterator[Row]:
     """Expected ranks of one of several methods with normal values."""
     for shifts, watched in (
@@ -290,19 +308,29 @@ def ranks(random: np.random.Generator) -> Iterator[Row]:
 
 
 def extra(random: np.random.Generator) -> Iterator[Row]:
-    """Extra trials of B after 5, 12 and 25 trials of A: random search on two spaces, and studies that differ."""
+    """Extra trials of B after 5, 12 and 25 trials of A: random search on two spaces, and studies that differ.
 
-    def studies(n: int, shift: float) -> Array:
+    In the last case all studies come to the best that there is, a third of all configurations, and stay there.
+    """
+
+    def studies(n: int, shift: float, end: float) -> Array:
         best = np.maximum.accumulate(special.betaincinv(5, 2, random.random((n, TRIALS))), axis=1)
-        return np.asarray(best - 0.03 * random.exponential(size=(n, 1)) - shift)
+        apart = 0.03 * random.exponential(size=(n, 1)) if end == 1 else 0.0
+        return np.asarray(np.minimum(best, end) - apart - shift)
 
-    of_a = studies(100_000, 0.0).mean(axis=0)
-    for name, shift in (("B equal to A", 0.0), ("B worse by 0.03", 0.03), ("B better by 0.03", -0.03)):
+    for name, shift, end in (
+        ("B equal to A", 0.0, 1.0),
+        ("B worse by 0.03", 0.03, 1.0),
+        ("B better by 0.03", -0.03, 1.0),
+        ("B equal to A, on a plateau", 0.0, 0.8),
+    ):
+        of_a = studies(100_000, 0.0, end).mean(axis=0)
         of_b = of_a - shift  # the same large sample: equal methods have equal curves to the last digit
         for n in STUDIES:
             tallies = {t: Tally() for t in (5, 12, TRIALS)}
             for repetition in range(REPETITIONS):
-                found = extra_trials(studies(n, 0.0), studies(n, shift), resamples=RESAMPLES, seed=2 * repetition)
+                a, b = studies(n, 0.0, end), studies(n, shift, end)
+                found = extra_trials(a, b, resamples=RESAMPLES, seed=2 * repetition)
                 for t, tally in tallies.items():
                     reached = of_b >= of_a[t - 1] - 1e-12
                     truth = float(reached.argmax() + 1 - t) if reached.any() else math.inf
@@ -350,7 +378,7 @@ def importances(random: np.random.Generator) -> Iterator[Row]:
             yield from tally.rows("importance", f"{name} of three", n)
 
 
-PARTS = (location, median_times, superiority, false_findings, ranks, extra, seed_shares, importances)
+PARTS = (location, median_times, superiority, false_findings, ranks, extra, seed_shares, importances, false_log_rank)
 
 
 def table(rows: list[Row]) -> str:
@@ -387,16 +415,18 @@ def read(path: Path) -> list[Row]:
 
 def main() -> None:
     """Simulate or print."""
-    command, path = sys.argv[1], Path(sys.argv[2])
+    command, path, *only = sys.argv[1:]
     if command == "run":
-        with path.open("w", newline="") as file:
+        kept = read(Path(path)) if only else []
+        for seed, part in enumerate(PARTS):
+            if not only or part.__name__ in only:
+                made = list(part(np.random.default_rng(seed)))
+                kept = [row for row in kept if row.statistic not in {new.statistic for new in made}] + made
+        with Path(path).open("w", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(field.name for field in fields(Row))
-            for seed, part in enumerate(PARTS):
-                for row in part(np.random.default_rng(seed)):
-                    writer.writerow(astuple(row))
-                    file.flush()
-    print(table(read(path)))
+            writer.writerows(map(astuple, kept))
+    print(table(read(Path(path))))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -24,7 +25,7 @@ def provenance(**facts: Any) -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": relevant_versions(),
         "commit": commit(Path(__file__).resolve().parent),
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         **facts,
     }
 

@@ -33,7 +33,8 @@ class Latent:
         never clamped, unlike BinaryNet's and larq's.
 
     two_step: the first share of the training uses the latent weights themselves (with binary activations), the rest
-        their signs. Two-step training as in Martinez et al. (2020), in one run and under one schedule, is ours.
+        and every evaluation their signs. Two-step training as in Martinez et al. (2020), in one run and under one
+        schedule, is ours.
 
     The learning rate decays along a cosine, as in the paper.
     """
@@ -68,10 +69,11 @@ class Latent:
             "latent": h["init"] * noise,
         }
 
-    def weights(self, state: State, h: Hyperparameters, training: bool) -> Tensor:  # noqa: ARG002
-        """b, or s b; w in the first of two steps."""
+    def weights(self, state: State, h: Hyperparameters, training: bool) -> Tensor:
+        """b, or s b; w while the first of two steps trains."""
         binary = state["binary"] * _factor(state["latent"], h)
-        return torch.where(h["progress"] < self.two_step, state["latent"], binary) if self.two_step else binary
+        real = self.two_step and training
+        return torch.where(h["progress"] < self.two_step, state["latent"], binary) if real else binary
 
     def gradient(self, state: State, gradient: Tensor, h: Hyperparameters) -> Tensor:
         """The factor of the scaling, and 0 in the clipping region."""

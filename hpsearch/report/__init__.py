@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hpsearch.report.curves import Curves, compute_curves
+from hpsearch.report.facts import discussion, report_command
 from hpsearch.report.sensitivity import compute_sensitivity
 from hpsearch.report.style import KINDS, Look
 from hpsearch.tables import Tables, load_tables
@@ -51,6 +53,8 @@ def write_report_of(
     """`write_report` of tables that are loaded already, perhaps from several files; `warnings` stand on the pages."""
     from hpsearch.spec import searches
 
+    command = report_command(tables, file, targets, look or Look())
+    tables = replace(tables, comparison={**tables.comparison, "report": command})
     folder.mkdir(parents=True, exist_ok=True)
     trials, page = folder / "trials.csv", folder / "README.md"
     named = tables.comparison["spec"]["searcher"]
@@ -92,7 +96,7 @@ def _search(
     table, latex, html = (page.with_name(name) for name in ("curves.csv", "tables.tex", "index.html"))
     found.curves.table().to_csv(table, index=False)
     write_latex(found, latex)
-    write_html(document(found, file, list(warnings)), html)
+    write_html(document(found, file, list(warnings)), html, discussion(page.parent))
     write_page(found, file, page, warnings)
     return [*figures, table, latex, html]
 

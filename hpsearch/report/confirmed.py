@@ -106,7 +106,7 @@ def write_confirmed(tables: Tables, file: Path, folder: Path, look: Look) -> lis
         "(Also as [SVG](confirmed.svg) and [PDF](confirmed.pdf), and as numbers in [confirmed.csv](confirmed.csv).) A "
         "dot is the mean of one configuration over its seeds, with their range; the thick line is the 95% interval of "
         "the mean over configurations.",
-        *discussion(folder),
+        *(f"## Discussion\n\n{text}" for text in discussion(folder)),
         "## Fresh seeds\n\n" + _methods_table(tables, found),
         *(["## Pairs\n\n" + _pairs_table(tables, found)] if _comparable(found) else []),
         "## What made this\n\n" + provenance_table(tables, file),

@@ -60,6 +60,11 @@ class Curves:
         """Whether larger is better."""
         return self.objective.direction == "maximise"
 
+    @property
+    def least(self) -> int:
+        """Studies of the method that has fewest, which intervals depend on."""
+        return min(len(method.incumbents) for method in self.methods.values())
+
     def to_final_level(self, method: str, other: str) -> TrialsToLevel:
         """Trials that `method` takes to the mean incumbent that `other` ends with."""
         sign = 1 if self.maximise else -1

@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hpsearch.report.facts import provenance_facts, schedule_of
 from hpsearch.report.findings import Findings, Reach
+from hpsearch.report.search_page import final_levels, without_tuner
 from hpsearch.report.verdict import sentences
 from hpsearch.space import Choice, Fixed, Parameter
 from hpsearch.statistics.bootstrap import Interval
-from hpsearch.statistics.coverage import COVERAGE
+from hpsearch.statistics.coverage import COVERAGE, coverage
 
+Array = NDArray[np.float64]
 STATES = ("complete", "diverged", "failed", "proposed")
 
 
@@ -34,7 +37,7 @@ def document(found: Findings, file: Path, warnings: list[str]) -> dict[str, Any]
         "planned": curves.planned[1],
         "warnings": warnings,
         "verdict": sentences(found),
-        "coverage": dict(COVERAGE),
+        "coverage": {statistic: coverage(statistic, curves.least) for statistic in COVERAGE},
         "methods": [_method(found, label) for label in found.labels],
         "averages": {
             name: {label: _interval(values) for label, values in of.items()} for name, of in found.averages.items()
@@ -45,7 +48,7 @@ def document(found: Findings, file: Path, warnings: list[str]) -> dict[str, Any]
         ],
         "shown": found.targets.index(found.shown()),
         "extra": [
-            {"a": a, "b": b, **{k: [_n(x) for x in getattr(e, k)] for k in ("estimate", "low", "high")}}
+            {"a": a, "b": b, **{k: _extra(getattr(e, k)) for k in ("estimate", "low", "high")}}
             for (a, b), e in found.extra.items()
         ],
         "wins": [[_n(x) for x in row] for row in found.wins],
@@ -61,6 +64,7 @@ def document(found: Findings, file: Path, warnings: list[str]) -> dict[str, Any]
             for (a, b), of in found.ahead.items()
         ],
         "ranks": _interval(found.ranks),
+        "tables": _tables(found),
         "made": facts,
         "command": dict(facts).get("commands", ""),
     }  # fmt: skip
@@ -104,6 +108,22 @@ def _method(found: Findings, label: str) -> dict[str, Any]:
             "metrics": {name: _numbers(rows[name]) for name in tables.metrics},
         },
     }  # fmt: skip
+
+
+def _tables(found: Findings) -> list[dict[str, Any]]:
+    """Of the page in Markdown, those that the figures here do not show."""
+    shown = []
+    if len(found.labels) > 1:
+        (head, *rows), note = final_levels(found)
+        shown.append({"caption": f"Trials to the other's final level. {note}", "head": head, "rows": rows})
+    (head, *rows), notes = without_tuner(found)
+    shown.append({"caption": f"Without a tuner. {' '.join(notes)}", "head": head if rows else [], "rows": rows})
+    return shown
+
+
+def _extra(values: Array) -> list[float | None] | None:
+    """None where there are too few studies; an element of None is infinite."""
+    return None if np.isnan(values).any() else [_n(x) for x in values]
 
 
 def _parameter(parameter: Parameter, schedule: str) -> dict[str, Any]:

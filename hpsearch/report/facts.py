@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from hpsearch.report.markdown import plain, table
+from hpsearch.report.style import Look
 from hpsearch.space import Fixed, Float, Int, Parameter
 from hpsearch.tables import Tables
 
@@ -18,9 +20,9 @@ def heading(tables: Tables) -> str:
 
 
 def discussion(folder: Path) -> list[str]:
-    """What somebody wrote about the result, kept beside the page so that reporting again keeps it."""
+    """What somebody wrote about the result, kept beside the page so that reporting again keeps it; none or one text."""
     path = folder / "discussion.md"
-    return ["## Discussion\n\n" + path.read_text(encoding="utf-8").strip()] if path.is_file() else []
+    return [path.read_text(encoding="utf-8").strip()] if path.is_file() else []
 
 
 def space_table(tables: Tables) -> str:
@@ -44,7 +46,9 @@ def provenance_table(tables: Tables, file: Path) -> str:
 def provenance_facts(tables: Tables, file: Path) -> list[tuple[str, object]]:
     """(what, value) pairs."""
     comparison, runs = tables.comparison, tables.runs
-    spec, places = comparison["spec"], [run["provenance"] for run in runs]
+    parts, places = comparison.get("parts", [comparison]), [run["provenance"] for run in runs]
+    names = dict.fromkeys(name for part in parts for name in part["data"])
+    data = {name: _each(str(part["data"].get(name, "none")) for part in parts) for name in names}
     trained = tables.trials["seconds"].astype(float).sum()
     return [
         ("study file", Path(comparison["study_file"]).name),
@@ -55,10 +59,10 @@ def provenance_facts(tables: Tables, file: Path) -> list[tuple[str, object]]:
             comparison.get("sizes") or f"{comparison['trials']}, {comparison['repeats']}",
         ),
         ("comparison seed", comparison["seed"]),
-        ("searcher", _settings(spec["searcher"]["name"], comparison["resolved"]["searcher"])),
-        ("task", _settings(spec["task"]["name"], comparison["resolved"]["task"])),
-        *((f"data: {name}", value) for name, value in comparison["data"].items()),
-        ("pack size", f"{comparison['pack_size']}{_halved(tables.halved)}"),
+        ("searcher", _each(_settings(p["spec"]["searcher"]["name"], p["resolved"]["searcher"]) for p in parts)),
+        ("task", _each(_settings(p["spec"]["task"]["name"], p["resolved"]["task"]) for p in parts)),
+        *((f"data: {name}", value) for name, value in data.items()),
+        ("pack size", f"{_each(str(p['pack_size']) for p in parts)}{_halved(tables.halved)}"),
         ("training time, all workers together", f"{trained:.0f} s"),
         ("runs", f"{len(runs)}, from {runs[0]['started']} to {runs[-1]['ended'] or '(not ended)'}"),
         ("warnings of libraries, not shown", sum(r["warnings"] for r in runs)),
@@ -67,6 +71,23 @@ def provenance_facts(tables: Tables, file: Path) -> list[tuple[str, object]]:
         ("versions", _each(_versions(p) for p in places)),
         ("commit", _each(str(p["commit"]) for p in places)),
     ]
+
+
+def report_command(tables: Tables, file: Path, targets: Sequence[float], look: Look) -> str:
+    """What makes this page again, as one types it beside the files."""
+    files = tables.comparison.get("files")
+    words = ["hpsearch", *(["compare", *files] if files else ["report", file.name])]
+    words += ["--force"] if tables.comparison.get("forced") else []
+    words += [word for target in targets for word in ("--target", f"{target:g}")]
+    words += ["--style", look.style.name] if look.style else []
+    words += ["--width", look.width] if look.width != Look.width else []
+    return shlex.join(words)
+
+
+def searcher_of(tables: Tables, label: str) -> str:
+    """Name of the searcher that proposed a method's trials; files that were compared by force may have several."""
+    parts = tables.comparison.get("parts", [tables.comparison])
+    return next(str(p["spec"]["searcher"]["name"]) for p in parts if label in p["resolved"]["methods"])
 
 
 def _described(parameter: Parameter) -> list[str]:
@@ -84,8 +105,12 @@ def _halved(trials: int) -> str:
 
 def _portable(command: str) -> str:
     """A command as others would type it: the study by name, no folder of this machine."""
-    program, *words = command.split(" ")
-    return " ".join(["hpsearch" if program == "cli.py" else program, *(Path(word).name or word for word in words)])
+    try:
+        program, *words = shlex.split(command)
+    except ValueError:  # recorded before words were quoted
+        program, *words = command.split(" ")
+    program = "hpsearch" if program in ("cli.py", "__main__.py") else program
+    return shlex.join([program, *(Path(word).name or word for word in words)])
 
 
 def _settings(name: str, settings: dict[str, Any]) -> str:

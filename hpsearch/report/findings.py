@@ -35,7 +35,7 @@ Array = NDArray[np.float64]
 Silent = Callable[[str, int, int], None]
 
 SHARES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99)
-"""Targets are these quantiles of all trials of all methods, so that nobody can pick the one that suits."""
+"""Targets are at least as good as these shares of all trials of all methods: nobody can pick the one that suits."""
 SHOWN = 0.9
 """The one that is shown first."""
 LEAST_WHOLE = 40
@@ -47,7 +47,7 @@ ALL_PAIRS = 4
 
 @dataclass(frozen=True)
 class Test:
-    """Whether two methods reach a target equally soon: log-rank test, Holm-adjusted over the pairs of one target."""
+    """Whether two methods reach a target equally soon: log-rank test, Holm-adjusted over all pairs and targets."""
 
     a: str
     b: str
@@ -68,7 +68,10 @@ class Reach:
 
 @dataclass(frozen=True)
 class Target:
-    """One target: its value in the objective's unit, its quantile (None where it was given), and unit -> reach."""
+    """One target: its value in the objective's unit, the share of results that it is at least as good as, and reach.
+
+    `share` is None where the target was given. `units`: unit -> reach.
+    """
 
     value: float
     share: float | None
@@ -128,9 +131,9 @@ class Findings:
         return 1 - s.estimate, 1 - s.high, 1 - s.low, self.adjusted[b, a]
 
     def shown(self) -> Target:
-        """The target that is looked at first: the last given one, else the 90% quantile."""
+        """The target that is looked at first: the last given one, else that of 90% of all results."""
         given = [target for target in self.targets if target.share is None]
-        return given[-1] if given else next(t for t in self.targets if t.share == SHOWN)
+        return given[-1] if given else next(t for t in self.targets if t.share is not None and t.share >= SHOWN)
 
 
 def compute_findings(
@@ -228,25 +231,30 @@ def _targets(
     best: str,
 ) -> list[Target]:
     results = sign * np.concatenate([method.objectives.ravel() for method in curves.methods.values()])
-    wanted: list[tuple[float, float | None]] = [(float(np.quantile(results, share)), share) for share in SHARES]
-    wanted += [(sign * value, None) for value in given]
+    # A level that several shares have in common is one target, of the largest of them.
+    shares = {float(np.quantile(results, share, method="inverted_cdf")): share for share in SHARES}
+    wanted: list[tuple[float, float | None]] = [*shares.items(), *((sign * value, None) for value in given)]
+    wanted.sort(key=lambda pair: pair[0])
     labels = list(oriented)
     pairs = list(combinations(labels, 2)) if len(labels) <= ALL_PAIRS else [(best, b) for b in labels if b != best]
-    targets = []
-    for level, share in sorted(wanted, key=lambda pair: pair[0]):
-        units = {}
-        for unit, of_method in costs.items():
-            times = {label: times_to_target(oriented[label], of_method[label], level) for label in labels}
-            tests = [log_rank(times[a], times[b]) for a, b in pairs]
-            adjusted = holm([test.p for test in tests])
-            units[unit] = Reach(
+    units: list[dict[str, Reach]] = [{} for _ in wanted]
+    for unit, of_method in costs.items():
+        spent = max(float(cost[:, -1].max()) for cost in of_method.values())
+        all_times = [
+            {label: times_to_target(oriented[label], of_method[label], level) for label in labels}
+            for level, _ in wanted
+        ]
+        tests = [[log_rank(times[a], times[b]) for a, b in pairs] for times in all_times]
+        # Over all targets, for a reader looks at all of them.
+        adjusted = iter(holm([test.p for of_target in tests for test in of_target]))
+        for of_unit, times, of_target in zip(units, all_times, tests, strict=True):
+            of_unit[unit] = Reach(
                 {label: kaplan_meier(found.times, found.reached) for label, found in times.items()},
                 times,
-                [Test(a, b, t.p, q, t.reason) for (a, b), t, q in zip(pairs, tests, adjusted, strict=True)],
-                max(float(cost[:, -1].max()) for cost in of_method.values()),
+                [Test(a, b, t.p, next(adjusted), t.reason) for (a, b), t in zip(pairs, of_target, strict=True)],
+                spent,
             )
-        targets.append(Target(sign * level, share, units))
-    return targets
+    return [Target(sign * level, share, of) for (level, share), of in zip(wanted, units, strict=True)]
 
 
 def _gaps(curves: Curves, label: str, sign: float) -> dict[str, Interval]:

@@ -27,6 +27,6 @@ def plain(value: object) -> str:
 def interval(found: Interval) -> str:
     """An estimate with its interval, as a person reads it."""
     if not np.isfinite(found.low):
-        return f"{Objective.text(float(found.estimate))} (only one: no interval)"
+        return f"{Objective.text(float(found.estimate))} (too few studies for an interval)"
     estimate, low, high = (Objective.text(float(v)) for v in (found.estimate, found.low, found.high))
     return f"{estimate} ({low} to {high})"

@@ -48,7 +48,7 @@ def merged(files: Sequence[Path], all_tables: Sequence[Tables], force: bool) -> 
         raise DifferentError(
             f"{'; '.join(differing)}: not comparable; --force compares them with a warning on the page"
         )
-    return _joined(files, all_tables), [*differing, *_shared_seeds(files, all_tables)]
+    return _joined(files, all_tables, bool(differing)), [*differing, *_shared_seeds(files, all_tables)]
 
 
 def _shared_seeds(files: Sequence[Path], all_tables: Sequence[Tables]) -> list[str]:
@@ -89,7 +89,7 @@ def _held(tables: Tables) -> dict[str, Any]:
     }
 
 
-def _joined(files: Sequence[Path], all_tables: Sequence[Tables]) -> Tables:
+def _joined(files: Sequence[Path], all_tables: Sequence[Tables], forced: bool) -> Tables:
     counts: dict[str, int] = {}
     for tables in all_tables:
         for label in tables.methods:
@@ -115,7 +115,9 @@ def _joined(files: Sequence[Path], all_tables: Sequence[Tables]) -> Tables:
         "repeats": ", ".join(str(t.comparison["repeats"]) for t in renamed),
         "seed": ", ".join(str(t.comparison["seed"]) for t in renamed),
         "study_file": ", ".join(Path(t.comparison["study_file"]).name for t in renamed),
-        "report": f"hpsearch compare {' '.join(file.name for file in files)}",
+        "files": [file.name for file in files],
+        "forced": forced,
+        "parts": [tables.comparison for tables in renamed],
         "sizes": "; ".join(
             f"{file.name}: {t.comparison['trials']}, {t.comparison['repeats']}"
             for file, t in zip(files, renamed, strict=True)

@@ -25,7 +25,7 @@ def write_sensitivity_page(tables: Tables, found: Sensitivity, file: Path, path:
         f"![{found.objective.name} against what was varied](responses.png)",
         "(Also as [SVG](responses.svg) and [PDF](responses.pdf).) Means over trainings that differ in their seeds "
         "alone, with 95% bootstrap intervals.",
-        *discussion(path.parent),
+        *(f"## Discussion\n\n{text}" for text in discussion(path.parent)),
         *(epochs if found.curves else []),
         "## Each configuration\n\n" + _table(found),
         "## Values\n\n" + space_table(tables),

@@ -13,11 +13,15 @@ from hpsearch.task import Objective
 
 SIGNIFICANT = 0.05
 MOST_LISTED = 5
+ONE_SPLIT = (
+    "All intervals are over studies, each with its own seeds of search and training, on one split of the data: of "
+    "other data they say nothing."
+)
 
 
 def sentences(found: Findings) -> list[str]:
     """In the order in which a reader wants them: who is ahead, by how many trials, how surely, and what limits it."""
-    return [*_unfinished(found), *_who(found), *_cautions(found)]
+    return [*_unfinished(found), *_who(found), *_cautions(found), ONE_SPLIT]
 
 
 def _who(found: Findings) -> list[str]:
@@ -28,7 +32,7 @@ def _who(found: Findings) -> list[str]:
     tied = final.count(float(found.curves.methods[found.best].mean.estimate[-1])) > 1
     place = "as good as any" if tied else "the best mean"
     said = [_ends(found, found.best) + f", {place} of {len(found.labels)} methods."]
-    said += [_against(found, other) for other in others] if len(others) <= 3 else [_against_many(found, others)]
+    said += [_against(found, other) for other in others] if len(others) <= 3 else _against_many(found, others)
     return [*said, _whatever_the_target(found)]
 
 
@@ -63,9 +67,14 @@ def _against(found: Findings, other: str) -> str:
     )
     if trials < 2:
         return wins
-    middle = max(1, round(trials * 0.4))
+    middle = _middle(trials)
     needs = f"To reach what {a} has after {_count(middle, 'trial')}, {_extra(found, other, middle)}."
     return f"{needs} {_back(found, other)} {wins}"
+
+
+def _middle(trials: int) -> int:
+    """The trial after which methods are asked for what they need: 10 of 25."""
+    return max(1, round(trials * 0.4))
 
 
 def _extra(found: Findings, other: str, middle: int) -> str:
@@ -73,7 +82,9 @@ def _extra(found: Findings, other: str, middle: int) -> str:
     estimate, low, high = (float(values[middle - 1]) for values in (extra.estimate, extra.low, extra.high))
     if math.isinf(low):
         return f"{other} needs more than the {room} that were left (as do all of the 95% interval)"
-    span = f"95% interval {_more(low, room)} to {_more(high, room)}"
+    span = "too few studies for an interval"
+    if not math.isnan(low):
+        span = f"95% interval {_more(low, room)} to {_more(high, room)}"
     if estimate < 0:
         return f"{other} needs {-estimate:.0f} fewer ({span})"
     return f"{other} needs {_more(estimate, room)} more ({span})"
@@ -85,7 +96,7 @@ def _more(value: float, room: int) -> str:
 
 def _back(found: Findings, other: str) -> str:
     reach = found.curves.to_final_level(found.best, other)
-    trials = "trial" if reach.high == 1 else "trials"
+    trials = "trial" if reach.estimate == reach.high == 1 else "trials"
     return f"{found.best} reaches what {other} ends with after {reach} {trials}."
 
 
@@ -93,7 +104,31 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def _against_many(found: Findings, others: list[str]) -> str:
+def _against_many(found: Findings, others: list[str]) -> list[str]:
+    trials = found.curves.trials
+    ends = _told_apart_at_the_end(found, others)
+    if trials < 2:
+        return [ends]
+    middle = _middle(trials)
+    extra = sorted((float(found.extra[found.best, other].estimate[middle - 1]), other) for other in others)
+    (least, first), (most, last) = extra[0], extra[-1]
+    beyond = [other for more, other in extra if math.isinf(more)]
+    upto = f"{most:.0f} ({last})"
+    if beyond:
+        upto = f"more than the {trials - middle} that were left ({len(beyond)} of them: {_first_few(beyond)})"
+    needs = "more than that" if math.isinf(least) else f"from {least:.0f} more ({first})"
+    return [
+        f"To reach what {found.best} has after {_count(middle, 'trial')}, the others need {needs} to {upto}; with "
+        "intervals under Extra trials.",
+        ends,
+    ]
+
+
+def _first_few(names: list[str]) -> str:
+    return ", ".join(names[:MOST_LISTED]) + (" and others" if len(names) > MOST_LISTED else "")
+
+
+def _told_apart_at_the_end(found: Findings, others: list[str]) -> str:
     clear: list[str] = []
     unclear: list[str] = []
     for other in others:
@@ -110,27 +145,35 @@ def _whatever_the_target(found: Findings) -> str:
     """Over the targets that are quantiles of all results, so that nobody has picked one."""
     targets = [target for target in found.targets if target.share is not None]
     shares = [target.share for target in targets if target.share is not None]
-    span = (
-        f"{len(targets)} targets, better than {min(shares):.0%} to {max(shares):.0%} of all results (they are not "
-        "independent of each other)"
-    )
+    span = f"{_count(len(targets), 'target')}, at least as good as {min(shares):.0%} of all results"
+    if len(targets) > 1:
+        span = (
+            f"{len(targets)} targets, at least as good as {min(shares):.0%} to {max(shares):.0%} of all results (they "
+            "are not independent of each other)"
+        )
+    meaning = f"told apart meaning a log-rank p below {SIGNIFICANT}, Holm-adjusted over all pairs and targets"
     others = [label for label in found.labels if label != found.best]
     counts = {other: _sooner(targets, found.best, other) for other in others}
     if len(others) <= 3:
         said = "; ".join(
-            f"{found.best} is sooner than {other} at {ahead} ({sure} surely), later at {behind} ({surely} surely)"
+            f"{found.best} is sooner than {other} at {ahead} ({_apart(sure)}), later at {behind} ({_apart(surely)})"
             for other, (ahead, sure, behind, surely) in counts.items()
         )
-        return (
-            f"Of {span} {said}; by trials spent, surely meaning a log-rank p below {SIGNIFICANT}, Holm-adjusted over "
-            "pairs."
-        )
+        return f"Of {span} {said}; by trials spent, {meaning}."
     ahead = sum(sooner > len(targets) / 2 for sooner, *_ in counts.values())
-    return f"Of {span} {found.best} is sooner at most than {ahead} of the {len(others)} other methods, by trials spent."
+    apart = sum(sure > 0 for _, sure, *_ in counts.values())
+    return (
+        f"At more than half of {span} {found.best} is sooner than {ahead} of the {len(others)} other methods, and at "
+        f"one or more it is sooner and told apart from {apart} of them; by trials spent, {meaning}."
+    )
+
+
+def _apart(targets: int) -> str:
+    return f"told apart at {targets or 'none'}"
 
 
 def _sooner(targets: Sequence[Target], a: str, b: str) -> tuple[int, int, int, int]:
-    """At how many targets `a` spends fewer trials than `b`, how often surely, and the other way round.
+    """At how many targets `a` spends fewer trials than `b`, at how many told apart, and the other way round.
 
     Trials spent are counted over studies that end when they reach the target or with their last trial.
     """
@@ -163,13 +206,16 @@ def _cautions(found: Findings) -> list[str]:
         said.append(
             "A range may be too narrow, and the method cheaper or dearer than it seems: " + "; ".join(narrow) + "."
         )
-    gaps = [
-        f"{label} by {interval(gap)}"
+    worse = [
+        (float(gap.estimate), f"{label} by {interval(gap)}")
         for label, of_metric in found.gaps.items()
         for gap in list(of_metric.values())[:1]
         if float(gap.low) > 0
     ]
-    if gaps and len(gaps) <= MOST_LISTED:
+    gaps = [text for _, text in (sorted(worse, reverse=True) if len(worse) > MOST_LISTED else worse)]
+    if len(gaps) > MOST_LISTED:
+        gaps = [*gaps[:MOST_LISTED], f"and {len(gaps) - MOST_LISTED} more by less"]
+    if gaps:
         said.append(
             f"The chosen trials are worse on test data than their {found.curves.objective.name}: {'; '.join(gaps)}. "
             "Choosing by validation flatters, or the test data are harder."

@@ -74,6 +74,20 @@ def expanded_tail(studies: int, level: float) -> float:
     return float(ndtr(stdtrit(studies - 1, (1 - level) / 2) * np.sqrt(studies / (studies - 1))))
 
 
+def outer_quantiles(draws: Array, studies: int, level: float) -> tuple[Array, Array]:
+    """Bounds of a percentile interval of whole numbers, widened for few studies, never interpolated.
+
+    Args:
+        draws: a statistic of each bootstrap sample, shape (resamples, ...); reordered in place.
+        studies: of the smaller sample, at least 2.
+        level: nominal coverage.
+    """
+    tail = expanded_tail(studies, level)
+    lower, upper = int(np.floor(tail * (len(draws) - 1))), int(np.ceil((1 - tail) * (len(draws) - 1)))
+    draws.partition([lower, upper], axis=0)
+    return draws[lower], draws[upper]
+
+
 def bootstrap_mean(values: Array, *, level: float = 0.95, resamples: int = 10_000, seed: int = 0) -> Interval:
     """Mean over studies with the outer of two intervals: the studentised bootstrap's and Student's t.
 

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 
-# Statistic -> a phrase to print beside its interval. The selection gap is a mean; trials to a level are extra trials.
-COVERAGE: Mapping[str, str] = MappingProxyType(
+# Statistic -> number of studies -> lowest and highest percentage over the simulated distributions. The selection gap is
+# a mean; trials to a level are extra trials. What is far above 95% there is a count, or a chance near 0 or 1.
+COVERAGE: Mapping[str, Mapping[int, tuple[int, int]]] = MappingProxyType(
     {
-        "mean": (
-            "95% nominal; 95 to 96% measured at n = 20, 93% with heavy right skew, 65% where 1 study in 20 fails "
-            "badly (benchmarks/intervals.py)"
-        ),
-        "median": "at least 95% nominal; 96% measured at n = 20, 100% with many ties (benchmarks/intervals.py)",
-        "interquartile mean": "95% nominal; 96% measured at n = 20 (benchmarks/intervals.py)",
-        "median trials to a target": "95% nominal; 98 to 100% measured at n = 20 (benchmarks/intervals.py)",
-        "probability of superiority": "95% nominal; 95 to 97% measured at n = 20 (benchmarks/intervals.py)",
-        "mean rank": (
-            "95% nominal; 94 to 96% measured at n = 20, 99% for a method that nearly always wins "
-            "(benchmarks/intervals.py)"
-        ),
-        "extra trials": (
-            "95% nominal; 94 to 97% measured at n = 20, 99 to 100% near the last trial (benchmarks/intervals.py)"
-        ),
-        "share of the seed": (
-            "95% nominal; 97% measured at n = 20 configurations, 92% where they are skewed (benchmarks/intervals.py)"
-        ),
-        "importance": (
-            "95% nominal; 94 to 95% measured at n = 20, 100% of those without effect (benchmarks/intervals.py)"
-        ),
+        "mean": {5: (89, 97), 10: (91, 97), 20: (93, 96), 40: (94, 96)},
+        "interquartile mean": {5: (90, 94), 10: (96, 97), 20: (96, 96), 40: (95, 96)},
+        "median": {10: (98, 100), 20: (96, 100), 40: (96, 100)},
+        "median trials to a target": {5: (98, 100), 10: (95, 99), 20: (98, 100), 40: (94, 100)},
+        "probability of superiority": {5: (97, 99), 10: (97, 98), 20: (95, 97), 40: (94, 97)},
+        "mean rank": {5: (94, 98), 10: (94, 98), 20: (94, 99), 40: (94, 99)},
+        "share of the seed": {5: (98, 99), 10: (95, 98), 20: (92, 97), 40: (92, 96)},
+        "importance": {5: (96, 100), 20: (94, 100)},
+        "extra trials": {5: (87, 100), 10: (90, 100), 20: (91, 100), 40: (90, 100)},
     }
 )
+RARE_FAILURE: Mapping[int, int] = MappingProxyType({5: 23, 10: 40, 20: 65, 40: 87})
+"""Of the mean, where one study in twenty fails badly: such a sample may not have any."""
+
+
+def coverage(statistic: str, studies: int) -> str:
+    """A phrase to print beside a statistic's interval: what was measured at the simulated number of studies nearest."""
+    of_statistic = COVERAGE[statistic]
+    nearest = min(of_statistic, key=lambda n: abs(math.log(n / studies)))
+    low, high = of_statistic[nearest]
+    found = f"{low} to {high}%" if low < high else f"{low}%"
+    rare = f", {RARE_FAILURE[nearest]}% where 1 study in 20 fails badly" if statistic == "mean" else ""
+    return f"nominal 95%, measured {found} at n = {nearest}{rare}"

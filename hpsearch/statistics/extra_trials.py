@@ -7,16 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.statistics.bootstrap import resampled_means
+from hpsearch.statistics.bootstrap import outer_quantiles, resampled_means
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class ExtraTrials:
-    """Extra trials of B after trial t = 1, 2, ... of A, shape (trials of A,), with bootstrap intervals.
+    """Extra trials of B for what A has after trial t = 1, 2, ..., shape (trials of A,), with bootstrap intervals.
 
     `math.inf` stands for "more than `trials` - t": B did not get there in all its trials. Negative: B is earlier.
+    Bounds are NaN where one method has a single study.
     """
 
     estimate: Array
@@ -26,12 +27,11 @@ class ExtraTrials:
 
 
 def extra_trials(a: Array, b: Array, *, level: float = 0.95, resamples: int = 10_000, seed: int = 0) -> ExtraTrials:
-    """Trials B's mean incumbent takes to reach A's mean incumbent after t trials, less t.
+    """Trials B's mean incumbent takes to reach A's mean incumbent after t trials, less those that A itself took to it.
 
-    The studies of both are drawn anew, independently. A draw that never gets there counts as infinitely many
-    trials; it is never dropped. After A's last trial this is B's `trials_to_final_level` of A, less those trials.
-    A bound on it is a bound on the difference of two means, read along the trials: B's first reach is at most s
-    exactly where its mean after s is no less than A's after t.
+    A took t, or fewer where its mean had not risen since: trials spent on a plateau are no lead of B's, and a method
+    needs exactly none to match itself. The studies of both are drawn anew, independently, by a percentile interval
+    widened for few studies. A draw that never gets there counts as infinitely many trials; it is never dropped.
 
     Args:
         a: incumbents, larger is better, shape (studies, trials).
@@ -40,14 +40,25 @@ def extra_trials(a: Array, b: Array, *, level: float = 0.95, resamples: int = 10
         resamples: number of bootstrap samples.
         seed: of the draws.
     """
-    after = np.arange(1, a.shape[1] + 1)
-    estimate = _first_reach(b.mean(axis=0)[None], a.mean(axis=0)[None])[0]
-    reach = _first_reach(resampled_means(b, resamples, seed), resampled_means(a, resamples, seed + 1))
-    tail = (1 - level) / 2
-    # The outer of the two neighbouring draws: a count of trials is not interpolated.
-    lower, upper = int(np.floor(tail * (resamples - 1))), int(np.ceil((1 - tail) * (resamples - 1)))
-    reach.partition([lower, upper], axis=0)
-    return ExtraTrials(estimate - after, reach[lower] - after, reach[upper] - after, b.shape[1])
+    mean = a.mean(axis=0)[None]
+    estimate = (_first_reach(b.mean(axis=0)[None], mean) - _own_reach(mean))[0]
+    if min(len(a), len(b)) < 2:
+        unknown = np.full(a.shape[1], np.nan)
+        return ExtraTrials(estimate, unknown, unknown, b.shape[1])
+    levels = resampled_means(a, resamples, seed + 1)
+    draws = _first_reach(resampled_means(b, resamples, seed), levels) - _own_reach(levels)
+    return ExtraTrials(estimate, *outer_quantiles(draws, min(len(a), len(b)), level), b.shape[1])
+
+
+def _own_reach(curves: Array) -> Array:
+    """First trial at which each curve is where it is after each trial, 1-based, of the shape of `curves`."""
+    rising = np.maximum.accumulate(curves, axis=1)
+    # Sums of equal numbers in another order differ by a rounding, which is no rise.
+    risen = np.diff(rising, axis=1) > 1e-12 * np.maximum(1.0, np.abs(rising[:, 1:]))
+    trials = np.arange(2, curves.shape[1] + 1)
+    first = np.ones(curves.shape)
+    first[:, 1:] = np.maximum.accumulate(np.where(risen, trials, 1), axis=1)
+    return first
 
 
 def _first_reach(curves: Array, levels: Array) -> Array:

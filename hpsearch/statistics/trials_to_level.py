@@ -7,26 +7,33 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.statistics.bootstrap import resampled_means
+from hpsearch.statistics.bootstrap import outer_quantiles, resampled_means
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class TrialsToLevel:
-    """Trials to the level, 1-based, with a bootstrap interval; `trials` + 1 stands for "not within them"."""
+    """Trials to the level, 1-based, with a bootstrap interval; `trials` + 1 stands for "not within them".
+
+    Bounds are None where one method has a single study.
+    """
 
     estimate: int
-    low: int
-    high: int
+    low: int | None
+    high: int | None
     trials: int
 
     def __str__(self) -> str:
+        if self.low is None or self.high is None:
+            return f"{self._number(self.estimate)} (too few studies for an interval)"
         return f"{self._number(self.estimate)} ({self._number(self.low)} to {self._number(self.high)})"
 
     @property
     def brief(self) -> str:
         """For a narrow column: "5 (2-8)", with ">25" for more than 25, and that alone where all of it is more."""
+        if self.low is None or self.high is None:
+            return self._number(self.estimate).replace("more than ", ">")
         if self.low > self.trials:
             return f">{self.trials}"
         estimate, low, high = (
@@ -59,8 +66,9 @@ def trials_to_final_level(
 ) -> TrialsToLevel:
     """Trials until the mean incumbent of `method` is as good as that of `other` at its last trial.
 
-    Both the curve and the level are uncertain: the studies of both methods are drawn anew, independently.
-    A draw that never gets there counts as more than all trials; it is never dropped.
+    Both the curve and the level are uncertain: the studies of both methods are drawn anew, independently, by a
+    percentile interval widened for few studies. A draw that never gets there counts as more than all trials; it
+    is never dropped.
 
     Args:
         method: incumbents, larger is better, shape (studies, trials).
@@ -70,11 +78,9 @@ def trials_to_final_level(
         seed: of the draws.
     """
     estimate = first_reach(method.mean(axis=0)[None], other.mean(axis=0)[-1:])[0]
+    if (studies := min(len(method), len(other))) < 2:
+        return TrialsToLevel(int(estimate), None, None, method.shape[1])
     curves = resampled_means(method, resamples, seed)
     levels = resampled_means(other[:, -1], resamples, seed + 1)
-    reach = np.sort(first_reach(curves, levels))
-    tail = (1 - level) / 2
-    # The outer of the two neighbouring draws: a count of trials is not interpolated.
-    low = reach[int(np.floor(tail * (resamples - 1)))]
-    high = reach[int(np.ceil((1 - tail) * (resamples - 1)))]
+    low, high = outer_quantiles(first_reach(curves, levels).astype(float), studies, level)
     return TrialsToLevel(int(estimate), int(low), int(high), method.shape[1])

@@ -72,6 +72,6 @@ def expected_best(objectives: Array, budgets: Sequence[int], *, independent: boo
 def _require(independent: bool) -> None:
     if not independent:
         raise NotIndependent(
-            "trials of a Bayesian searcher depend on each other: each is chosen after the ones before, so they say "
-            "nothing about random configurations; use the trials of a random or fixed searcher"
+            "these trials were not drawn independently of each other (a Bayesian searcher chooses each after those "
+            "before, Sobol points keep apart), so they say nothing of random configurations; search with random for it"
         )

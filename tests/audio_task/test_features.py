@@ -10,6 +10,7 @@ import librosa
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_limits
 
 from audio_task import TASK, features
 from audio_task.corpora import Clip
@@ -314,3 +315,13 @@ def test_a_script_without_a_guard_is_told_and_does_not_hang(tmp_path):
     assert done.returncode == 1
     assert "TaskError: a process that computes features died" in done.stderr
     assert "must do it below `if __name__ == '__main__':`" in done.stderr
+
+
+def test_features_do_not_depend_on_the_number_of_threads(tmp_path, cache):
+    found = []
+    for threads in (1, 2):
+        corpus = Corpus(tmp_path / f"log{threads}", name=str(threads))
+        with threadpool_limits(threads):
+            inputs = cached_features(corpus, 0.0, 2, 1, silent).inputs
+        found.append({part: np.asarray(array).tobytes() for part, array in inputs.items()})
+    assert found[0] == found[1]

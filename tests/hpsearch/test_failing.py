@@ -99,7 +99,7 @@ def study_of(own_study, kind, extra=""):
         ("memory", "", "MemoryError"),
         ("leave", "", "SystemExit: 0"),
         ("odd text", "", r"OSError: no file \udcff.wav"),
-        ("hang", "time_limit = 1.5", "took longer than the time limit of 1.5 s"),
+        ("hang", "time_limit = 4", "took longer than the time limit of 4 s"),
     ],
 )
 def test_one_poisonous_trial_fails_alone_and_its_mates_complete(own_study, kind, extra, reason):

@@ -7,6 +7,7 @@ import tempfile
 import time
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -80,6 +81,9 @@ def cluster():
     with tempfile.TemporaryDirectory(prefix="n") as folder, pytest.MonkeyPatch.context() as environment:
         environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
         environment.setenv("TMPDIR", folder)
+        # Ray gives a node half a minute to start, which a busy machine may not manage: its clock goes slowly.
+        slow = SimpleNamespace(monotonic=lambda: time.monotonic() / 10, sleep=time.sleep, time=time.time)
+        environment.setattr(ray._private.node, "time", slow)
         yield from started(Cluster)
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
+from hpsearch.statistics.bootstrap import outer_quantiles
 from hpsearch.statistics.extra_trials import extra_trials
 from hpsearch.statistics.holm import holm
 from hpsearch.statistics.ranks import mean_ranks, win_matrix
@@ -40,8 +41,38 @@ def test_a_method_needs_no_extra_trials_to_match_itself():
     assert (found.high >= 0).all()
 
 
+def test_trials_spent_on_a_plateau_are_no_lead_of_the_other():
+    # A has all it ever has after 2 trials, B after 3: that is 1 more, however long A goes on.
+    a = np.array([[0.2, 0.9, 0.9, 0.9, 0.9]] * 4)
+    b = np.array([[0.2, 0.2, 0.9, 0.9, 0.9]] * 4)
+    assert extra_trials(a, b).estimate.tolist() == extra_trials(a, b).high.tolist() == [0, 1, 1, 1, 1]
+    assert extra_trials(b, a).estimate.tolist() == extra_trials(b, a).low.tolist() == [0, 0, -1, -1, -1]
+    # Two methods that are equal and come to the best there is: neither is told to need fewer.
+    random = np.random.default_rng(4)
+    a, b = (np.minimum(0.8, np.maximum.accumulate(random.beta(5, 2, (20, 25)), axis=1)) for _ in range(2))
+    for found in (extra_trials(a, b), extra_trials(b, a)):
+        assert (found.low <= 0).all()
+        assert (found.high >= 0).all()
+
+
+def test_one_study_has_no_interval_and_few_have_a_wide_one():
+    a, b = random_search(0), random_search(1)
+    for one, other in ((a[:1], b), (a, b[:1])):
+        found, reach = extra_trials(one, other), trials_to_final_level(one, other)
+        assert np.isfinite(found.estimate[0])
+        assert np.isnan([found.low, found.high]).all()
+        assert (reach.low, reach.high) == (None, None)
+        assert "too few studies for an interval" in str(reach)
+        assert reach.brief in (str(reach.estimate), ">25")
+    # At 3 studies the tails are those of a t interval: all of the draws.
+    draws = np.arange(1000.0)
+    assert outer_quantiles(draws.copy(), 3, 0.95) == (0, 999)
+    low, high = outer_quantiles(draws.copy(), 10_000, 0.95)
+    assert (low, high) == (24, 975)
+
+
 def test_the_last_extra_trials_are_those_to_the_final_level():
-    a, b = random_search(0), random_search(1, trials=30, shift=0.02)
+    a, b = random_search(0) + 1e-6 * np.arange(25), random_search(1, trials=30, shift=0.02)  # a rises at every trial
     found, last = extra_trials(a, b, seed=5), trials_to_final_level(b, a, seed=5)
     of_b = [math.inf if trials > 30 else trials for trials in (last.estimate, last.low, last.high)]
     assert [found.estimate[-1] + 25, found.low[-1] + 25, found.high[-1] + 25] == of_b
@@ -53,11 +84,11 @@ def test_draws_that_never_get_there_are_kept():
     a = np.full((20, 3), 0.5)
     b = np.array([[1.0] * 3, [0.0] * 3] * 10)
     found = extra_trials(a, b)
-    assert found.low.tolist() == [0, -1, -2]
+    assert found.low.tolist() == [0, 0, 0]
     assert found.high.tolist() == [math.inf] * 3
 
 
-@given(st.integers(0, 10_000), st.integers(1, 8), st.integers(1, 8))
+@given(st.integers(0, 10_000), st.integers(2, 8), st.integers(1, 8))
 @settings(max_examples=30, deadline=None)
 def test_extra_trials_are_ordered_whole_and_more_for_a_worse_method(seed, studies, trials):
     a, b = random_search(seed, studies, trials), random_search(seed + 1, studies, trials)

@@ -1,5 +1,4 @@
 import csv
-import re
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from scipy import stats
 
 from hpsearch.statistics.area import area_under_curve
 from hpsearch.statistics.bootstrap import bootstrap_mean, expanded_tail
-from hpsearch.statistics.coverage import COVERAGE
+from hpsearch.statistics.coverage import COVERAGE, RARE_FAILURE, coverage
 from hpsearch.statistics.gap import selection_gap
 from hpsearch.statistics.location import STATISTICS, interquartile_mean, mean, median
 
@@ -132,15 +131,25 @@ def test_the_selection_gap_is_paired():
 
 
 def test_the_stated_coverage_is_what_was_simulated():
+    simulated, rare = {}, {}
     with SIMULATED.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["n"] == "20" and row["method"] == "hpsearch"]
-    assert set(COVERAGE) <= {row["statistic"] for row in rows}
+        for row in csv.DictReader(file):
+            percent = round(100 * float(row["coverage"]))
+            if row["method"] != "hpsearch" or row["statistic"].startswith("p of"):
+                continue
+            if (row["statistic"], row["distribution"]) == ("mean", "1 in 20 fails"):
+                rare[int(row["n"])] = percent
+            else:
+                simulated.setdefault(row["statistic"], {}).setdefault(int(row["n"]), []).append(percent)
+    ranges = {name: {n: (min(found), max(found)) for n, found in of.items()} for name, of in simulated.items()}
+    assert {name: dict(of) for name, of in COVERAGE.items()} == ranges
+    assert dict(RARE_FAILURE) == rare
     assert set(STATISTICS) <= set(COVERAGE)
-    for statistic, phrase in COVERAGE.items():
-        simulated = {round(100 * float(row["coverage"])) for row in rows if row["statistic"] == statistic}
-        stated = {int(number) for number in re.findall(r"(\d+)(?= to \d+%|%)", phrase.replace("95% nominal", ""))}
-        assert stated, phrase
-        assert stated <= simulated, phrase
-        # No simulated number is left out: all lie inside a range that is stated.
-        ranges = [(int(a), int(b or a)) for a, b in re.findall(r"(\d+)(?: to (\d+))?%", phrase.split("nominal")[1])]
-        assert all(any(low <= number <= high for low, high in ranges) for number in simulated), phrase
+
+
+def test_coverage_is_told_for_the_number_of_studies_that_is_nearest():
+    assert coverage("mean", 4).endswith("at n = 5, 23% where 1 study in 20 fails badly")
+    assert coverage("median", 2).endswith("at n = 10")  # of fewer it has no interval
+    assert coverage("extra trials", 14) == coverage("extra trials", 10)
+    assert coverage("extra trials", 15) == coverage("extra trials", 20)
+    assert coverage("importance", 1000) == "nominal 95%, measured 94 to 100% at n = 20"

@@ -147,7 +147,7 @@ def test_quantiles_by_hand():
 
 def test_trials_that_depend_on_each_other_are_refused_with_the_reason():
     for statistic, what in ((objective_quantiles, [0.5]), (expected_best, [1])):
-        with pytest.raises(NotIndependent, match="trials of a Bayesian searcher depend on each other"):
+        with pytest.raises(NotIndependent, match="not drawn independently of each other"):
             statistic(np.arange(3.0), what, independent=False)
 
 

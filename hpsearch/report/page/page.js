@@ -40,7 +40,7 @@
     return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(size >= 1 ? 5 : 4)));
   }
   const span = (estimate, low, high) =>
-    low === null || low === undefined ? `${number(estimate)} (only one: no interval)` : `${number(estimate)} (${number(low)} to ${number(high)})`;
+    low === null || low === undefined ? `${number(estimate)} (too few studies for an interval)` : `${number(estimate)} (${number(low)} to ${number(high)})`;
   const at = (interval, i) => span(interval.estimate[i], interval.low[i], interval.high[i]);
   const pText = (p, reason) => (p === null ? reason || "cannot be tested" : p < 1e-4 ? "<0.0001" : p.toPrecision(2));
   const unitText = () => (D.objective.unit ? ` (${D.objective.unit})` : "");
@@ -95,7 +95,7 @@
   }
 
   let clips = 0;
-  function chart(node, { x, y, xLabel, yLabel, label, height = 360, right = 20, xTicks = null, left = 58 }) {
+  function chart(node, { x, y, xLabel, yLabel, label, height = 360, right = 20, xTicks = null, left = 58, whole = false }) {
     const width = Math.max(260, node.clientWidth || 860);
     const top = 10, bottom = xLabel ? 40 : 22;
     const X = scale(x.low, x.high, left, width - right, x.log), Y = scale(y.low, y.high, height - bottom, top, y.log);
@@ -103,7 +103,7 @@
     const svg = h("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
     svg.append(h("clipPath", { id: clip }, h("rect", { x: left, y: top, width: width - right - left, height: height - bottom - top })));
     const across = Math.max(2, Math.floor((width - left) / 70));
-    for (const [value, text] of xTicks || ticks(x.low, x.high, x.log, across).map((v) => [v, number(v)])) {
+    for (const [value, text] of xTicks || ticks(x.low, x.high, x.log, across).filter((v) => !whole || Number.isInteger(v)).map((v) => [v, number(v)])) {
       svg.append(h("line", { class: "grid", x1: X(value), x2: X(value), y1: top, y2: height - bottom }),
         h("text", { x: X(value), y: height - bottom + 15, "text-anchor": "middle" }, text));
     }
@@ -147,6 +147,22 @@
   }
   const roomForLabels = (node) => (node.clientWidth > 560 ? 24 + 7 * Math.min(18, Math.max(...visible().map((m) => D.methods[m].label.length), 4)) : 16);
 
+  // A dot, or a triangle where the value lies beyond what is drawn.
+  function mark(x, y, beyond, m, text) {
+    const title = h("title", {}, text);
+    return beyond ? h("path", { d: `M${x - 4} ${y + 4}L${x + 4} ${y + 4}L${x} ${y - 4}Z`, fill: color(m), "data-m": m }, title)
+      : h("circle", { cx: x, cy: y, r: 3, fill: color(m), "data-m": m }, title);
+  }
+  // What the pointer is at, in words; the tables below have the same for the keyboard.
+  function hover(c, text, away = () => {}) {
+    c.svg.addEventListener("pointermove", (event) => {
+      const box = c.svg.getBoundingClientRect();
+      showTip(event, text(((event.clientX - box.left) / box.width) * c.width));
+    });
+    c.svg.addEventListener("pointerleave", () => { away(); hideTip(); });
+  }
+  const near = (c, xs, x) => xs.reduce((best, v, i) => (Math.abs(c.X(v) - x) < Math.abs(c.X(xs[best]) - x) ? i : best), 0);
+
   function emphasise(m) {
     for (const node of document.querySelectorAll("[data-m]")) {
       node.classList.toggle("dim", m !== null && node.dataset.m !== String(m));
@@ -160,8 +176,7 @@
 
   sections.verdict = () => {
     const items = D.verdict.map((sentence) => h("li", {}, sentence));
-    place("verdict").replaceChildren(...D.warnings.map((text) => h("p", { class: "warning" }, text)), h("ul", {}, items),
-      h("p", { class: "note" }, `Intervals are of 95%. ${Object.entries(D.coverage).map(([name, text]) => `${name}: ${text}`).join(". ")}.`));
+    place("verdict").replaceChildren(...D.warnings.map((text) => h("p", { class: "warning" }, text)), h("ul", {}, items));
   };
 
   function legend() {
@@ -185,7 +200,7 @@
         select("average", Object.keys(D.averages).map((name) => [name, name]), state.statistic, (v) => { state.statistic = v; sections.curves(); }),
         h("label", {}, h("input", { type: "checkbox", checked: state.studies, id: "studies",
           onchange: (event) => { state.studies = event.target.checked; sections.curves(); } }), " every study as a thin line")),
-      legend(), h("div", { class: "drawing" }), h("p", { class: "note", role: "status", id: "picked" }));
+      legend(), h("div", { class: "drawing" }), h("p", { class: "note", role: "status", id: "picked" }), h("p", { class: "note coverage" }));
     place("target").replaceChildren(
       h("div", { class: "controls" },
         select("target", D.targets.map((_, i) => [i, ""]), state.target, (v) => { state.target = Number(v); sections.target(); }),
@@ -196,15 +211,15 @@
       h("div", { class: "controls" }, select("how many more trials", D.extra.map((e, i) => [i, `${e.b} needs for what ${e.a} has`]), state.pair,
         (v) => { state.pair = Number(v); sections.extra(); })),
       h("div", { class: "drawing" }), h("p", { class: "note" }, "A triangle at the top: more trials than there were left to try. "
-        + "Such draws of the bootstrap are kept, so the band may reach the top too."));
+        + "Such draws of the bootstrap are kept, so the band may reach the top too."), h("div", { class: "tables" }));
     place("wins").replaceChildren(h("div", { class: "tables" }),
       h("div", { class: "controls" }, select("at each trial, the probability that", D.ahead.map((e, i) => [i, `${e.a} is ahead of ${e.b}`]), state.ahead,
         (v) => { state.ahead = Number(v); sections.wins(); })),
-      h("div", { class: "drawing" }));
+      h("div", { class: "drawing" }), h("div", { class: "tables" }));
     place("space").replaceChildren(
       h("div", { class: "controls" }, select("method", D.methods.map((method, m) => [m, method.label]), state.method,
         (v) => { state.method = Number(v); sections.space(); })),
-      h("div", { class: "tables" }), h("h3", {}, "Every trial, coloured by its objective"), h("div", { class: "drawing" }),
+      h("div", { class: "tables" }), h("h3", {}, "Complete trials, coloured by their objective"), h("div", { class: "drawing" }),
       h("h3", {}, "Objective against each hyperparameter"), h("div", { class: "panels" }));
     buildTrials();
     if (!D.extra.length) document.getElementById("extra").hidden = true;
@@ -215,7 +230,9 @@
     const values = visible().flatMap((m) => D.methods[m].incumbents.flat()).sort((a, b) => a - b);
     if (!values.length) return { low: 0, high: 1 };
     const part = Math.floor(values.length * 0.02);
-    const [low, high] = D.objective.maximise ? [values[part], values.at(-1)] : [values[0], values.at(-1 - part)];
+    const last = visible().flatMap((m) => { const of = D.averages[state.statistic][D.methods[m].label]; return [of.low.at(-1), of.high.at(-1)]; }).filter((v) => v !== null);
+    const [worst, best] = D.objective.maximise ? [values[part], values.at(-1)] : [values.at(-1 - part), values[0]];
+    const low = Math.min(worst, best, ...last), high = Math.max(worst, best, ...last);
     const margin = (high - low) * 0.05 || Math.abs(high) * 0.05 || 0.5;
     return { low: low - margin, high: high + margin };
   }
@@ -226,7 +243,7 @@
     const xs = Array.from({ length: D.trials }, (_, i) => i + 1);
     const c = chart(node, {
       x: { low: 1, high: Math.max(2, D.trials) }, y: limits(), xLabel: "trial", yLabel: `best ${D.objective.name} so far${unitText()}`,
-      label: `${state.statistic} of the best ${D.objective.name} so far against trials, with 95% bands`, right: roomForLabels(node), height: 400,
+      label: `${state.statistic} of the best ${D.objective.name} so far against trials, with 95% bands`, right: roomForLabels(node), height: 400, whole: true,
     });
     if (state.studies) {
       for (const m of visible()) D.methods[m].incumbents.forEach((study, s) => {
@@ -293,6 +310,10 @@
     });
     c.svg.addEventListener("blur", () => { cursor = null; hideTip(); });
     draw(state.picked);
+    const { low, high } = limits();
+    const all = visible().flatMap((m) => D.methods[m].incumbents.flat()), outside = all.filter((v) => v < low || v > high).length;
+    place("curves").querySelector(".coverage").textContent = `Bands: ${D.coverage[state.statistic]}. `
+      + (outside ? `${outside} of ${all.length} values of single studies lie outside of what is drawn.` : "");
     const picked = document.getElementById("picked");
     picked.textContent = state.picked ? `Picked: ${studyText(state.picked, D.trials).replaceAll("\n", "; ")}. All its trials are in the table below; Escape lets it go.`
       : "Point at a line to read it, click to pick a study; on the keyboard: arrows, Enter, Escape.";
@@ -315,7 +336,7 @@
     sections.trials();
   }
 
-  const targetName = (t) => `${number(t.value)}${t.share === null ? " (given)" : ` (${number(t.share * 100)}% of all results are worse)`}`;
+  const targetName = (t) => `${number(t.value)}${t.share === null ? " (given)" : ` (at least as good as ${number(t.share * 100)}% of all results)`}`;
 
   sections.target = () => {
     const options = place("target").querySelectorAll("select")[0].options;
@@ -342,14 +363,24 @@
       ends.push([m, c.Y(middle.at(-1)[1])]);
     }
     if (node.clientWidth > 560) endLabels(c, ends);
+    const cross = h("line", { class: "cross", y1: c.top, y2: c.height - c.bottom, visibility: "hidden" });
+    c.plot.append(cross);
+    hover(c, (x) => {
+      const spent = Math.min(end, Math.max(0, (x - c.X(0)) / (c.X(end) - c.X(0)) * end)), shown = state.unit === "seconds" ? spent : Math.floor(spent);
+      cross.setAttribute("x1", c.X(shown)); cross.setAttribute("x2", c.X(shown)); cross.setAttribute("visibility", "visible");
+      return `after ${number(Number(shown.toPrecision(3)))} ${state.unit}\n` + visible().map((m) => {
+        const of = reach.methods[D.methods[m].label], i = of.steps.filter((step) => step <= shown).length - 1;
+        return `${D.methods[m].label}: ${i < 0 ? "none" : span(of.reached[i], of.low[i], of.high[i])}`;
+      }).join("\n");
+    }, () => cross.setAttribute("visibility", "hidden"));
     const rows = D.methods.map((method) => {
       const of = reach.methods[method.label];
       return [method.label, `${of.count} of ${of.studies}`, median(of)];
     });
     place("target").querySelector(".tables").replaceChildren(
-      table(`Reaching ${targetName(target)}: Kaplan-Meier medians; a study that does not reach it is kept as censored`,
+      table(`Reaching ${targetName(target)}: Kaplan-Meier medians; a study that does not reach it is kept as censored. Medians: ${D.coverage["median trials to a target"]}.`,
         ["method", "studies that reached it", `median ${state.unit} (95% interval)`], rows),
-      reach.tests.length ? table("Log-rank tests, Holm-adjusted over these pairs", ["pair", "p"],
+      reach.tests.length ? table("Log-rank tests, Holm-adjusted over all pairs and targets", ["pair", "p"],
         reach.tests.map((t) => [`${t.a}, ${t.b}`, pText(t.p, t.reason)])) : h("span", {}));
   };
 
@@ -371,15 +402,16 @@
     });
     const ends = [];
     for (const m of visible()) {
-      const ys = medians(m).map((of) => (of.median[0] === null ? top * 0.98 : of.median[0]));
-      line(c, quantiles.map((t) => t.i), ys, m);
-      ys.forEach((y, i) => c.plot.append(h("circle", { cx: c.X(i), cy: c.Y(y), r: 3.2, fill: color(m), "data-m": m },
-        h("title", {}, `${D.methods[m].label}, ${targetName(quantiles[i])}: ${median(medians(m)[i])}`))));
-      ends.push([m, c.Y(ys.at(-1))]);
+      const ys = medians(m).map((of) => of.median[0]);
+      const reached = ys.findIndex((y) => y === null), upTo = reached < 0 ? ys.length : reached;
+      line(c, quantiles.slice(0, upTo).map((t) => t.i), ys.slice(0, upTo), m);
+      ys.forEach((y, i) => c.plot.append(mark(c.X(i), c.Y(y === null ? top * 0.97 : y), y === null, m,
+        `${D.methods[m].label}, ${targetName(quantiles[i])}: ${median(medians(m)[i])}`)));
+      ends.push([m, c.Y(ys.at(-1) === null ? top * 0.97 : ys.at(-1))]);
     }
     if (node.clientWidth > 560) endLabels(c, ends);
     place("range").querySelector(".tables").replaceChildren(
-      table(`Median ${state.unit} to each target (95% interval)`, ["target", ...D.methods.map((method) => method.label)],
+      table(`Median ${state.unit} to each target (95% interval). In the figure a triangle at the top: not within all.`, ["target", ...D.methods.map((method) => method.label)],
         D.targets.map((t) => [targetName(t), ...D.methods.map((method) => median(t.units[state.unit].methods[method.label]))])));
   };
 
@@ -388,22 +420,25 @@
     const e = D.extra[Math.min(state.pair, D.extra.length - 1)], T = D.trials, m = index(e.b);
     const node = place("extra").querySelector(".drawing");
     const xs = Array.from({ length: T }, (_, i) => i + 1);
-    const finite = [...e.estimate, ...e.low, ...e.high].filter((v) => v !== null);
+    const few = e.low === null, low_ = e.low || e.estimate, high_ = e.high || e.estimate;
+    const finite = [...e.estimate, ...low_, ...high_].filter((v) => v !== null);
     const low = Math.min(0, ...finite), high = Math.max(5, ...finite, ...xs.map((t) => T - t)) + 1;
     const c = chart(node, {
       x: { low: 1, high: Math.max(2, T) }, y: { low, high }, height: 280, xLabel: `trials that ${e.a} has had`,
       yLabel: "more trials", label: `how many more trials ${e.b} needs to reach what ${e.a} has, with 95% bootstrap interval`,
     });
     const cap = (v, t) => (v === null ? T - t + 0.9 : v);
-    band(c, xs, e.low.map((v, i) => cap(v, i + 1)), e.high.map((v, i) => cap(v, i + 1)), m);
+    if (!few) band(c, xs, low_.map((v, i) => cap(v, i + 1)), high_.map((v, i) => cap(v, i + 1)), m);
     line(c, xs, e.estimate.map((v, i) => cap(v, i + 1)), m);
-    e.estimate.forEach((v, i) => {
-      const x = c.X(i + 1), y = c.Y(cap(v, i + 1));
-      const text = h("title", {}, `after ${i + 1}: ${[e.estimate, e.low, e.high].map((a) => (a[i] === null ? `more than ${T - i - 1}` : number(a[i]))).join(", ")} (estimate, 95% interval)`);
-      c.plot.append(v === null ? h("path", { d: `M${x - 4} ${y + 4}L${x + 4} ${y + 4}L${x} ${y - 4}Z`, fill: color(m) }, text)
-        : h("circle", { cx: x, cy: y, r: 3, fill: color(m) }, text));
-    });
+    const said = (v, i) => (v === null ? `more than ${T - i - 1}` : number(v));
+    const text = (i) => `${said(e.estimate[i], i)} (${few ? "too few studies for an interval" : `${said(low_[i], i)} to ${said(high_[i], i)}`})`;
+    e.estimate.forEach((v, i) => c.plot.append(mark(c.X(i + 1), c.Y(cap(v, i + 1)), v === null, m, `after ${i + 1}: ${text(i)}`)));
     c.plot.append(h("line", { class: "cross", x1: c.X(1), x2: c.X(T), y1: c.Y(0), y2: c.Y(0) }));
+    hover(c, (x) => { const i = near(c, xs, x); return `what ${e.a} has after ${i + 1}: ${e.b} needs ${text(i)} more`; });
+    const shown = xs.filter((t) => t === 1 || t === T || t % Math.max(1, Math.round(T / 12)) === 0);
+    place("extra").querySelector(".tables").replaceChildren(
+      table(`More trials that ${e.b} needs for what ${e.a} has, less those that ${e.a} itself took to it (95% bootstrap interval; ${D.coverage["extra trials"]})`,
+        [`trials that ${e.a} has had`, `more trials of ${e.b}`], shown.map((t) => [String(t), text(t - 1)])));
   };
 
   sections.wins = () => {
@@ -418,9 +453,9 @@
         `${win.toFixed(2)}${sure ? "*" : ""}`);
     })]);
     const parts = [table("Probability that a study of the row's method ends better than one of the column's (ties half). "
-      + "*: Holm-adjusted p below 0.05. Rank 1 is best.", ["method", "mean rank (95% interval)", ...order.map((m) => D.methods[m].label)], rows)];
+      + `*: Holm-adjusted p below 0.05. Rank 1 is best; its interval: ${D.coverage["mean rank"]}.`, ["method", "mean rank (95% interval)", ...order.map((m) => D.methods[m].label)], rows)];
     if (D.pairs.length <= 10) {
-      parts.push(table("Each pair", ["pair", "probability that the first ends better (95% interval)", "adjusted p"],
+      parts.push(table(`Each pair. Intervals: ${D.coverage["probability of superiority"]}.`, ["pair", "probability that the first ends better (95% interval)", "adjusted p"],
         D.pairs.map((p) => [`${p.a}, ${p.b}`, span(p.estimate, p.low, p.high), pText(p.p)])));
     }
     place("wins").querySelector(".tables").replaceChildren(...parts);
@@ -431,8 +466,13 @@
     });
     band(c, e.trials, e.low, e.high, m);
     line(c, e.trials, e.estimate, m);
-    e.trials.forEach((t, i) => c.plot.append(h("circle", { cx: c.X(t), cy: c.Y(e.estimate[i]), r: 3, fill: color(m) },
-      h("title", {}, `trial ${t}: ${span(e.estimate[i], e.low[i], e.high[i])}`))));
+    const text = (i) => span(e.estimate[i], e.low[i], e.high[i]);
+    e.trials.forEach((t, i) => c.plot.append(mark(c.X(t), c.Y(e.estimate[i]), false, m, `trial ${t}: ${text(i)}`)));
+    hover(c, (x) => { const i = near(c, e.trials, x); return `trial ${e.trials[i]}: ${e.a} is ahead with probability ${text(i)}`; });
+    const every = Math.max(1, Math.round(e.trials.length / 12));
+    place("wins").querySelectorAll(".tables")[1].replaceChildren(
+      table(`Probability that a study of ${e.a} is ahead of one of ${e.b} (95% interval)`, ["trial", "probability"],
+        e.trials.map((t, i) => [String(t), text(i)]).filter((_, i) => i % every === 0 || i === e.trials.length - 1)));
     c.plot.append(h("line", { class: "cross", x1: c.X(1), x2: c.X(D.trials), y1: c.Y(0.5), y2: c.Y(0.5) }));
   };
 
@@ -445,9 +485,10 @@
         .map(([name, b]) => `${name}: ${b.low} low, ${b.high} high of ${b.studies}`).join("; ") || "none"),
       String(method.lost),
     ]);
-    place("chosen").replaceChildren(table("Means over studies (95% interval). The area is the mean of the best so far over all trials; "
+    place("chosen").replaceChildren(table(`Means over studies (95% interval; ${D.coverage.mean}). ` + "The area is the mean of the best so far over all trials; "
       + "chosen values within 2.5% of an end of their range, where more than chance puts there, mean that the range may be too narrow.",
-    ["method", `final best ${D.objective.name}`, "area under the curve", ...gaps.map((g) => `worse on ${g} by`), "ranges that may be too narrow", "trials lost"], rows));
+    ["method", `final best ${D.objective.name}`, "area under the curve", ...gaps.map((g) => `worse on ${g} by`), "ranges that may be too narrow", "trials lost"], rows),
+    ...D.tables.map(({ caption, head, rows: cells }) => table(caption, head, cells)));
   };
 
   // ---- one method's space
@@ -464,8 +505,8 @@
     const importance = method.importance;
     const mattered = (name) => { const i = importance ? importance.names.indexOf(name) : -1; return i < 0 ? "" : `${(100 * importance.share[i]).toFixed(0)}% (${(100 * importance.low[i]).toFixed(0)} to ${(100 * importance.high[i]).toFixed(0)})`; };
     root.querySelector(".tables").replaceChildren(table(
-      importance ? `What mattered: share of the variance of the trials' ranked objective that each explains alone (95% interval over studies); unexplained ${(100 * importance.unexplained).toFixed(0)}%`
-        : "Too few trials to tell what mattered",
+      importance ? `What mattered: share of the variance of the trials' ranked objective that each explains alone (95% interval over studies; ${D.coverage.importance}); unexplained ${(100 * importance.unexplained).toFixed(0)}%`
+        : "Too few trials or studies to tell what mattered",
       ["hyperparameter", "range", "scale", "schedule", "explains", "chosen at an end"],
       method.hyper.map((p) => [p.name, p.kind === "fixed" ? String(p.value) : p.kind === "choice" ? p.values.join(", ") : `${number(p.low)} to ${number(p.high)}`,
         p.kind === "range" ? (p.log ? "logarithmic" : "linear") : p.kind, p.schedule, mattered(p.name),
