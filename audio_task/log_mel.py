@@ -21,7 +21,8 @@ def one_thread() -> AbstractContextManager[object]:
     import librosa  # noqa: F401 - loads what is limited
     from threadpoolctl import threadpool_limits
 
-    return threadpool_limits(1)
+    limited: AbstractContextManager[object] = threadpool_limits(1)
+    return limited
 
 
 def log_mel(samples: NDArray[np.float32]) -> NDArray[np.float32]:

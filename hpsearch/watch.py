@@ -108,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """The page, or its data."""
         # Another site's page may resolve its own name to this machine and ask in a reader's browser.
-        if (self.headers.get("Host") or "").rpartition(":")[0] not in (HOST, "localhost"):
+        if (self.headers.get("Host") or "").partition(":")[0] not in (HOST, "localhost"):
             self._answer(HTTPStatus.FORBIDDEN, b"only for this machine", "text/plain")
         elif self.path == "/":
             self._answer(

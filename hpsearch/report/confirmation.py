@@ -43,6 +43,9 @@ def confirmation(tables: Tables, seeds: int, overall: bool, settings: Mapping[st
     if not methods:
         raise DatabaseError(f"{comparison['name']}: no trial is complete yet, so there is nothing to confirm")
     searcher: dict[str, Any] = {"confirms": spec.name, "recorded": recorded}
+    before = comparison["resolved"]["task"]
+    if changed := {name: value for name, value in settings.items() if before.get(name) != value}:
+        searcher["changed"] = changed
     task = Named(name=spec.task.name, **{**spec.task.settings, **settings})
     return Spec(
         name=f"{spec.name[:80]}-confirm{'-overall' if overall else ''}",

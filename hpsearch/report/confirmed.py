@@ -18,6 +18,7 @@ from hpsearch.report.facts import discussion, heading, provenance_table
 from hpsearch.report.markdown import interval, plain, table
 from hpsearch.report.style import LOOKS, Look, save, verbatim
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
+from hpsearch.statistics.coverage import coverage
 from hpsearch.statistics.holm import holm
 from hpsearch.statistics.noise import Components, variance_components
 from hpsearch.statistics.superiority import probability_of_superiority
@@ -101,11 +102,12 @@ def write_confirmed(tables: Tables, file: Path, folder: Path, look: Look) -> lis
     page = folder / "README.md"
     sections = [
         heading(tables),
+        *_changed(tables),
         *_unfinished(tables, found),
         "![Each configuration with fresh seeds](confirmed.png)",
         "(Also as [SVG](confirmed.svg) and [PDF](confirmed.pdf), and as numbers in [confirmed.csv](confirmed.csv).) A "
         "dot is the mean of one configuration over its seeds, with their range; the thick line is the 95% interval of "
-        "the mean over configurations.",
+        "the mean over configurations, or of a single configuration over its seeds.",
         *(f"## Discussion\n\n{text}" for text in discussion(folder)),
         "## Fresh seeds\n\n" + _methods_table(tables, found),
         *(["## Pairs\n\n" + _pairs_table(tables, found)] if _comparable(found) else []),
@@ -143,6 +145,19 @@ def _unfinished(tables: Tables, found: Mapping[str, Confirmed]) -> list[str]:
     return [f"**Not finished**: {finished} of {planned} trainings{without}."]
 
 
+def _changed(tables: Tables) -> list[str]:
+    """A confirmation under other settings measures what they change, too, and nobody's flattery."""
+    changed = tables.comparison["spec"]["searcher"].get("changed", {})
+    if not changed:
+        return []
+    before = tables.comparison["spec"]["searcher"]["confirms"]
+    listed = ", ".join(f"{plain(name)} = {plain(value)}" for name, value in changed.items())
+    return [
+        f"**Trained with other settings than {plain(before)}**: {listed}. What differs from the objective when chosen "
+        "is due to these and to the fresh seeds together."
+    ]
+
+
 def _rows(tables: Tables, found: Mapping[str, Confirmed]) -> pd.DataFrame:
     rows = []
     for method, confirmed in found.items():
@@ -158,7 +173,9 @@ def _rows(tables: Tables, found: Mapping[str, Confirmed]) -> pd.DataFrame:
 
 def _methods_table(tables: Tables, found: Mapping[str, Confirmed]) -> str:
     name = tables.objective.name
-    head = ["method", "configurations x seeds", *tables.metrics, name, f"{name} when chosen", "flattered by"]
+    changed = bool(tables.comparison["spec"]["searcher"].get("changed"))
+    gap = "worse than when chosen by" if changed else "flattered by"
+    head = ["method", "configurations x seeds", *tables.metrics, name, f"{name} when chosen", gap]
     rows = [[*head, "sd between configurations", "sd between seeds", "share of variance that is seeds", "lost"]]
     sign = 1.0 if tables.objective.direction == "maximise" else -1.0
     for method, confirmed in found.items():
@@ -175,12 +192,16 @@ def _methods_table(tables: Tables, found: Mapping[str, Confirmed]) -> str:
         else:
             cells += [Objective.text(noise.between), Objective.text(noise.within), interval(_as_interval(noise))]
         rows.append([*cells, str(confirmed.lost)])
+    least = min(len(confirmed.studies) for confirmed in found.values())
+    flattery = (
+        "Each was chosen for its objective with one seed; that this flatters is the winner's curse. What of it is due "
+        "to the validation data stays in the fresh objective, too: read the test metrics. "
+    )
     note = (
         "Means over configurations, one a study, of each one's mean over fresh seeds (95% interval over "
-        "configurations; of a single one, over its seeds). Each was chosen for its objective with one seed; that this "
-        "flatters is the winner's curse. What of it is due to the validation data stays in the fresh objective, too: "
-        "read the test metrics. Where nearly all variance is between seeds the search could not tell the chosen ones "
-        "apart."
+        f"configurations, {coverage('mean', least)}; of a single one, over its seeds). {'' if changed else flattery}"
+        "Where nearly all variance is between seeds the search could not tell the chosen ones apart (its share: "
+        f"{coverage('share of the seed', least)}). All is on one split of the data: of other data it says nothing."
     )
     return f"{table(rows)}\n\n{note}"
 

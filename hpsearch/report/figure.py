@@ -154,5 +154,8 @@ def _limits(curves: Curves) -> tuple[float, float]:
         (np.quantile(values, 0.01), values.max()) if curves.maximise else (np.quantile(values, 0.99), values.min())
     )
     margin = 0.05 * abs(best - worst) or 0.05
-    low, high = min(worst, best), max(worst, best)
+    # With few studies the interval that a method ends with may reach beyond every study.
+    bounds = [end[-1] for method in curves.methods.values() for end in (method.mean.low, method.mean.high)]
+    ends = [float(end) for end in bounds if np.isfinite(end)]
+    low, high = min(worst, best, *ends), max(worst, best, *ends)
     return float(low - margin), float(high + margin)

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hpsearch.report.findings import Findings
+from hpsearch.report.search_page import moments
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
+from hpsearch.statistics.extra_trials import ExtraTrials
 from hpsearch.statistics.kaplan_meier import Survival
 from hpsearch.task import Objective
 
@@ -18,7 +20,7 @@ SPECIAL = {
 
 
 def write_latex(found: Findings, path: Path) -> None:
-    """Write one file with two tables, to be input into a paper that uses the package booktabs."""
+    """Write one file with three tables, to be input into a paper that uses the package booktabs."""
     curves, target = found.curves, found.shown()
     name = escaped(curves.objective.name)
     counts = sorted({len(method.incumbents) for method in curves.methods.values()})
@@ -44,8 +46,31 @@ def write_latex(found: Findings, path: Path) -> None:
             "intervals, studies that do not reach it censored, and how many reach it.",
             "target", ["Method", "Median trials", "Reached"], reached,
         ),
+        *([_extra_table(found, n)] if found.extra else []),
     ]  # fmt: skip
     path.write_text("\n\n".join(text) + "\n", encoding="utf-8")
+
+
+def _extra_table(found: Findings, n: str) -> str:
+    after = moments(found.curves.trials)
+    rows = [
+        [escaped(b), escaped(a), *(_extra(found.extra[a, b], t) for t in after)]
+        for a, b in found.extra
+        if found.best in (a, b)
+    ]
+    return _table(
+        f"How many more trials the first method needs to reach what the second has after so many, less those that it "
+        f"took the second to get there: mean incumbents, 95\\% bootstrap intervals, {n} studies a method.",
+        "extra", ["Method", "has what", *(f"after {t}" for t in after)], rows,
+    )  # fmt: skip
+
+
+def _extra(extra: ExtraTrials, after: int) -> str:
+    estimate, low, high = (
+        f"$>{extra.trials - after}$" if math.isinf(values[after - 1]) else f"${values[after - 1]:.0f}$"
+        for values in (extra.estimate, extra.low, extra.high)
+    )
+    return f"{estimate} ({low} to {high})" if not math.isnan(extra.low[after - 1]) else estimate
 
 
 def escaped(text: str) -> str:

@@ -109,8 +109,7 @@ def final_levels(found: Findings) -> tuple[list[list[str]], str]:
 
 def _extra(found: Findings) -> str:
     """After some trials; the page to explore has every one."""
-    trials = found.curves.trials
-    after = sorted({max(1, round(trials * share)) for share in (0.2, 0.4, 0.6, 0.8, 1.0)})
+    after = moments(found.curves.trials)
     shown = [pair for pair in found.extra if found.best in pair]
     rows = [["method", "for what this one has", *(f"after {t}" for t in after)]]
     rows += [[plain(b), plain(a), *(extra_text(found.extra[a, b], t) for t in after)] for a, b in shown]
@@ -120,6 +119,11 @@ def _extra(found: Findings) -> str:
         f"counts as more than the trials that were left ({coverage('extra trials', found.curves.least)})."
     )
     return f"{table(rows)}\n\n{note}"
+
+
+def moments(trials: int) -> list[int]:
+    """Trials after which a table looks: every fifth of them."""
+    return sorted({max(1, round(trials * share)) for share in (0.2, 0.4, 0.6, 0.8, 1.0)})
 
 
 def extra_text(extra: ExtraTrials, after: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import matplotlib as mpl
@@ -17,6 +18,9 @@ from hpsearch.report.sensitivity import MethodResponses, Response, Sensitivity, 
 from hpsearch.report.style import LOOKS, Look, save, verbatim
 from hpsearch.space import Choice
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
+
+LETTERS = 34
+"""Of a legend's line below a panel of 2.3 inches."""
 
 
 def draw_responses(found: Sensitivity, paths: Sequence[Path], look: Look) -> None:
@@ -55,8 +59,8 @@ def draw_epochs(found: Sensitivity, paths: Sequence[Path], look: Look) -> None:
     labels = list(found.methods)
     with look.context():
         heights = [1.0] * len(found.curves)
-        longest = max(len(method.responses) for method in found.methods.values())
-        legend = 0.11 * longest + 0.15
+        lengths = [sum(len(_values(r)) for r in method.responses) for method in found.methods.values()]
+        legend = 0.085 * max(lengths) + 0.35
         size = (max(look.inches if len(labels) > 1 else 3.3, 2.3 * len(labels)), 1.7 * (len(heights) + legend))
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(
@@ -73,8 +77,11 @@ def draw_epochs(found: Sensitivity, paths: Sequence[Path], look: Look) -> None:
             grid[len(heights) - 1, column].set_xlabel("epoch")
             grid[len(heights) - 1, column].tick_params(labelbottom=True)
             grid[-1, column].axis("off")
-            lines = grid[0, column].get_lines()
-            grid[-1, column].legend(handles=lines, loc="upper center", frameon=False, fontsize=7)
+            names = ", ".join(responses[0].varied)
+            grid[-1, column].legend(
+                handles=grid[0, column].get_lines(), loc="upper center", frameon=False, fontsize=6.5,
+                title="\n".join(wrap(verbatim(names), LETTERS)) or None, title_fontsize=6.5, borderaxespad=0.2,
+            )  # fmt: skip
         for row, name in enumerate(found.curves):
             grid[row, 0].set_ylabel(verbatim(name))
             _logarithmic_if_wide(grid[row])
@@ -130,11 +137,14 @@ def _draw_epochs(axes: Axes, response: Response, name: str, look: tuple[Any, Any
         return
     mean, epochs = bootstrap_mean(values), np.arange(1, values.shape[1] + 1)
     color, line = look
-    text = ", ".join(named(n, v) for n, v in response.varied.items()) or "the one configuration"
     axes.fill_between(epochs, mean.low, mean.high, color=color, alpha=0.2, linewidth=0)
-    axes.plot(
-        epochs, mean.estimate, color=color, linestyle=line, linewidth=1.3, label=verbatim(f"{text} (n = {len(values)})")
-    )
+    axes.plot(epochs, mean.estimate, color=color, linestyle=line, linewidth=1.3, label="\n".join(_values(response)))
+
+
+def _values(response: Response) -> list[str]:
+    """Of what was varied, with n, in lines that a panel is wide enough for."""
+    values = ", ".join(named(n, v).partition(" = ")[2] for n, v in response.varied.items())
+    return wrap(verbatim(f"{values or 'the one configuration'} (n = {len(response.objectives)})"), LETTERS)
 
 
 def _logarithmic_if_wide(row: Iterable[Axes]) -> None:

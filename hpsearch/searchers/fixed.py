@@ -20,11 +20,13 @@ class FixedConfigurations:
         confirms: name of the comparison whose chosen configurations are tried, each as a method of its own called
             "METHOD / study N"; the report puts those of one METHOD together.
         recorded: for each of them the objective that it was chosen for.
+        changed: settings of the task that are not those they were chosen under, such as a longer budget.
     """
 
     configurations: tuple[dict[str, bool | int | float | str], ...] = ()
     confirms: str = ""
     recorded: dict[str, float] = field(default_factory=dict)
+    changed: dict[str, bool | int | float | str] = field(default_factory=dict)
     searches: ClassVar[bool] = False
 
     def check(self, spaces: Mapping[str, Space]) -> None:
