@@ -98,7 +98,9 @@ class Method(Protocol):
     place and never looks at a value (no `if` on a tensor, no `.item()`), so that a GPU can replay its step.
     `start` and `update` are elementwise and see all
     weights as one tensor [k, n]; `weights` and `gradient` see one layer at a time, [k, out, in, ...], and
-    may reduce over a layer's own axes.
+    may reduce over a layer's own axes. In training and at evaluation the weights of each output unit have one
+    magnitude, signs times a scale; a method whose forward in training is no sign says so with an attribute
+    `real_in_training = True`, and is held to signs at evaluation alone.
     """
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -22,6 +23,8 @@ class Swish(ProxConnect):
     # As for bnnplus, before the rise.
     space: Space = Space((*SEARCHED, Float("beta", 0.5, 50.0, log=True)))
     schedules: Mapping[str, str] = field(default_factory=lambda: {"learning_rate": "cosine", "beta": "exponential(10)"})
+
+    real_in_training: ClassVar[bool] = True
 
     def forward(self, latent: Tensor, binary: Tensor, h: Hyperparameters) -> Tensor:  # noqa: ARG002
         """SS(w)."""

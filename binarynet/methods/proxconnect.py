@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -21,6 +22,8 @@ class PiecewiseLinear(ProxConnect):
     # Ours: at rho = 0 the first weights are the latent ones, at 0.9 those beyond 0.1 are at -1 or 1 already: a third at
     # an init of 0.1, nearly all at 1.
     space: Space = Space((*SEARCHED, Float("rho", 0.0, 0.9)))
+
+    real_in_training: ClassVar[bool] = True
 
     def forward(self, latent: Tensor, binary: Tensor, h: Hyperparameters) -> Tensor:  # noqa: ARG002
         """Of slope 1 / (1 - r) between -(1 - r) and 1 - r."""

@@ -20,19 +20,21 @@ def seen_through(w, g, h):
     return np.where(np.abs(w) > 1, 0.0, g) if h["clipping"] else g
 
 
-def latent(gradients, hyper, noise):
+def latent(gradients, hyper, noise, two_step=0.0):
     w, m = hyper[0]["init"] * noise, np.zeros_like(noise)
     for g, h in zip(gradients, hyper, strict=True):
-        m = (1 - h["momentum"]) * m + h["momentum"] * seen_through(w, g, h)
+        m = (1 - h["momentum"]) * m + h["momentum"] * (g if h["progress"] < two_step else seen_through(w, g, h))
         kept, moved = w, h["learning_rate"] * (m + h["weight_decay"] * w)
         w = kept - moved
         yield w, np.abs(kept) + np.abs(h["learning_rate"] * m) + np.abs(h["learning_rate"] * h["weight_decay"] * kept)
 
 
-def latent_adam(gradients, hyper, noise):
+def latent_adam(gradients, hyper, noise, two_step=0.0):
     w, m, v = hyper[0]["init"] * noise, np.zeros_like(noise), np.zeros_like(noise)
     for i, (g, h) in enumerate(zip(gradients, hyper, strict=True), 1):
-        u = seen_through(w, g, h) + h["weight_decay"] * w
+        first = h["progress"] < two_step
+        decay = 0.0 if two_step and not first else h["weight_decay"]  # none in AdamBNN's second step
+        u = (g if first else seen_through(w, g, h)) + decay * w
         m = (1 - h["momentum"]) * m + h["momentum"] * u
         v = (1 - h["second"]) * v + h["second"] * u * u
         step = h["learning_rate"] * (m / (1 - (1 - h["momentum"]) ** i))
@@ -59,12 +61,12 @@ def bop(gradients, hyper, noise):
         yield b * np.abs(against - h["threshold"]), np.abs(against) + h["threshold"]
 
 
-def bop2ndorder(gradients, hyper, noise, corrected=False):
+def bop2ndorder(gradients, hyper, noise, bias_corrected=False):
     b, m, v = np.sign(noise), np.zeros_like(noise), np.zeros_like(noise)
     for g, h in zip(gradients, hyper, strict=True):
         m = (1 - h["gamma"]) * m + h["gamma"] * g
         v = (1 - h["sigma"]) * v + h["sigma"] * g * g
-        ratio = (m / h["gamma"]) / (np.sqrt(v / h["sigma"]) + 1e-10) if corrected else m / (np.sqrt(v) + 1e-10)
+        ratio = (m / h["gamma"]) / (np.sqrt(v / h["sigma"]) + 1e-10) if bias_corrected else m / (np.sqrt(v) + 1e-10)
         against = b * ratio
         b = np.where(against > h["threshold"], -b, b)
         yield b * np.abs(against - h["threshold"]), np.abs(against) + h["threshold"]

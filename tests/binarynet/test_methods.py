@@ -1,6 +1,7 @@
 """Every method against its published recursion, the relations that the papers state, and what holds for all."""
 
 from dataclasses import replace
+from functools import cache, partial
 from itertools import product
 
 import numpy as np
@@ -28,6 +29,8 @@ from hpsearch.searchers import History
 from hpsearch.searchers.random import SEARCHER
 from hpsearch.space import Choice
 from hpsearch.spec import MethodSpec, Named, available, load_method, load_task
+from tests.binarynet.conftest import small_problem
+from tests.conftest import Recording
 
 NAMES = available("binarynet.methods")
 STEPS, OUT, INPUTS = 400, 3, 7
@@ -45,11 +48,19 @@ def corners(space, most=64):
     return [found[i] for i in sorted(chosen)]
 
 
-def recorded_gradients(steps=STEPS, shape=(OUT, INPUTS), seed=0):
-    """Noisy and correlated in time, as those of a network, of its sizes."""
-    random = np.random.RandomState(seed)
-    slow = np.cumsum(random.randn(steps, *shape), axis=0) / np.sqrt(steps)
-    return 1e-2 * (random.randn(steps, *shape) + slow)
+@cache
+def recorded_gradients():
+    """Those of a layer of a network at each step of a real training, (steps, out, in), in double precision."""
+    seen = Recording(FILTER)
+    drawn = {"alpha": 0.1, "gamma": 0.3}
+    Training(
+        lambda k: Perceptron(k, 40, 16, "clip"), seen, [drawn], [4], small_problem(), Budget(STEPS // 10, 32)
+    ).run()
+    # The second layer's, of 16 x 16: the flat state begins with them.
+    layer = torch.stack(seen.gradients)[:, 0, : 16 * 16].view(STEPS, 16, 16)
+    found = layer[:, :OUT, :INPUTS].double().numpy()
+    assert found.std(axis=0).min() > 0
+    return found
 
 
 def run(method, configurations, gradients, noise, schedules=None):
@@ -84,23 +95,33 @@ def run(method, configurations, gradients, noise, schedules=None):
     return np.stack(signs), hyper
 
 
-@pytest.mark.parametrize("name", sorted(references.REFERENCES))
-def test_signs_are_those_of_the_published_recursion(name, capsys):
-    method, gradients = loaded(name), recorded_gradients()
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        *((name, {}) for name in sorted(references.REFERENCES)),
+        ("bop2ndorder", {"bias_corrected": True}),
+        ("latent", {"two_step": 0.5}),
+        ("latent_adam", {"two_step": 0.5}),
+    ],
+)
+def test_signs_are_those_of_the_published_recursion(name, options, capsys):
+    method, gradients = replace(loaded(name), **options), recorded_gradients()
+    recursion = partial(references.REFERENCES[name], **options)
     noise = np.random.RandomState(1).randn(OUT, INPUTS)
     configurations = corners(method.space)
     signs, hyper = run(method, configurations, gradients, noise)
     assert set(np.unique(signs)) == {-1.0, 1.0}
     excluded = 0
     for trial, of_steps in enumerate(hyper):
-        for step, (decides, magnitude) in enumerate(references.REFERENCES[name](gradients, of_steps, noise)):
+        for step, (decides, magnitude) in enumerate(recursion(gradients, of_steps, noise)):
             tie = np.abs(decides) < 1e-12 * magnitude
             excluded += tie.sum()
             wrong = (np.sign(decides) != signs[step, trial]) & ~tie
             assert not wrong.any(), (configurations[trial], step, decides[wrong], magnitude[wrong])
     share = excluded / signs.size
     with capsys.disabled():
-        print(f"[{name}: {signs.size:,} signs, {share:.1e} excluded as ties]", end=" ")
+        said = " ".join([name, *options])
+        print(f"[{said}: {signs.size:,} signs, {share:.1e} excluded as ties]", end=" ")
     assert share < 1e-6
 
 
@@ -171,12 +192,6 @@ class TestRelations:
         assert np.array_equal(one, other)
         assert (one[0] != one[-1]).any()
 
-    def test_its_bias_corrected_form_has_its_recursion(self):
-        gradients, drawn = recorded_gradients(), [{"gamma": 0.03, "sigma": 0.2, "threshold": 0.4}]
-        signs, (hyper,) = run(replace(BOP2, bias_corrected=True), drawn, gradients, NOISE)
-        expected = [np.sign(d) for d, _ in references.bop2ndorder(gradients, hyper, NOISE, corrected=True)]
-        assert np.array_equal(signs[:, 0], np.stack(expected))
-
     def test_bnn_is_binaryconnect_with_a_masked_gradient(self):
         drawn = [{"learning_rate": 2.0, "init": 0.9, "momentum": 0.2}]
         gradients = 10 * recorded_gradients()
@@ -222,6 +237,18 @@ class TestQuantizers:
             assert found.isfinite().all()
             assert found[0].tolist() == pytest.approx([0, 0, 50, 0, 0], abs=1e-12)
 
+    def test_bnnpp_trains_with_it_and_is_evaluated_with_signs(self):
+        state, h = {"latent": self.X, "binary": torch.sign(self.X)}, {"beta": self.BETA}
+        assert torch.equal(BNNPP.weights(state, h, training=True), sign_swish(self.X, self.BETA))
+        assert torch.equal(BNNPP.weights(state, h, training=False), state["binary"])
+        slope = self.numerical(lambda x: sign_swish(x, self.BETA), self.X)
+        assert torch.allclose(BNNPP.gradient(state, torch.ones_like(self.X), h), slope, atol=1e-8)
+
+    def test_bnns_backward_is_the_slope_of_the_hard_tanh(self):
+        away = self.X[:, (self.X.abs() - 1).abs().squeeze() > 1e-3]
+        slope = self.numerical(lambda x: x.clamp(-1, 1), away)
+        assert torch.allclose(BNN.backward(away, {}).double(), slope, atol=1e-8)
+
     def test_bireals_backward_is_the_slope_of_its_quadratic(self):
         def quadratic(x):
             return torch.where(x.abs() < 1, torch.where(x < 0, 2 * x + x * x, 2 * x - x * x), x.sign())
@@ -237,6 +264,10 @@ class TestQuantizers:
             return PROXCONNECT.forward(self.X, torch.sign(self.X), h)
 
         assert torch.allclose(at(0.0), self.X.clamp(-1, 1))
+        # In the middle, from rho = 0.6: r = 1 - 0.4 x 0.5 = 0.8, so that the slope is 5.
+        h = {"rho": torch.full((1, 1), 0.6).double(), "progress": torch.full((1, 1), 0.5).double()}
+        middle = PROXCONNECT.weights({"latent": self.X, "binary": torch.sign(self.X)}, h, training=True)
+        assert torch.allclose(middle, (5 * self.X).clamp(-1, 1))
         assert torch.equal(at(1 - 1e-12)[:, self.X[0].abs() > 1e-9], torch.sign(self.X[:, self.X[0].abs() > 1e-9]))
 
     def test_irnets_gradient_is_autograds_through_the_standardisation(self):
@@ -260,11 +291,13 @@ class TestTwoSteps:
         for progress, shown in ((0.25, "latent"), (0.75, "binary")):
             now = {**h, "progress": torch.full((1, 1, 1), progress)}
             assert torch.equal(method.weights(state, now, training=True), state[shown])
+            assert torch.equal(method.weights(state, now, training=False), state["binary"])
             passed = method.gradient(state, torch.ones(1, 2, 8), now)
             assert bool((passed == 1).all()) == (shown == "latent")  # no clipping of real weights
 
-    def test_it_is_a_setting_of_a_study_file_and_ends_binary(self, problem):
-        spec = MethodSpec(settings={"two_step": 0.5})
+    @pytest.mark.parametrize("share", [0.5, 0.999])  # the latter leaves no step to the second
+    def test_it_is_a_setting_of_a_study_file_and_ends_binary(self, problem, share):
+        spec = MethodSpec(settings={"two_step": share})
         method = load_method(load_task(Named(name="audio_task")), "latent_adam", spec)
         (drawn,) = SEARCHER.propose(method.space, [History()], [3])
         run = Training(lambda k: Perceptron(k, 40, 16, "clip"), method, [drawn], [1], problem(), Budget(2, 32))
@@ -297,6 +330,7 @@ class TestAllMethods:
         assert all(0 <= ratio <= 1 for ratio in result.curves["flip_ratio"])
 
     def test_weights_are_signs_after_every_step_or_at_least_at_evaluation(self, name, problem_once):
+        """Up to a scale of each output unit; in training unless the method says that its forward is another."""
         method = loaded(name)
         drawn = SEARCHER.propose(method.space, [History()] * 4, range(4))
         drawn = [{**c, "scaling": False} if "scaling" in c else c for c in drawn]
@@ -304,15 +338,11 @@ class TestAllMethods:
         run.begin()
         for _ in range(4):
             run.step()
-            if name not in ("bnnpp", "proxconnect", "irnet"):  # whose forward is no sign, or scaled
+            if not getattr(method, "real_in_training", False):
                 run.weights.show(run.schedule.at(run.steps_done), training=True)
-                assert all((w.abs() == 1).all() for w in run.weights.weights)
+                assert all(map(binary, run.weights.weights))
         run.evaluate()
-        if name == "irnet":
-            logs = [torch.log2(w.detach().abs()) for w in run.weights.weights]
-            assert all(torch.equal(log, log.round()) for log in logs)
-        else:
-            assert all((w.abs() == 1).all() for w in run.weights.weights)
+        assert all(map(binary, run.weights.weights))
 
     def test_the_same_seed_flips_the_same(self, name, problem_once):
         method = loaded(name)
@@ -324,9 +354,49 @@ class TestAllMethods:
         assert one.curves["flip_ratio"] != other.curves["flip_ratio"] or not any(one.curves["flip_ratio"])
 
 
+def binary(weights):
+    """Whether each output unit of each trial has one magnitude, above 0."""
+    magnitudes = weights.detach().abs()
+    return bool(((magnitudes == magnitudes[:, :, :1]) & (magnitudes > 0)).all())
+
+
+def test_weights_are_exactly_1_or_minus_1_where_nothing_scales(problem_once):
+    for name in references.REFERENCES:
+        method = loaded(name)
+        drawn = SEARCHER.propose(method.space, [History()] * 2, range(2))
+        drawn = [{**c, "scaling": False} if "scaling" in c else c for c in drawn]
+        run = Training(lambda k: Perceptron(k, 40, 16, "bireal"), method, drawn, range(2), problem_once, Budget(1, 64))
+        run.begin()
+        run.step()
+        run.evaluate()
+        magnitudes = torch.cat([w.detach().abs().flatten() for w in run.weights.weights])
+        logs = torch.log2(magnitudes)
+        assert torch.equal(logs, logs.round() if name == "irnet" else torch.zeros_like(logs)), name
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),  # at 0, 1/4, 1/2 and 3/4 of the training
+    [
+        ("constant", [1, 1, 1, 1]),
+        ("cosine", [1, (1 + 0.5**0.5) / 2, 0.5, (1 - 0.5**0.5) / 2]),
+        ("cosine(0.2)", [1, 0.2 + 0.4 * (1 + 0.5**0.5), 0.6, 0.2 + 0.4 * (1 - 0.5**0.5)]),
+        ("linear", [1, 0.75, 0.5, 0.25]),
+        ("linear(0.2)", [1, 0.8, 0.6, 0.4]),
+        ("linear(3)", [1, 1.5, 2, 2.5]),
+        ("exponential", [1, 0.001**0.25, 0.001**0.5, 0.001**0.75]),
+        ("exponential(16)", [1, 2, 4, 8]),
+        ("step", [1, 1, 0.1, 0.01]),  # thirds
+        ("step(0.5, 4)", [1, 0.5, 0.25, 0.125]),
+        ("step(0.5, 2)", [1, 1, 0.5, 0.5]),
+    ],
+)
+def test_schedules_by_hand(text, expected):
+    assert factors(text, 4) == pytest.approx(expected, rel=1e-12)
+
+
 @pytest.fixture(scope="module")
-def problem_once(problem):
-    return problem()
+def problem_once():
+    return small_problem()
 
 
 def test_flips_are_counted_as_equation_18_says(problem, recording):
