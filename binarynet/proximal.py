@@ -3,7 +3,8 @@
     w_i = F(w*_i),    w*_{i+1} = w*_i - learning_rate_i m_i,    m_i = (1 - momentum) m_{i-1} + momentum B(w*_i) g_i
 
 with g the loss's gradient at w. The paper steps by the gradient itself, which is momentum = 1 here; the average is
-that of Quist et al. (2023), eq. 2, so that the family can be compared with `latent`. No weight decay and no clamp.
+that of Quist et al. (2023), eq. 2, so that the family can be compared with `latent`; its cosine is ours for the same
+reason. No weight decay and no clamp. (The source at hand has no equation numbers to cite.)
 Each method of the family is a pair (F, B), in a file of its own.
 """
 

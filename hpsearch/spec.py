@@ -229,6 +229,9 @@ def load_method(task: Task, label: str, spec: MethodSpec) -> Method:
         raise SpecError(f"{key}.method: {name} is not a method: a frozen dataclass with a space and schedules")
     if unknown := [name for name in spec.schedules if name not in method.space.names]:
         raise SpecError(_unknown(f"{key}.schedules.{unknown[0]}", unknown[0], method.space.names))
+    still = {parameter.name for parameter in method.space if isinstance(parameter, Choice)}
+    if switches := [name for name in spec.schedules if name in still]:
+        raise SpecError(f"{key}.schedules.{switches[0]}: a choice has no schedule, only a number has")
     if reserved := [name for name in spec.settings if name in ("space", "schedules")]:
         raise SpecError(f"{key}.settings.{reserved[0]}: this has a table of its own, {key}.{reserved[0]}")
     if spec.settings:

@@ -25,9 +25,10 @@ class Bop2ndOrder:
     v_i = (1 - sigma) v_{i-1} + sigma g_i^2
     b_i = -b_{i-1} if b_{i-1} m_i / (sqrt(v_i) + 1e-10) > threshold
 
-    m and v start at 0 and b at random. `bias_corrected` is the authors' second version, as their code has it: it puts
-    m / gamma and v / sigma in place of m and v, with this step's gamma and sigma. Apart from the 1e-10 that is the
-    first version at the threshold times gamma / sqrt(sigma).
+    As in the authors' code; the text at hand numbers no equations. m and v start at 0 and b at random.
+    `bias_corrected` is the authors' second version, as their code has it: it puts m / gamma and v / sigma in place
+    of m and v, with this step's gamma and sigma. Apart from the 1e-10 that is the first version at the threshold
+    times gamma / sqrt(sigma).
     """
 
     # The authors' recipe on CIFAR-10 moves threshold, gamma and sigma along lines over 500 epochs, from 1e-5 to 1e-8,

@@ -26,7 +26,9 @@ class IrNet:
     d sign(w^) / d w^ := k t (1 - tanh^2(t w^)),    k = max(1 / t, 1)
 
     The gradient also passes through the standardisation; the power of 2 counts as a constant. Latent weights follow
-    SGD as in `latent`, with the weight decay outside of the momentum.
+    SGD as in `latent`, with the weight decay outside of the momentum, which IR-Net has inside. Its estimator of
+    activations is left out: a task decides on activations for all methods alike. The learning rate decays along a
+    cosine, as in `latent`.
     """
 
     # IR-Net trains by SGD at 0.1 with momentum 0.9 and weight decay 1e-4, the settings around which `latent` argues
