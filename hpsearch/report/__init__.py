@@ -81,6 +81,7 @@ def _search(
     warnings: Sequence[str],
     progress: Progress,
 ) -> list[Path]:
+    from hpsearch.report.cost_figures import draw_extra, draw_reach
     from hpsearch.report.document import document
     from hpsearch.report.figure import draw_figure
     from hpsearch.report.findings import compute_findings
@@ -89,10 +90,18 @@ def _search(
     from hpsearch.report.search_page import write_page
 
     found = compute_findings(tables, targets, progress)
-    figures = [page.with_name(f"curves.{kind}") for kind in KINDS]
-    progress("figures", 0, 1)
-    draw_figure(found.curves, figures, look)
-    progress("figures", 1, 1)
+    curves, reach, extra = (
+        [page.with_name(f"{name}.{kind}") for kind in KINDS] for name in ("curves", "reach", "extra")
+    )
+    progress("figures", 0, 3)
+    draw_figure(found.curves, curves, look)
+    progress("figures", 1, 3)
+    draw_reach(found, reach, look)
+    progress("figures", 2, 3)
+    if found.extra:
+        draw_extra(found, extra, look)
+    progress("figures", 3, 3)
+    figures = [*curves, *reach, *(extra if found.extra else [])]
     table, latex, html = (page.with_name(name) for name in ("curves.csv", "tables.tex", "index.html"))
     found.curves.table().to_csv(table, index=False)
     write_latex(found, latex)

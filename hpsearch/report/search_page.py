@@ -23,6 +23,7 @@ from hpsearch.task import Objective
 
 MATRIX = 15
 """More methods than this are compared with that which ends best alone."""
+EXTRA_FIGURE = "![More trials that the others need](extra.png)\n\n(As [SVG](extra.svg) and [PDF](extra.pdf).)"
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 BUDGETS = (1, 2, 5, 10, 25, 50, 100)
 PAIRS_LISTED = 3
@@ -44,8 +45,9 @@ def write_page(found: Findings, file: Path, path: Path, warnings: Sequence[str] 
         *(f"## Discussion\n\n{text}" for text in discussion(path.parent)),
         "## Best objective\n\n" + _best_table(found),
         "## Trials to the other's final level\n\n" + _reach(found),
-        *(["## Extra trials\n\n" + _extra(found)] if found.extra else []),
+        *([f"## Extra trials\n\n{_extra(found)}\n\n{EXTRA_FIGURE}"] if found.extra else []),
         "## Trials to a target\n\n" + _targets(found),
+        "![How soon studies reach a target](reach.png)\n\n(As [SVG](reach.svg) and [PDF](reach.pdf).)",
         *(["## Who beats whom\n\n" + _wins(found)] if len(found.labels) > 1 else []),
         "## Without a tuner\n\n" + _random(found),
         "## Search spaces\n\n" + space_table(tables),

@@ -67,12 +67,12 @@ def _against(found: Findings, other: str) -> str:
     )
     if trials < 2:
         return wins
-    middle = _middle(trials)
+    middle = middle_trial(trials)
     needs = f"To reach what {a} has after {_count(middle, 'trial')}, {_extra(found, other, middle)}."
     return f"{needs} {_back(found, other)} {wins}"
 
 
-def _middle(trials: int) -> int:
+def middle_trial(trials: int) -> int:
     """The trial after which methods are asked for what they need: 10 of 25."""
     return max(1, round(trials * 0.4))
 
@@ -109,7 +109,7 @@ def _against_many(found: Findings, others: list[str]) -> list[str]:
     ends = _told_apart_at_the_end(found, others)
     if trials < 2:
         return [ends]
-    middle = _middle(trials)
+    middle = middle_trial(trials)
     extra = sorted((float(found.extra[found.best, other].estimate[middle - 1]), other) for other in others)
     (least, first), (most, last) = extra[0], extra[-1]
     beyond = [other for more, other in extra if math.isinf(more)]

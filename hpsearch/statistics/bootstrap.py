@@ -51,12 +51,20 @@ def resampled_means(values: Array, resamples: int, seed: int) -> Array:
         seed: of the draws; equal seeds give equal draws for equal numbers of studies.
 
     Returns:
-        Shape (resamples, ...).
+        Shape (resamples, ...); read-only, for a method is compared with many others.
     """
-    studies = len(values)
+    values = np.ascontiguousarray(values, np.float64)
+    return _resampled(values.tobytes(), values.shape, resamples, seed)
+
+
+@lru_cache(maxsize=4)
+def _resampled(contents: bytes, shape: tuple[int, ...], resamples: int, seed: int) -> Array:
+    values, studies = np.frombuffer(contents).reshape(shape), shape[0]
     # How often each study was drawn, times the studies: one matrix product in place of a large gather.
     means = resample_counts(studies, resamples, seed) @ values.reshape(studies, -1) / studies
-    return np.asarray(means.reshape(resamples, *values.shape[1:]))
+    means = means.reshape(resamples, *shape[1:])
+    means.setflags(write=False)
+    return means
 
 
 def expanded_tail(studies: int, level: float) -> float:

@@ -98,7 +98,10 @@ kind = {{ choices = ["gini", "entropy"] }}
         (HEAD + "[methods.latent]\nspace.scaling = 3", ["methods.latent.space.scaling", "[False, True]"]),
         (HEAD + '[methods.filter]\nschedules.alpa = "cosine"', ["methods.filter.schedules.alpa", "'alpha'"]),
         (HEAD + '[methods.filter]\nschedules.alpha = "cosin"', ["methods.filter", "'cosin'", "constant, cosine"]),
-        (HEAD + '[methods.latent]\nschedules.scaling = "cosine"', ["methods.latent.schedules.scaling", "a choice has no schedule"]),
+        (
+            HEAD + '[methods.latent]\nschedules.scaling = "cosine"',
+            ["latent.schedules.scaling", "a choice has no schedule"],
+        ),
         (HEAD, ["methods", "needed and missing"]),
         (HEAD + "[methods]", ["methods", "at least 1"]),
         (HEAD.replace("seed = 1", "seed = -1") + "[methods.filter]", ["seed", "greater than or equal to 0"]),
