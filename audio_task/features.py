@@ -200,13 +200,28 @@ def _compute(
 
 
 def _compute_shard(corpus: Corpus, clips: Sequence[Clip], draws: int, snr_db: float | None, path: Path) -> int:
-    if not path.is_file():
+    if not _is_whole(path, (draws, len(clips), MELS * FRAMES)):
         raw = np.empty((draws, len(clips), MELS * FRAMES), np.float32)
         with one_thread():
             for number, clip in enumerate(clips):
                 raw[:, number] = log_mel(noisy(clip.name, corpus.samples(clip), snr_db, draws))
-        write_whole(path, lambda file: np.save(file, raw))
+        write_whole(path, partial(_write_checked, raw))
     return len(clips)
+
+
+def _write_checked(raw: NDArray[np.float32], file: BinaryIO) -> None:
+    """An .npy file with the CRC-32 of its array behind it, which nobody but `_is_whole` reads."""
+    np.save(file, raw)
+    file.write(zlib.crc32(raw).to_bytes(4, "big"))
+
+
+def _is_whole(path: Path, shape: Shape) -> bool:
+    """Whether a shard of an earlier pass is there and as it was written."""
+    try:
+        raw = np.load(path)
+        return bool(raw.shape == shape) and zlib.crc32(raw).to_bytes(4, "big") == path.read_bytes()[-4:]
+    except (OSError, ValueError, EOFError):
+        return False
 
 
 def _run(jobs: Sequence[Job], clips: int, progress: Progress) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import warnings
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpsearch.database import Database, StudyRow, TrialRow
+from hpsearch.database import Database, DatabaseError, StudyRow, TrialRow
 from hpsearch.provenance import differences, provenance
 from hpsearch.searchers import History, Searcher
 from hpsearch.space import Space
@@ -28,13 +29,16 @@ class Check:
         trials: recorded ones.
         proposals: those that were proposed again.
         faults: a sentence each.
-        incomparable: why proposals may differ here although nothing is wrong: another processor, other versions.
+        incomparable: why proposals may differ here although nothing is wrong: another processor, other versions; and
+            which do.
+        differing: how many do, where nothing says that this is wrong.
     """
 
     trials: int
     proposals: int
     faults: tuple[str, ...]
     incomparable: tuple[str, ...]
+    differing: int = 0
 
 
 def check(file: Path, *, proposals: bool, progress: Progress) -> Check:
@@ -55,11 +59,19 @@ def check(file: Path, *, proposals: bool, progress: Progress) -> Check:
         faults = database.faults()
         trials = {study.id: database.trials(study.id) for study in studies}
         objective = database.objective()
+        rows: list[dict[str, Any]] = []
+        try:
+            database.failed_attempts()
+            rows = database.all_trials()
+        except DatabaseError as error:  # metrics, curves or states, which nothing else here looks at
+            faults.append(str(error))
     progress("records", 0, 1)
+    faults += _shortened([*_settings(comparison, objective), *_results(rows)])
     faults += _records(comparison, studies, trials, spaces)
     progress("records", 1, 1)
     count = sum(map(len, trials.values()))
-    incomparable = tuple(differences(runs[-1]["provenance"], provenance())) if runs else ()
+    here = provenance()
+    incomparable = tuple(dict.fromkeys(said for run in runs for said in differences(run["provenance"], here)))
     if not proposals or faults:
         return Check(count, 0, tuple(faults), incomparable)
     sys.path.append(str(Path(comparison["study_file"]).resolve().parent))
@@ -69,9 +81,40 @@ def check(file: Path, *, proposals: bool, progress: Progress) -> Check:
         return Check(count, 0, (f"the study file in it cannot be read: {str(error).splitlines()[1]}",), incomparable)
     searcher = load_searcher(spec.searcher)
     again = _Again(searcher, spaces, objective)
-    for study_of_method in _by_method(studies):
-        faults += again.compare(study_of_method, trials, progress, count)
-    return Check(count, again.done, tuple(_shortened(faults)), incomparable)
+    differing = [
+        text for of_method in _by_method(studies) for text in again.compare(of_method, trials, progress, count)
+    ]
+    if differing and incomparable:  # of another machine or version that is to be expected
+        return Check(count, again.done, (), (*incomparable, *_shortened(differing)), len(differing))
+    return Check(count, again.done, tuple(_shortened(differing)), incomparable)
+
+
+def _settings(comparison: dict[str, Any], objective: Objective) -> list[str]:
+    """Whether the comparison's row and the study file in it say the same."""
+    faults = []
+    for name in ("trials", "repeats", "seed"):
+        if (said := comparison["spec"].get(name)) != comparison[name]:
+            faults.append(f"{name} is {comparison[name]!r}, and {said!r} in the study file in it")
+    if objective.direction not in ("maximise", "minimise"):
+        faults.append(f"its direction is {objective.direction!r}")
+    return faults
+
+
+def _results(rows: list[dict[str, Any]]) -> list[str]:
+    """Whether each trial that says that it is complete has what belongs to it, and comes after complete ones alone."""
+    faults = []
+    last: dict[tuple[str, int], str] = {}
+    for row in rows:
+        study = (row["method"], row["repeat"])
+        where = f"{row['method']}, study {row['repeat']}, trial {row['trial']}"
+        if row["state"] == "complete" and row["objective"] is None:
+            faults.append(f"{where}: is complete and has no objective")
+        elif row["state"] == "complete" and not math.isfinite(row["objective"]):
+            faults.append(f"{where}: its objective is {row['objective']}")
+        if row["state"] != "proposed" and last.get(study) == "proposed":
+            faults.append(f"{where}: is finished, and the one before it is not")
+        last[study] = row["state"]
+    return faults
 
 
 def _records(
@@ -99,8 +142,6 @@ def _records(
                 faults.append(f"{where}: its seed is not the one that derives from the comparison's")
             if trial.state not in ("proposed", "complete", "diverged", "failed"):
                 faults.append(f"{where}: its state is {trial.state!r}")
-            if trial.state == "complete" and trial.objective is None:
-                faults.append(f"{where}: is complete and has no objective")
             space = spaces[study.method]
             if set(trial.configuration) != set(space.names) or not all(
                 parameter.contains(trial.configuration[parameter.name]) for parameter in space.searched

@@ -2,11 +2,13 @@
 
 Exit codes: 0 done; 1 an error nobody foresaw; 2 a wrong study file or command line; 3 the database or
 another file that cannot be read or written; 4 the task or its data, or what
-`doctor` calls wrong; 5 a replayed trial that differs; 130 and 143 stopped by Ctrl-C and SIGTERM.
+`doctor` calls wrong; 5 a replayed trial that differs, or what `check` finds wrong; 130 and 143 stopped by Ctrl-C and
+SIGTERM.
 """
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import sys
@@ -473,9 +475,11 @@ def check_(
         print(f"not comparable: {reason}")
     if found.faults:
         raise typer.Exit(5)
-    again = (
-        f"{found.proposals} proposals are what the searcher proposes again" if found.proposals else "not proposed again"
-    )
+    again = "not proposed again"
+    if found.proposals:
+        same = found.proposals - found.differing
+        again = f"{same} proposals are what the searcher proposes again"
+        again += f", {found.differing} are not, on another machine or with other versions" if found.differing else ""
     print(f"{file}: nothing is wrong with {found.trials} trials; {again}")
 
 
@@ -636,6 +640,9 @@ def _cell(value: object) -> str:
 def main() -> None:
     """Run a command; turn the errors that the library raises into one sentence and an exit code."""
     listen()  # anew, for those who do not come from __main__.py
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a file's name may hold what is no character
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except SystemExit as stop:

@@ -13,8 +13,8 @@ import time
 import warnings
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hpsearch import stopping
@@ -77,8 +77,13 @@ def prepare(database: Database, spec: Spec, study_file: str, progress: Progress)
     Raises TaskError where data is missing, DatabaseError where the file holds another comparison.
     """
     old = database.comparison()
+    task = load_task(spec.task)
     if old is not None:
-        was, is_now = _defining(old["spec"]), _defining(spec.model_dump(mode="json"))
+        try:
+            was, is_now = _defining(old["spec"]), _defining(spec.model_dump(mode="json"))
+        except ValueError as error:
+            said = str(error).splitlines()[0]
+            raise DatabaseError(f"{database.path}: damaged: the study file in it cannot be read ({said})") from error
         if changed := _not_an_extension(was, is_now):
             if len(changed) > MOST_LISTED:
                 changed = [*changed[:MOST_LISTED], f"and {len(changed) - MOST_LISTED} more"]
@@ -93,8 +98,12 @@ def prepare(database: Database, spec: Spec, study_file: str, progress: Progress)
                 f"{database.path}: was begun with other defaults ({', '.join(changed)} differ); "
                 "give another database with --database, or the version of hpsearch that began this one"
             )
-    task = load_task(spec.task)
-    data = dict(task.prepare(progress))
+        if (before := _measures(database.objective())) != (after := _measures(task.objective)):
+            raise DatabaseError(
+                f"{database.path}: was begun with another objective, {before}, and the task now has {after}; "
+                "give another database with --database"
+            )
+    data = _prepared(task, progress)
     if old is not None:
         if old["data"] != data:
             names = ", ".join(_changed_keys(old["data"], data))
@@ -103,6 +112,19 @@ def prepare(database: Database, spec: Spec, study_file: str, progress: Progress)
             _extend(database, spec, task, old)
         return
     _create(database, spec, task, study_file, data)
+
+
+def _measures(objective: Objective) -> str:
+    return f"{objective.name} ({objective.unit or 'no unit'}, {objective.direction}, chance {objective.chance:g})"
+
+
+def _prepared(task: Task, progress: Progress) -> dict[str, Any]:
+    """What the task says of its data, as a database gives it back."""
+    data = task.prepare(progress)
+    try:
+        return dict(json.loads(json.dumps(dict(data), allow_nan=False)))
+    except (TypeError, ValueError) as error:
+        raise TaskError(f"the task's prepare must return a mapping of texts and finite numbers: {error}") from error
 
 
 def differs_from_last_run(database: Database) -> list[str]:
@@ -187,10 +209,8 @@ class _Loop:
         self.spaces = {label: space for label, (space, _) in database.methods().items()}
         self.hyperparameters = [name for space in self.spaces.values() for name in space.names]
         # Those that ended the runs before this one count: an interruption must not use trials up.
-        self.failed_in_a_row = database.last_failures(FAILURES_IN_A_ROW)
-        if len(self.failed_in_a_row) == FAILURES_IN_A_ROW:  # that run was killed before it could take them back
-            database.reopen(self.failed_in_a_row)
-            self.failed_in_a_row = []
+        self.failed_in_a_row = database.last_failures(FAILURES_IN_A_ROW - 1)
+        self.last_end = database.last_end()
         # As the database has them, and read back from it one by one: all of them at each trial would cost ever more.
         self.trials = {study.id: database.trials(study.id) for study in database.studies()}
         self.worked = False
@@ -279,28 +299,30 @@ class _Loop:
                 f"trial {trial.trial} of study {study.repeat} of {study.method} failed {job.attempts} times, the last "
                 f'with {reason}; the study file says on_failure = "stop": mend the cause and run again'
             )
+        patience = FAILURES_IN_A_ROW if self.worked else max(3, len(job.pack.studies))
+        if len(self.failed_in_a_row) + 1 >= patience:
+            # This one is not even recorded: a kill between two transactions must not leave it to count.
+            self.database.reopen(self.failed_in_a_row)
+            raise TaskError(
+                f"{len(self.failed_in_a_row) + 1} trials in a row failed, the last with {reason}; "
+                "mend the cause and run again: they will be tried again"
+            )
         now = _now()
         result = Result(None, outcome="failed", reason=reason)
         measured = Measured(now, now, job.spent, 1, job.attempts, platform.node(), self.device)
         recorded = self._record(job, [result], measured, 0)
-        patience = FAILURES_IN_A_ROW if self.worked else max(3, len(job.pack.studies))
-        if len(self.failed_in_a_row) >= patience:
-            self.database.reopen(self.failed_in_a_row)
-            raise TaskError(
-                f"{len(self.failed_in_a_row)} trials in a row failed, the last with {reason}; "
-                "mend the cause and run again: they will be tried again"
-            )
+        self.failed_in_a_row += [(trial.study_id, trial.trial) for trial in job.trials]
         return recorded
 
     def _record(self, job: _Job, results: Sequence[Result], measured: Measured, warned: int) -> Recorded:
         rows = [(t.study_id, t.trial, result) for t, result in zip(job.trials, results, strict=True)]
-        self.database.record(self.run_id, rows, measured, warned)
+        # Ends are in the order of recording, whatever the clocks of workers and driver do: `last_failures` goes by it.
+        self.last_end = measured.ended if measured.ended > self.last_end else _just_after(self.last_end)
+        self.database.record(self.run_id, rows, replace(measured, ended=self.last_end), warned)
         for study_id, trial, _ in rows:
             self.trials[study_id][trial - 1] = self.database.trial(study_id, trial)
         job.pack.open -= len(rows)
-        if all(result.outcome == "failed" for result in results):
-            self.failed_in_a_row += [(study_id, trial) for study_id, trial, _ in rows]
-        else:
+        if any(result.outcome != "failed" for result in results):  # one that a task returns is its own verdict
             self.worked = True
             self.failed_in_a_row.clear()
         return Recorded(job.pack.method, results)
@@ -433,6 +455,10 @@ def _differs(old: Any, new: Any) -> bool:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _just_after(time: str) -> str:
+    return (datetime.fromisoformat(time) + timedelta(milliseconds=1)).isoformat(timespec="milliseconds")
 
 
 def _time(seconds: float) -> str:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -85,6 +87,13 @@ def _keep_failed_attempts(connection: sqlite3.Connection) -> None:
 
 UPGRADES: list[Callable[[sqlite3.Connection], None]] = [_create, _note_halved_packs, _keep_failed_attempts]
 """Upgrade i takes a file from version i to i + 1; each runs in one transaction with its record."""
+
+
+def _shape(connection: sqlite3.Connection) -> int:
+    """The version that a file's tables and columns are of, whatever it says."""
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'attempts'").fetchone():
+        return 3
+    return 2 if any(row[1] == "halved" for row in connection.execute("PRAGMA table_info(trials)")) else 1
 
 
 COMPARISON = (
@@ -169,10 +178,16 @@ class Database:
         """
         self.path, self._write = path, write
         self._file = path.resolve()  # a link to it has no lock of its own
+        self._opened: os.stat_result | None = None
         if path.is_dir():
             raise DatabaseError(f"{path}: is a folder, not a database")
         if not write and not path.is_file():
             raise DatabaseError(f"{path}: no such file; `hpsearch run STUDY` makes one")
+        if write and path.exists() and path.stat().st_nlink > 1:
+            raise DatabaseError(
+                f"{path}: has another name on this disk (a hard link), under which another run could write it; "
+                "copy it instead"
+            )
         self._lock = _locked(self._file, path, say) if write else None
         try:
             self._connection = _connect(self._file, write)
@@ -192,12 +207,17 @@ class Database:
         """Look before touching anything, then set up for writing."""
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
         tables = {name for (name,) in self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if version and not tables >= TABLES:  # many programs count versions from 1
+        if version < 0 or (version and not tables >= TABLES):  # many programs count versions from 1
             raise DatabaseError(f"{self.path}: not a readable hpsearch database: another program's, by its tables")
         if version > len(UPGRADES):
             raise DatabaseError(
                 f"{self.path}: written by a newer hpsearch (version {version}, this one knows {len(UPGRADES)}); "
                 "upgrade hpsearch to read it"
+            )
+        if 0 < version < len(UPGRADES) and version < _shape(self._connection):
+            raise DatabaseError(
+                f"{self.path}: damaged: it says that it is of version {version}, and has what later ones added; "
+                "nothing was written: go on from a copy of it"
             )
         if version == 0 and (tables or not write):
             raise DatabaseError(f"{self.path}: not a readable hpsearch database: it holds no comparison")
@@ -209,8 +229,10 @@ class Database:
             self._connection.execute(f"PRAGMA journal_mode={_journal_mode(self._file)}")
             self._connection.execute("PRAGMA synchronous=FULL")
             self._connection.execute("PRAGMA foreign_keys=ON")
+            self._connection.execute("PRAGMA wal_autocheckpoint=100")  # pages: a lost log loses little
             if version < len(UPGRADES):
                 self._upgrade(version)
+            self._opened = self._file.stat()
 
     def __enter__(self) -> Database:
         return self
@@ -248,12 +270,23 @@ class Database:
 
     def _check_lock(self) -> None:
         assert self._lock is not None
+        if self._opened is not None and not self._is_in_place(self._opened):
+            raise DatabaseError(
+                f"{self.path}: was removed, moved or replaced while it was written; this run stops, and what it "
+                "recorded lies in the moved file, if there is one"
+            )
         try:
             self._lock.check()
         except HeldError as error:
             raise DatabaseError(f"{self.path}: taken over meanwhile by {error}; this run stops") from None
         except OSError as error:
             raise DatabaseError(f"{self.path}: its lock cannot be read: {error.strerror}; run again") from error
+
+    def _is_in_place(self, opened: os.stat_result) -> bool:
+        try:
+            return os.path.samestat(self._file.stat(), opened)
+        except OSError:
+            return False
 
     def _release(self) -> None:
         if self._lock is not None:
@@ -325,6 +358,9 @@ class Database:
                 f"INSERT INTO comparison (id, {columns}) VALUES (1, {marks})", tuple(comparison.values())
             )
             self._add(connection, methods, studies)
+        # From now on the file alone tells what it holds, should its log be lost or damaged.
+        with suppress(sqlite3.OperationalError):  # somebody is reading
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def extend(
         self,
@@ -493,7 +529,14 @@ class Database:
             return None
         if missing := [name for name in COMPARISON if name not in rows[0]]:
             raise KeyError(f"no column {missing[0]}")
-        return {**rows[0], **{name: json.loads(rows[0][name]) for name in ("spec", "data", "resolved")}}
+        found = {**rows[0], **{name: json.loads(rows[0][name]) for name in ("spec", "data", "resolved")}}
+        labels = [row["label"] for row in self._rows("SELECT label FROM methods ORDER BY id")]
+        if not all(isinstance(found[name], dict) for name in ("spec", "data", "resolved")):
+            raise TypeError("its settings are not what they should be")
+        for known in (found["resolved"].get("methods", labels), found["spec"].get("methods", labels)):
+            if sorted(known) != sorted(labels):
+                raise ValueError(f"its methods are {', '.join(labels)}, and others in its settings")
+        return found
 
     @_reading
     def objective(self) -> Objective:
@@ -532,12 +575,23 @@ class Database:
 
     @_reading
     def last_failures(self, most: int) -> list[tuple[int, int]]:
-        """(study id, trial) of the failures since the last trial that did not fail, at most so many, in order."""
+        """(study id, trial) of the trials that raised since the last that did not fail, at most so many, in order."""
         rows = self._rows(
-            "SELECT study_id, trial, state FROM trials WHERE state != 'proposed' ORDER BY ended DESC LIMIT ?", most
+            "SELECT study_id, trial FROM trials WHERE state = 'failed' "
+            "AND ended > coalesce((SELECT max(ended) FROM trials WHERE state IN ('complete', 'diverged')), '') "
+            "AND EXISTS (SELECT 1 FROM attempts WHERE attempts.study_id = trials.study_id "
+            "AND attempts.trial = trials.trial) ORDER BY ended DESC LIMIT ?",
+            most,
         )
-        failures = itertools.takewhile(lambda row: row["state"] == "failed", rows)
-        return [(row["study_id"], row["trial"]) for row in failures][::-1]
+        return [(row["study_id"], row["trial"]) for row in rows][::-1]
+
+    @_reading
+    def last_end(self) -> str:
+        """The latest end of a recorded trial; empty where there is none."""
+        found = str(self._rows("SELECT coalesce(max(ended), '') AS ended FROM trials")[0]["ended"])
+        if found:
+            datetime.fromisoformat(found)  # a ValueError where it is none
+        return found
 
     @_reading
     def counts(self) -> dict[str, dict[str, int]]:
@@ -565,7 +619,10 @@ class Database:
     def runs(self) -> list[dict[str, Any]]:
         """Every run with its provenance decoded, the first one first."""
         rows = self._rows("SELECT * FROM runs ORDER BY id")
-        return [{**row, "provenance": json.loads(row["provenance"])} for row in rows]
+        found = [{**row, "provenance": json.loads(row["provenance"])} for row in rows]
+        if not all(isinstance(row["provenance"], dict) for row in found):
+            raise TypeError("a run's provenance is not what it should be")
+        return found
 
     @_reading
     def all_trials(self) -> list[dict[str, Any]]:
@@ -581,6 +638,10 @@ class Database:
             values = json.loads(f"[{','.join(row[column] or '{}' for row in rows)}]")
             for row, value in zip(rows, values, strict=True):
                 row[column] = value
+        if strange := {row["state"] for row in rows} - {"proposed", "complete", "diverged", "failed"}:
+            raise ValueError(f"a trial's state is {min(strange)!r}")
+        if not all(isinstance(row[column], dict) for row in rows for column in ("configuration", "metrics", "curves")):
+            raise TypeError("a trial's configuration, metrics or curves are not what they should be")
         return rows
 
 
@@ -618,7 +679,7 @@ def _locked(file: Path, path: Path, say: Callable[[str], None]) -> Lock:
 
 def _connect(path: Path, write: bool) -> sqlite3.Connection:
     # Autocommit: every transaction is begun and committed by name.
-    name = f"file:{quote(str(path))}?mode={'rwc' if write else 'ro'}"
+    name = f"file:{quote(os.fsencode(path))}?mode={'rwc' if write else 'ro'}"
     connection = sqlite3.connect(name, uri=True, isolation_level=None, timeout=30)
     beside = [path.with_name(path.name + ending) for ending in ("-wal", "-journal")]
     if not write and not any(p.exists() for p in beside):

@@ -22,6 +22,8 @@ from hpsearch.task import Method, Result, Task
 
 LINES_KEPT = 12
 """Of a traceback: its end says where in the task's code the fault is."""
+LONGEST = 2_000
+"""Characters of what a task says of a failure: a database keeps it of every attempt."""
 LARGEST = sys.float_info.max
 
 
@@ -148,8 +150,9 @@ def _or_diverged(result: Result) -> Result:
 
 
 def _text(text: str) -> str:
-    """What can be kept of it: a file's name may hold what is no character."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    """What can be kept of it: a file's name may hold what is no character, a message a whole array."""
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ... and {len(text) - LONGEST} characters more"
 
 
 def _one_line(error: BaseException) -> str:

@@ -180,12 +180,18 @@ def space_from_json(rows: Iterable[Mapping[str, Any]]) -> Space:
 
 
 def _check_bounds(name: str, low: float, high: float, log: bool) -> None:
-    if not (math.isfinite(low) and math.isfinite(high)):
-        raise ValueError(f"{name}: bounds must be finite, got {low}, {high}")
+    try:
+        low, high = float(low), float(high)
+    except OverflowError:  # an integer of hundreds of digits
+        low = math.inf
+    if not (math.isfinite(low) and math.isfinite(high) and math.isfinite(high - low)):
+        raise ValueError(f"{name}: bounds must be finite, and less than 1.8e308 apart, got {low}, {high}")
     if not low < high:
         raise ValueError(f"{name}: low must be below high, got {low}, {high} (to fix a value, give it alone)")
     if log and low <= 0:
         raise ValueError(f"{name}: a logarithmic scale needs low above 0, got {low}")
+    if log and not math.log(low) < math.log(high):
+        raise ValueError(f"{name}: low and high are too close for a logarithmic scale, got {low}, {high}")
 
 
 def _clip(value: float, low: float, high: float) -> float:

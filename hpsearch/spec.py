@@ -24,7 +24,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from hpsearch.dataset import DataSet
 from hpsearch.space import Choice, Fixed, Float, Int, Parameter, Space, Value, space_as_json
-from hpsearch.task import Method, SpaceOnly, Task
+from hpsearch.stopping import Stopped
+from hpsearch.task import Method, Objective, SpaceOnly, Task
 
 STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -107,7 +108,7 @@ class Spec(BaseModel):
     repeats: Annotated[int, Field(ge=1, le=100_000)]
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     pack: Annotated[int, Field(ge=1)] | None = None
-    time_limit: Annotated[float, Field(gt=0), BeforeValidator(_seconds)] | None = None
+    time_limit: Annotated[float, Field(gt=0, le=1e9), BeforeValidator(_seconds)] | None = None
     on_failure: Literal["count", "stop"] = "count"
     task: Annotated[Named, BeforeValidator(_named)]
     searcher: Annotated[Named, BeforeValidator(_named)] = Named(name="botorch")
@@ -157,6 +158,8 @@ def parse_spec(text: str, source: str) -> Spec:
         raise SpecError("\n".join(f"{source}: {line}" for line in _faults(error, Spec))) from error
     except SpecError as error:
         raise SpecError("\n".join(f"{source}: {line}" for line in str(error).splitlines())) from error
+    except (ValueError, OverflowError, RecursionError) as error:  # numbers of thousands of digits, endless nesting
+        raise SpecError(f"{source}: cannot be read: {str(error).splitlines()[0]}") from error
     return spec
 
 
@@ -177,7 +180,12 @@ def load_task(named: Named) -> Task:
     for name in ("objective", "methods", "pack", "prepare", "train"):
         if not hasattr(task, name):
             raise SpecError(f"task: {named.name}.TASK has no {name}; wrap a function in hpsearch.task.FunctionTask")
-    return cast(Task, _with_settings(task, named.settings, "task"))
+    made = cast(Task, _with_settings(task, named.settings, "task"))
+    if not isinstance(made.objective, Objective):
+        raise SpecError(f"task: {named.name}.TASK.objective must be an hpsearch.task.Objective, got {made.objective!r}")
+    if type(made.pack) is not int or made.pack < 1:
+        raise SpecError(f"task: {named.name}.TASK.pack must be a whole number from 1, got {made.pack!r}")
+    return made
 
 
 def load_searcher(named: Named) -> Any:
@@ -355,7 +363,9 @@ def _import(name: str, key: str, valid: list[str]) -> ModuleType:
         if error.name is None or not (name == error.name or name.startswith(f"{error.name}.")):
             raise SpecError(f"{key}: {name} needs the module {error.name}, which is not installed") from error
         raise SpecError(_unknown(key, name, valid, what="no such module")) from error
-    except Exception as error:  # the user's own module may raise anything while it is imported
+    except Stopped:
+        raise
+    except (Exception, SystemExit) as error:  # the user's own module may raise anything while it is imported
         raise SpecError(f"{key}: importing {name} raised {type(error).__name__}: {error}") from error
 
 

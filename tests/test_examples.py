@@ -22,7 +22,7 @@ def test_an_example_goes_from_its_task_to_a_figure(tmp_path, script):
     study.write_text(re.sub(r"^repeats = \d+", "repeats = 2", study.read_text(), flags=re.MULTILINE))
     environment = {**os.environ, "PYTHONPATH": str(EXAMPLES.parent)}
     done = subprocess.run(
-        [sys.executable, script.name], cwd=folder, capture_output=True, text=True, timeout=300, env=environment
+        [sys.executable, script.name], cwd=folder, capture_output=True, text=True, timeout=1500, env=environment
     )
     assert done.returncode == 0, done.stderr
     report = folder / f"{study.stem}-report"

@@ -31,6 +31,8 @@ JITTER = 1e-6
 """Variance added where the true values are taken for known, for the conditioning of their covariance."""
 NEAR = 0.1
 """Standard deviation, in the unit cube, of the samples around the most promising trials."""
+HUGE = 1e100
+MOST_SAMPLES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class BoTorch:
         for name in ("initial", "samples", "starts", "combinations", "draws"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.samples > MOST_SAMPLES:
+            raise ValueError(f"samples must be at most {MOST_SAMPLES:,}, got {self.samples}")
         if self.starts > self.samples:
             raise ValueError(f"starts must be at most samples, {self.samples}, got {self.starts}")
 
@@ -326,8 +330,12 @@ def _batched_l_bfgs_b(
 
 
 def _standardised(objectives: Sequence[float]) -> Array:
+    """Of mean 0 and deviation 1; of one value, or of equal ones, all 0."""
     y = np.array(objectives, np.float64)
-    return np.asarray((y - y.mean()) / (y.std(ddof=1) or 1.0))
+    if (largest := float(np.abs(y).max())) > HUGE:  # whose squares overflow
+        y = y / largest
+    spread = float(y.std(ddof=1)) if len(y) > 1 else 0.0
+    return np.asarray((y - y.mean()) / (spread or 1.0))
 
 
 # A configuration as the model sees it: numbers and ordered choices a column each in [0, 1], other choices of

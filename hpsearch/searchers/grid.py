@@ -9,6 +9,8 @@ from typing import ClassVar
 from hpsearch.searchers import History
 from hpsearch.space import Choice, Int, Searched, Space, Value
 
+MOST_POINTS = 10_000
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -27,6 +29,8 @@ class Grid:
     def __post_init__(self) -> None:
         if self.points < 2:
             raise ValueError(f"points must be at least 2, the ends of each range, got {self.points}")
+        if self.points > MOST_POINTS:
+            raise ValueError(f"points must be at most {MOST_POINTS:,} of each range, got {self.points}")
 
     def propose(self, space: Space, histories: Sequence[History], seeds: Sequence[int]) -> list[dict[str, Value]]:  # noqa: ARG002
         """The point whose turn it is, whatever the objectives were."""

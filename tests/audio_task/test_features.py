@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -315,6 +316,27 @@ def test_a_script_without_a_guard_is_told_and_does_not_hang(tmp_path):
     assert done.returncode == 1
     assert "TaskError: a process that computes features died" in done.stderr
     assert "must do it below `if __name__ == '__main__':`" in done.stderr
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_a_shard_of_an_earlier_pass_is_not_trusted_if_damaged(tmp_path, cache, monkeypatch, damage):
+    corpus = Corpus(tmp_path / "log")
+    whole = {part: np.array(array) for part, array in cached_features(corpus, None, 1, 1, silent).inputs.items()}
+    shutil.rmtree(cache)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(features, "_statistics", killed)
+        with pytest.raises(KeyboardInterrupt):
+            cached_features(corpus, None, 1, 1, silent)
+    (shard,) = cache.rglob(".partial-*/training/*.npy")
+    contents = bytearray(shard.read_bytes())
+    contents[len(contents) // 2] ^= 4
+    shard.write_bytes(contents[:-1000] if damage == "cut" else contents)
+    found = cached_features(corpus, None, 1, 1, silent).inputs
+    assert all(np.array_equal(found[part], whole[part]) for part in whole)
 
 
 def test_features_do_not_depend_on_the_number_of_threads(tmp_path, cache):

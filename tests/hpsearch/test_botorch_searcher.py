@@ -232,3 +232,12 @@ def test_nonsensical_settings_are_refused():
         BoTorch(starts=0)
     with pytest.raises(ValueError, match="at most samples, 3"):
         BoTorch(samples=3)
+
+
+@pytest.mark.parametrize("objectives", [[0.5], [1e308, -1e308, 3.0], [2.0, 2.0]])
+def test_one_equal_or_enormous_objectives_are_no_obstacle(objectives):
+    space = Space((Float("x", 0.0, 1.0), Float("y", 1e-3, 1.0, log=True)))
+    points = [{"x": 0.1 * (i + 1), "y": 0.1} for i in range(len(objectives))]
+    searcher = BoTorch(initial=1)
+    (proposed,) = searcher.propose(space, [History(tuple(points), tuple(objectives))], [3])
+    assert all(parameter.contains(proposed[parameter.name]) for parameter in space.searched)

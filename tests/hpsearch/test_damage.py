@@ -11,6 +11,7 @@ import pytest
 
 from hpsearch.check import check
 from hpsearch.database import UPGRADES, Database, DatabaseError
+from hpsearch.report import write_report
 from hpsearch.tables import load_tables
 from tests.conftest import OWN_STUDY, OWN_TASK, run_to_end
 
@@ -88,6 +89,11 @@ class TestCheck:
             ("UPDATE trials SET objective = NULL WHERE study_id = 1 AND trial = 1", "is complete and has no objective"),
             ("UPDATE trials SET run_id = 99 WHERE study_id = 1", "a row of trials refers to one of runs"),
             ("DELETE FROM studies WHERE id = 6", "there are 5 studies, and 6 were planned"),
+            ("UPDATE trials SET metrics = '{bad' WHERE study_id = 2 AND trial = 3", "damaged, or not readable"),
+            ("UPDATE trials SET curves = '[1]' WHERE study_id = 2 AND trial = 3", "curves are not what they should be"),
+            ("UPDATE trials SET objective = 9e999 WHERE study_id = 2 AND trial = 3", "its objective is inf"),
+            ("UPDATE trials SET state = 'proposed' WHERE study_id = 1 AND trial = 2", "the one before it is not"),
+            ("UPDATE comparison SET trials = 7", "trials is 7, and 6 in the study file in it"),
         ],
     )
     def test_what_contradicts_itself_is_named(self, copy, sql, said):
@@ -117,6 +123,18 @@ class TestCheck:
         place = json.loads(text)
         change(copy, "UPDATE runs SET provenance = ?", json.dumps({**place, "processor": "another"}))
         assert verify(copy).incomparable[0].startswith("processor: another before")
+
+    def test_what_differs_there_is_not_called_wrong(self, copy):
+        """Of a run before the last one, too."""
+        (text,) = sqlite3.connect(copy).execute("SELECT provenance FROM runs").fetchone()
+        change(
+            copy, "INSERT INTO runs (started, provenance) VALUES ('2026', ?)",
+            json.dumps({**json.loads(text), "processor": "another"}),
+        )  # fmt: skip
+        change(copy, "UPDATE trials SET configuration = ? WHERE study_id = 1 AND trial = 1", '{"x": 0.5}')
+        found = verify(copy)
+        assert (found.faults, found.differing) == ((), 1)
+        assert found.incomparable[-1] == "wide, study 1, trial 1: the searcher proposes another x"
 
 
 class TestDamage:
@@ -154,6 +172,36 @@ class TestDamage:
             assert copy.read_bytes() == bytes(bad)
         assert seen > 3
         assert not any("\n" in sentence for sentence in said)
+
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "UPDATE trials SET state = 'somplete' WHERE study_id = 1 AND trial = 1",
+            "UPDATE methods SET label = 'wade' WHERE label = 'wide'",
+            "UPDATE comparison SET data = '1'",
+            "UPDATE runs SET provenance = '\"a text\"'",
+            "UPDATE trials SET configuration = 'null' WHERE study_id = 1 AND trial = 1",
+        ],
+    )
+    def test_texts_of_another_kind_are_one_sentence(self, copy, tmp_path, sql):
+        change(copy, sql)
+        with pytest.raises(DatabaseError, match="damaged"):
+            write_report(copy, tmp_path / "report")
+
+    def test_a_study_file_in_it_that_is_none_is_one_sentence(self, whole, tmp_path):
+        copy = whole.with_name("spec.db")
+        shutil.copy(whole, copy)
+        change(copy, "UPDATE comparison SET spec = replace(spec, '\"seed\"', '\"seef\"')")
+        with pytest.raises(DatabaseError, match="damaged: the study file in it cannot be read"):
+            run_to_end(whole.with_name("whole.toml"), "spec.db")
+
+    @pytest.mark.parametrize("version", [-1, 1, 2])
+    def test_a_version_that_it_cannot_be_of_is_refused_and_left_alone(self, copy, version):
+        change(copy, f"PRAGMA user_version = {version}")
+        before = copy.read_bytes()
+        self.read_and_write(copy)
+        assert copy.read_bytes() == before
+        assert [path.name for path in copy.parent.glob("*.v*.db")] == []
 
     def test_a_file_of_a_newer_version_is_refused_and_left_alone(self, copy):
         change(copy, "PRAGMA user_version = 99")

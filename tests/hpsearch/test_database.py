@@ -4,6 +4,7 @@ import math
 import os
 import shutil
 import sqlite3
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -227,3 +228,66 @@ def test_a_file_of_version_1_is_read_as_it_is_and_goes_on(own_study, tmp_path):
     assert found.drop(columns="seconds").equals(expected.drop(columns="seconds"))
     with contextlib.closing(sqlite3.connect(file)) as upgraded:
         assert upgraded.execute("PRAGMA user_version").fetchone() == (3,)
+
+
+@pytest.mark.parametrize("how", ["removed", "moved", "replaced"])
+def test_a_file_that_goes_away_while_it_is_written_stops_the_run(database, how):
+    run = propose(database)
+    if how == "replaced":
+        shutil.copy(database.path, database.path.with_name("new.db"))
+        database.path.with_name("new.db").replace(database.path)
+    elif how == "moved":
+        database.path.rename(database.path.with_name("moved.db"))
+    else:
+        database.path.unlink()
+    with pytest.raises(DatabaseError, match=r"c\.db: was removed, moved or replaced while it was written"):
+        database.record(run, [(1, 1, Result(0.5))], NOW)
+    with pytest.raises(DatabaseError, match="was removed"):
+        database.end_run(run, NOW.started)
+
+
+def test_a_file_with_another_name_is_not_written(database, tmp_path):
+    database.close()
+    os.link(tmp_path / "c.db", tmp_path / "d.db")
+    for name in ("c.db", "d.db"):
+        with pytest.raises(DatabaseError, match="has another name on this disk"):
+            Database(tmp_path / name, write=True)
+        with Database(tmp_path / name) as other:
+            assert other.existing()["name"] == "c"
+
+
+def test_what_was_laid_out_lies_in_the_file_at_once_and_not_in_its_log_alone(database, tmp_path):
+    shutil.copy(tmp_path / "c.db", tmp_path / "copy.db")
+    with Database(tmp_path / "copy.db") as copy:
+        assert copy.existing()["name"] == "c"
+        assert len(copy.studies()) == 2
+
+
+def test_a_name_that_is_no_text(tmp_path):
+    file = tmp_path / os.fsdecode(b"\xff#%41.db")
+    with Database(file, write=True) as database:
+        database.create(
+            {
+                "name": "c", "spec": "{}", "study_file": "c.toml", "trials": 2, "repeats": 2, "seed": 1,
+                "pack_size": 1, "objective": "accuracy", "unit": "", "direction": "maximise", "chance": 0.1,
+                "data": "{}", "created": NOW.started, "resolved": "{}",
+            }, [], [],
+        )  # fmt: skip
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+    with Database(file) as database:
+        assert database.existing()["name"] == "c"
+
+
+def test_failures_in_a_row_are_those_that_raised_after_the_last_that_did_not(database):
+    run = database.start_run(NOW.started, {})
+    ends = (f"2026-01-01T00:00:0{second}.000+00:00" for second in range(9))
+    for study, trial, outcome, raised in (
+        (1, 1, "failed", True), (1, 2, "complete", False), (2, 1, "failed", True), (2, 2, "failed", False),
+    ):  # fmt: skip
+        database.propose(run, NOW.started, [(study, trial, 1, {"x": 0.5})])
+        if raised:
+            database.failed_attempt(run, NOW.started, [(study, trial)], 1, "OSError")
+        value = 0.5 if outcome == "complete" else None
+        database.record(run, [(study, trial, Result(value, outcome=outcome))], replace(NOW, ended=next(ends)))
+    assert database.last_failures(9) == [(2, 1)]
+    assert database.last_end() == "2026-01-01T00:00:03.000+00:00"

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import time
 
 import pytest
 
@@ -203,3 +204,60 @@ def test_a_time_limit_is_positive_and_not_for_inline(own_study):
         read_spec(study)
     with pytest.raises(SpecError, match="inline takes no time_limit"):
         load_executor("inline", time_limit=3.0)
+
+
+def rows(file):
+    with Database(file) as database:
+        return database.all_trials()
+
+
+def test_what_a_task_itself_calls_failed_is_final(own_study):
+    """Forty in a row, and the same command again: it finds nothing to do."""
+    from tests.conftest import OWN_STUDY, OWN_TASK
+
+    failing = "configuration, seed):\n    return Result(None, outcome='failed', reason='as I say')"
+    study = own_study(
+        OWN_TASK.replace("configuration, seed):", failing), OWN_STUDY.replace("trials = 6", "trials = 20\npack = 1")
+    )
+    file = run_to_end(study)
+    before = rows(file)
+    assert {row["state"] for row in before} == {"failed"}
+    run_to_end(study)
+    assert rows(file) == before
+
+
+def test_workers_whose_clocks_differ_lose_nothing(own_study, monkeypatch):
+    """A fifth of the trials raise; by the workers' clocks all others ended before them."""
+    from tests.conftest import OWN_STUDY, OWN_TASK
+
+    raising = "configuration, seed):\n    if seed % 5 == 0: raise OSError('a fifth')"
+    study = own_study(
+        OWN_TASK.replace("configuration, seed):", raising), OWN_STUDY.replace("trials = 6", "trials = 40\npack = 1")
+    )
+    now = time.time
+    monkeypatch.setattr("hpsearch.pack.time.time", lambda: now() - 600)
+    file = run_to_end(study)
+    before = rows(file)
+    assert 20 < sum(row["state"] == "failed" for row in before) < 80
+    with Database(file) as database:
+        assert len(database.last_failures(1000)) < 20
+    run_to_end(study)
+    assert rows(file) == before
+    longer = study.read_text().replace("trials = 40", "trials = 41")
+    study.write_text(longer)
+    run_to_end(study)
+    kept = {(row["method"], row["repeat"], row["trial"]): row for row in rows(file)}
+    assert all(kept[row["method"], row["repeat"], row["trial"]] == row for row in before)
+
+
+def test_a_long_message_is_cut(own_study):
+    from tests.conftest import OWN_STUDY, OWN_TASK
+
+    shouting = "configuration, seed):\n    if seed % 3 == 0: raise OSError('x' * 1_000_000)"
+    study = own_study(OWN_TASK.replace("configuration, seed):", shouting), OWN_STUDY)
+    file = run_to_end(study)
+    (reason,) = {row["reason"] for row in rows(file)} - {""}
+    assert reason.endswith("characters more")
+    assert len(reason) < 2_100
+    with Database(file) as database:
+        assert all(len(row["error"]) < 2_100 for row in database.failed_attempts())

@@ -15,10 +15,10 @@ LONG = OWN_STUDY.replace("trials = 6", "trials = 120")
 
 @pytest.fixture
 def disk(tmp_path):
-    """A disk of 2 MB of its own."""
+    """A disk of half a megabyte of its own."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", folder], check=False).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "none", folder], check=False).returncode:
         pytest.skip("nothing can be mounted here")
     yield folder
     subprocess.run(["umount", "--lazy", folder], check=True)

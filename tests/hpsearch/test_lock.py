@@ -140,6 +140,7 @@ class TestWhereTheSystemsLocksAreWorthNothing:
     def test_one_that_slept_too_long_writes_nothing_any_more(self, tmp_path):
         sleeper = Database(tmp_path / "c.db", write=True)
         sleeper._lock._released.set()  # it counts no more
+        sleeper._lock._counting.join()
         other = Database(tmp_path / "c.db", write=True)
         with pytest.raises(DatabaseError, match=rf"c\.db: taken over meanwhile by process {os.getpid()}"):
             sleeper.end_run(1, "now")

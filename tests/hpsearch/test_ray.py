@@ -20,7 +20,7 @@ from hpsearch.shared_files import bundle
 from hpsearch.spec import SpecError, load_executor
 from hpsearch.tables import load_tables
 from hpsearch.task import TaskError
-from tests.conftest import PATIENCE, run_to_end
+from tests.conftest import PATIENCE, run_to_end, until
 from tests.hpsearch.worker_calls import (
     broken_here,
     broken_once,
@@ -40,22 +40,6 @@ ray = pytest.importorskip("ray")
 # On one worker of xdist, for there is one Ray in a process, and starting it takes longer than most of the tests.
 pytestmark = pytest.mark.xdist_group("ray")
 
-SLOW_TASK = """
-import os
-import time
-
-from hpsearch.task import FunctionTask, Objective
-
-
-def objective(configuration, seed):
-    with open({log!r}, "a") as log:
-        log.write(f"{{os.getpid()}} {{seed}}\\n")
-    time.sleep(0.25)
-    return configuration["x"] + seed % 97
-
-
-TASK = FunctionTask(objective, Objective("loss", chance=1.0, direction="minimise"))
-"""
 STUDY = """
 name = "slow"
 trials = 4
@@ -241,28 +225,27 @@ def test_what_it_cannot_be_is_one_sentence(cluster):
         load_executor("ray", None, address="127.0.0.1:1")
 
 
-def test_a_node_killed_in_the_middle_changes_nothing(cluster, own_study, tmp_path):
-    log = tmp_path / "log"
-    study = own_study(SLOW_TASK.format(log=str(log)), STUDY)
+def test_a_node_killed_in_the_middle_changes_nothing(cluster, own_study, gate, tmp_path):
+    study = own_study(gate.task, STUDY)
+    gate.allow(1000)
     expected = load_tables(run_to_end(study, "inline.db")).trials.drop(columns="seconds")
-    log.unlink()
+    gate.allow(6)
+    before = gate.begun
     command = [sys.executable, "-m", "hpsearch.cli", "run", str(study), "--executor", "ray"]
     command += ["--address", cluster.address, "--database", str(tmp_path / "ray.db"), "--quiet"]
     running = subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE, text=True)
-    while (len(log.read_text().splitlines()) if log.exists() else 0) < 6:
-        assert running.poll() is None, running.stderr.read()
-        time.sleep(0.05)
+    until(lambda: running.poll() is not None or gate.begun == before + 6 + 2)  # both nodes wait within a training
+    assert running.poll() is None, running.stderr.read()
     node = cluster.nodes.pop()
     raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
     for process in [raylet, *raylet.children(recursive=True)]:  # as losing power does, all at once
         process.kill()
     cluster.remove_node(node, allow_graceful=False)
+    gate.allow(1000)
     assert running.wait(PATIENCE) == 0, running.stderr.read()
     found = load_tables(tmp_path / "ray.db").trials.drop(columns="seconds")
     assert found.equals(expected)
-    begun = [line.split()[1] for line in log.read_text().splitlines()]
-    assert len(set(begun)) == 24
-    assert len(begun) > 24  # what the dead node was training was trained again
+    assert gate.begun > before + 24  # what the dead node was training was trained again
     with Database(tmp_path / "ray.db") as database:
         assert {row["attempts"] for row in database.all_trials()} == {1}  # Ray did it, and the trials never failed
         assert database.runs()[0]["provenance"]["device"] == "CPUs of a Ray cluster"

@@ -139,6 +139,28 @@ def test_a_wrong_setting_of_the_task_is_a_fault_of_the_file(line, parts):
         ("def TASK(): pass", OWN_STUDY, "TASK has no objective; wrap a function"),
         ("x = 1", OWN_STUDY, "has no TASK"),
         ("def (", OWN_STUDY, "raised SyntaxError"),
+        ("import sys; sys.exit()", OWN_STUDY, "raised SystemExit"),
+        (
+            OWN_TASK.replace('Objective("loss", chance=1.0, direction="minimise")', "'loss'"),
+            OWN_STUDY,
+            "an .*Objective",
+        ),
+        (
+            OWN_TASK.replace("TASK = FunctionTask(", "class Odd(FunctionTask):\n    pack = 0\n\n\nTASK = Odd("),
+            OWN_STUDY,
+            "TASK.pack must be a whole number from 1",
+        ),
+        (OWN_TASK, OWN_STUDY.replace("[0.0, 1.0]", f"[0, 1{'0' * 400}]"), "narrow.space.x: x: bounds must be finite"),
+        (OWN_TASK, OWN_STUDY.replace("[0.0, 1.0]", "[-1e308, 1e308]"), "less than 1.8e308 apart"),
+        (OWN_TASK, OWN_STUDY.replace("seed = 7", f"seed = {'7' * 5000}"), "own.toml: "),
+        (OWN_TASK, OWN_STUDY.replace("seed = 7", f"seed = {'[' * 5000}"), "own.toml: "),
+        (OWN_TASK, OWN_STUDY.replace("seed = 7", "seed = 7\ntime_limit = 1e300"), "time_limit"),
+        (
+            OWN_TASK,
+            OWN_STUDY.replace('"sobol"', '{{ name = "botorch", samples = 1_000_000_000 }}'),
+            "at most 1,000,000",
+        ),
+        (OWN_TASK, OWN_STUDY.replace('"sobol"', '{{ name = "grid", points = 1_000_000_000 }}'), "at most 10,000"),
         (
             OWN_TASK,
             OWN_STUDY.replace("x = [0.0, 1.0]", "seed = [0.0, 1.0]"),
