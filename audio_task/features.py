@@ -212,14 +212,14 @@ def _compute_shard(corpus: Corpus, clips: Sequence[Clip], draws: int, snr_db: fl
 def _write_checked(raw: NDArray[np.float32], file: BinaryIO) -> None:
     """An .npy file with the CRC-32 of its array behind it, which nobody but `_is_whole` reads."""
     np.save(file, raw)
-    file.write(zlib.crc32(raw).to_bytes(4, "big"))
+    file.write(zlib.crc32(raw.data).to_bytes(4, "big"))
 
 
 def _is_whole(path: Path, shape: Shape) -> bool:
     """Whether a shard of an earlier pass is there and as it was written."""
     try:
         raw = np.load(path)
-        return bool(raw.shape == shape) and zlib.crc32(raw).to_bytes(4, "big") == path.read_bytes()[-4:]
+        return bool(raw.shape == shape) and zlib.crc32(raw.data).to_bytes(4, "big") == path.read_bytes()[-4:]
     except (OSError, ValueError, EOFError):
         return False
 

@@ -52,13 +52,11 @@ def extra_trials(a: Array, b: Array, *, level: float = 0.95, resamples: int = 10
 
 def _own_reach(curves: Array) -> Array:
     """First trial at which each curve is where it is after each trial, 1-based, of the shape of `curves`."""
-    rising = np.maximum.accumulate(curves, axis=1)
     # Sums of equal numbers in another order differ by a rounding, which is no rise.
-    risen = np.diff(rising, axis=1) > 1e-12 * np.maximum(1.0, np.abs(rising[:, 1:]))
-    trials = np.arange(2, curves.shape[1] + 1)
-    first = np.ones(curves.shape)
-    first[:, 1:] = np.maximum.accumulate(np.where(risen, trials, 1), axis=1)
-    return first
+    risen = curves[:, 1:] - curves[:, :-1] > 1e-12 * max(1.0, float(np.abs(curves).max()))
+    first = np.ones(curves.shape, np.int32)
+    np.multiply(risen, np.arange(2, curves.shape[1] + 1), out=first[:, 1:])
+    return np.maximum.accumulate(first, axis=1).astype(np.float64)
 
 
 def _first_reach(curves: Array, levels: Array) -> Array:
