@@ -208,6 +208,16 @@ Targets = Annotated[
 ]
 
 
+def _for_itself() -> None:
+    """What a short process that reads much is spared: threads that wait for each other, looking for garbage."""
+    import gc
+
+    from hpsearch.executors.processes import pin_threads
+
+    pin_threads()
+    gc.disable()
+
+
 @app.command()
 def report(
     file: File,
@@ -218,6 +228,7 @@ def report(
 ) -> None:
     """Write figures, tables and pages of a comparison; also while it runs. Open index.html in a browser."""
     folder = to or file.with_name(f"{file.stem}-report")
+    _for_itself()
     from hpsearch.progress import Display
     from hpsearch.report import Look, write_report
 
@@ -244,6 +255,7 @@ def compare(
     """Write one report of several comparisons, after checking that they measured the same thing in the same way."""
     if len(files) < 2:
         raise typer.BadParameter("give two databases or more; of one, write the report")
+    _for_itself()
     from hpsearch.progress import Display
     from hpsearch.report import Look, write_report_of
     from hpsearch.report.merge import merged

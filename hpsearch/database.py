@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import quote
 
+import orjson
+
 from hpsearch.lock import HeldError, Lock, is_shared
 from hpsearch.space import Configuration, Space, space_as_json, space_from_json
 from hpsearch.task import Objective, Result
@@ -635,7 +637,7 @@ class Database:
             raise KeyError(f"no column {missing[0]}")
         for column in ("configuration", "metrics", "curves"):
             # All at once: a call for each of a hundred thousand cells costs more than reading them.
-            values = json.loads(f"[{','.join(row[column] or '{}' for row in rows)}]")
+            values = orjson.loads(f"[{','.join(row[column] or '{}' for row in rows)}]")
             for row, value in zip(rows, values, strict=True):
                 row[column] = value
         if strange := {row["state"] for row in rows} - {"proposed", "complete", "diverged", "failed"}:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import signal
@@ -103,6 +104,7 @@ def cli(*words: object, cwd: Path | None = None, **environment: str) -> Done:
             code = 1
         finally:
             sys.path[:] = path
+            gc.enable()  # `report` does without
             for number, handler in handlers.items():
                 signal.signal(number, handler)
     return Done(int(code or 0) if code is None or isinstance(code, int) else 1, out.getvalue(), errors.getvalue())
