@@ -79,6 +79,10 @@ def file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def html(file):
+    (file.parent / "report").mkdir()
+    (file.parent / "report" / "discussion.md").write_text(
+        "**Bold** <img src=x onerror=alert(4)> [a](javascript:alert(5))\n\n| n |\n| --- |\n| 7 |\n"
+    )
     write_report(file, file.parent / "report")
     return file.parent / "report" / "index.html"
 
@@ -170,6 +174,35 @@ def test_a_study_can_be_picked_with_the_mouse_and_with_the_keyboard(page):
     box = page.locator("#curves svg.chart").bounding_box()
     page.mouse.click(box["x"] + start[0], box["y"] + start[1])
     assert re.search(r"Picked: near, study \d", page.locator("#picked").inner_text())
+
+
+def test_a_discussion_is_shown_and_tags_in_it_stay_text(page):
+    section = page.locator("#discussion")
+    assert section.locator("strong").inner_text() == "Bold"
+    assert "<img src=x onerror=alert(4)>" in section.inner_text()
+    assert section.locator("img, a").count() == 0
+    assert section.locator("td").inner_text() == "7"
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [("target", "wide: "), ("extra", " more"), ("wins", " is ahead with probability ")],
+)
+def test_what_the_pointer_is_at_is_told_and_stands_in_a_table(page, section, said):
+    box = page.locator(f"#{section} .drawing svg").bounding_box()
+    page.mouse.move(0, 0)
+    page.locator(f"#{section} .drawing svg").scroll_into_view_if_needed()
+    page.locator(f"#{section} .drawing svg").hover(position={"x": box["width"] / 2, "y": box["height"] / 2})
+    expect(page.locator("#tip")).to_contain_text(said)
+    assert page.locator(f"#{section} .tables tbody tr").count() > 1
+
+
+def test_what_is_printed_is_dark_on_white(page):
+    page.locator("#theme").select_option("dark")
+    page.emulate_media(media="print")
+    text = page.locator("#curves svg text").first
+    assert text.evaluate("node => getComputedStyle(node).fill") == "rgb(92, 96, 102)"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 
 def test_targets_and_units_can_be_switched(page, file):
