@@ -1,10 +1,15 @@
 """Several databases on one page, if they measured the same thing in the same way."""
 
+from dataclasses import replace
+
 import pytest
 
-from hpsearch.report import write_report_of
+from hpsearch.report import Look, write_report_of
 from hpsearch.report.curves import compute_curves
+from hpsearch.report.facts import provenance_facts, report_command
+from hpsearch.report.findings import compute_findings
 from hpsearch.report.merge import DifferentError, merged
+from hpsearch.report.search_page import without_tuner
 from hpsearch.tables import load_tables
 from tests.conftest import OWN_STUDY, run_to_end
 
@@ -62,3 +67,26 @@ def test_a_study_without_a_search_is_refused(own_study, files):
     grid = run_to_end(own_study(study=OWN_STUDY.replace('"sobol"', '"grid"')), "grid.db")
     with pytest.raises(DifferentError, match="has no search"):
         merged([files[0], grid], [load_tables(files[0]), load_tables(grid)], force=True)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_only_independent_trials_describe_a_space_whichever_file_comes_first(own_study, order):
+    drawn = run_to_end(own_study(study=OWN_STUDY.replace('"sobol"', '"random"')), "drawn.db")
+    spread = run_to_end(own_study(study=ONLY_WIDE.replace("[methods.wide]", "[methods.spread]")), "spread.db")
+    files = [(drawn, spread)[i] for i in order]
+    tables, _ = merged(files, [load_tables(file) for file in files], force=True)
+    rows, notes = without_tuner(compute_findings(tables))
+    assert [row[0] for row in rows] == ["method", "wide", "narrow"]
+    assert "not given for spread, searched by the searcher sobol" in notes[-1]
+    searchers = dict(provenance_facts(tables, files[0]))["searcher"]
+    assert sorted(searchers.split("; then ")) == ["random", "sobol"]
+
+
+def test_the_command_on_the_page_makes_it_again(files, tmp_path):
+    tables, _ = merged(files, [load_tables(file) for file in files], force=False)
+    assert report_command(tables, files[0], [], Look()) == "hpsearch compare both.db other.db"
+    forced = replace(tables, comparison={**tables.comparison, "forced": True})
+    assert report_command(forced, files[0], [0.5], Look()) == "hpsearch compare both.db other.db --force --target 0.5"
+    look = Look(tmp_path / "my style.mplstyle", "column")
+    alone = report_command(load_tables(files[0]), files[0].with_name("my run.db"), [], look)
+    assert alone == "hpsearch report 'my run.db' --style 'my style.mplstyle' --width column"

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,8 @@ import pytest
 from hpsearch.database import Database, DatabaseError
 from hpsearch.report.chosen import chosen
 from hpsearch.report.confirmation import confirmation, method_of
-from hpsearch.report.confirmed import compute_confirmed
+from hpsearch.report.confirmed import compute_confirmed, write_confirmed
+from hpsearch.report.style import Look
 from hpsearch.tables import load_tables
 from tests.conftest import run_to_end
 
@@ -90,11 +92,28 @@ def test_nothing_complete_is_nothing_to_confirm(file):
 
 
 def test_a_longer_budget_is_a_setting_of_the_task():
-    from hpsearch.spec import find_study, read_spec, resolved  # noqa: F401
-    from hpsearch.tables import Tables  # noqa: F401
+    from hpsearch.spec import find_study
 
     tables = load_tables(find_study("figure8-fsdd").parents[1] / "reports/figure8-fsdd/figure8-fsdd.db")
     spec = confirmation(tables, 2, True, {"epochs": 60})
     assert spec.task.settings["epochs"] == 60
     assert spec.task.settings["width"] == 64
+    # What is changed stands on the page, for it is not the seeds alone that the objective then owes its difference to.
+    assert spec.searcher.settings["changed"] == {"epochs": 60}
+    assert "changed" not in confirmation(tables, 2, True, {"epochs": 20}).searcher.settings
     assert spec.pack_size == 2
+
+
+def test_a_page_of_other_settings_says_so_and_calls_nothing_flattery(file, tmp_path):
+    tables, _ = confirm(file, "--seeds", "2", "--executor", "inline", "--quiet")
+    page = file.with_name("run-confirm-report") / "README.md"
+    assert "flattered by" in page.read_text()
+    searcher = {**tables.comparison["spec"]["searcher"], "changed": {"epochs": 60}}
+    spec = {**tables.comparison["spec"], "searcher": searcher}
+    other = replace(tables, comparison={**tables.comparison, "spec": spec})
+    (tmp_path / "other").mkdir()
+    write_confirmed(other, file, tmp_path / "other", Look())
+    text = (tmp_path / "other" / "README.md").read_text()
+    assert "**Trained with other settings than own**: epochs = 60." in text
+    assert "flattered" not in text
+    assert "worse than when chosen by" in text
