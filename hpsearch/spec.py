@@ -350,7 +350,8 @@ def find_study(name: str) -> Path:
 
 def recorded_name(path: Path) -> str:
     """What a database remembers of where its study file was: a shipped one's name, another one's path."""
-    return path.name if path in shipped_studies().values() else str(path.resolve())
+    shipped = {study.resolve() for study in shipped_studies().values()}
+    return path.name if path.resolve() in shipped else str(path.resolve())
 
 
 # What follows turns names into objects and faults into sentences.

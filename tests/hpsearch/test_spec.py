@@ -1,7 +1,18 @@
+from pathlib import Path
+
 import pytest
 
 from hpsearch.space import Choice, Fixed, Float, Int
-from hpsearch.spec import SpecError, find_study, load_method, load_task, parse_spec, read_spec, shipped_studies
+from hpsearch.spec import (
+    SpecError,
+    find_study,
+    load_method,
+    load_task,
+    parse_spec,
+    read_spec,
+    recorded_name,
+    shipped_studies,
+)
 from tests.conftest import OWN_STUDY, OWN_TASK
 
 HEAD = """
@@ -207,3 +218,10 @@ def test_every_shipped_study_is_valid_and_bears_its_files_name(name):
 def test_an_unknown_study_lists_the_shipped_ones():
     with pytest.raises(SpecError, match=r"figure8-fsdd"):
         find_study("figure8-fsd")
+
+
+def test_a_shipped_study_is_remembered_by_its_name_however_it_was_given(monkeypatch, tmp_path):
+    shipped = find_study("demo")
+    monkeypatch.chdir(shipped.parents[1])
+    assert recorded_name(Path("studies/demo.toml")) == recorded_name(shipped) == "demo.toml"
+    assert recorded_name(tmp_path / "demo.toml") == str((tmp_path / "demo.toml").resolve())
