@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpsearch.database import Database, DatabaseError, StudyRow, TrialRow
+from hpsearch.database import STATES, Database, DatabaseError, StudyRow, TrialRow
 from hpsearch.provenance import differences, provenance
 from hpsearch.searchers import History, Searcher
 from hpsearch.space import Space
@@ -140,7 +140,7 @@ def _records(
             where = f"{name}, trial {trial.trial}"
             if trial.seed != derived_seed(seed, study.method, study.repeat, trial.trial):
                 faults.append(f"{where}: its seed is not the one that derives from the comparison's")
-            if trial.state not in ("proposed", "complete", "diverged", "failed"):
+            if trial.state not in STATES:
                 faults.append(f"{where}: its state is {trial.state!r}")
             space = spaces[study.method]
             if set(trial.configuration) != set(space.names) or not all(

@@ -108,6 +108,8 @@ TRIALS = (
     "seconds",
 )  # fmt: skip
 """Columns that every version has of a trial."""
+STATES = ("complete", "diverged", "failed", "proposed")
+"""Of a trial."""
 TABLES = frozenset(("comparison", "methods", "studies", "runs", "trials"))
 """That every version has."""
 TRIAL = "SELECT study_id, trial, seed, configuration, state, objective FROM trials"
@@ -640,7 +642,7 @@ class Database:
             values = orjson.loads(f"[{','.join(row[column] or '{}' for row in rows)}]")
             for row, value in zip(rows, values, strict=True):
                 row[column] = value
-        if strange := {row["state"] for row in rows} - {"proposed", "complete", "diverged", "failed"}:
+        if strange := {row["state"] for row in rows}.difference(STATES):
             raise ValueError(f"a trial's state is {min(strange)!r}")
         if not all(isinstance(row[column], dict) for row in rows for column in ("configuration", "metrics", "curves")):
             raise TypeError("a trial's configuration, metrics or curves are not what they should be")

@@ -90,9 +90,7 @@ def _search(
     from hpsearch.report.search_page import write_page
 
     found = compute_findings(tables, targets, progress)
-    curves, reach, extra = (
-        [page.with_name(f"{name}.{kind}") for kind in KINDS] for name in ("curves", "reach", "extra")
-    )
+    curves, reach, extra = (_figures(page, name) for name in ("curves", "reach", "extra"))
     progress("figures", 0, 3)
     draw_figure(found.curves, curves, look)
     progress("figures", 1, 3)
@@ -110,12 +108,16 @@ def _search(
     return [*figures, table, latex, html]
 
 
+def _figures(page: Path, name: str) -> list[Path]:
+    return [page.with_name(f"{name}.{kind}") for kind in KINDS]
+
+
 def _sensitivity(tables: Tables, file: Path, page: Path, look: Look, progress: Progress) -> list[Path]:
     from hpsearch.report.sensitivity_figures import draw_epochs, draw_responses
     from hpsearch.report.sensitivity_page import write_sensitivity_page
 
     found = compute_sensitivity(tables)
-    responses, epochs = ([page.with_name(f"{name}.{kind}") for kind in KINDS] for name in ("responses", "epochs"))
+    responses, epochs = (_figures(page, name) for name in ("responses", "epochs"))
     progress("figures", 0, 2)
     draw_responses(found, responses, look)
     progress("figures", 1, 2)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hpsearch.database import DatabaseError
 from hpsearch.report.confirmation import BETWEEN, method_of
-from hpsearch.report.facts import discussion, heading, provenance_table
+from hpsearch.report.facts import discussion_section, heading, provenance_table
 from hpsearch.report.markdown import interval, plain, table
 from hpsearch.report.style import LOOKS, Look, save, verbatim
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
@@ -108,7 +108,7 @@ def write_confirmed(tables: Tables, file: Path, folder: Path, look: Look) -> lis
         "(Also as [SVG](confirmed.svg) and [PDF](confirmed.pdf), and as numbers in [confirmed.csv](confirmed.csv).) A "
         "dot is the mean of one configuration over its seeds, with their range; the thick line is the 95% interval of "
         "the mean over configurations, or of a single configuration over its seeds.",
-        *(f"## Discussion\n\n{text}" for text in discussion(folder)),
+        *discussion_section(folder),
         "## Fresh seeds\n\n" + _methods_table(tables, found),
         *(["## Pairs\n\n" + _pairs_table(tables, found)] if _comparable(found) else []),
         "## What made this\n\n" + provenance_table(tables, file),

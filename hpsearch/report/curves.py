@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -54,6 +54,7 @@ class Curves:
     trials: int
     planned: tuple[int, int]
     metrics: tuple[str, ...]
+    _final_levels: dict[tuple[str, str], TrialsToLevel] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def maximise(self) -> bool:
@@ -67,8 +68,11 @@ class Curves:
 
     def to_final_level(self, method: str, other: str) -> TrialsToLevel:
         """Trials that `method` takes to the mean incumbent that `other` ends with."""
-        sign = 1 if self.maximise else -1
-        return trials_to_final_level(sign * self.methods[method].incumbents, sign * self.methods[other].incumbents)
+        if (method, other) not in self._final_levels:  # both pages and the verdict ask for them
+            sign = 1 if self.maximise else -1
+            a, b = (sign * self.methods[label].incumbents for label in (method, other))
+            self._final_levels[method, other] = trials_to_final_level(a, b)
+        return self._final_levels[method, other]
 
     def table(self) -> pd.DataFrame:
         """A row a method and trial: mean incumbent, 95% band, studies."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.database import STATES
 from hpsearch.report.facts import provenance_facts, schedule_of
 from hpsearch.report.findings import Findings, Reach
 from hpsearch.report.search_page import final_levels, without_tuner
@@ -18,7 +19,6 @@ from hpsearch.statistics.bootstrap import Interval
 from hpsearch.statistics.coverage import COVERAGE, coverage
 
 Array = NDArray[np.float64]
-STATES = ("complete", "diverged", "failed", "proposed")
 
 
 def document(found: Findings, file: Path, warnings: list[str]) -> dict[str, Any]:

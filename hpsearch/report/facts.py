@@ -25,6 +25,11 @@ def discussion(folder: Path) -> list[str]:
     return [path.read_text(encoding="utf-8").strip()] if path.is_file() else []
 
 
+def discussion_section(folder: Path) -> list[str]:
+    """The same as a section of a page in Markdown."""
+    return [f"## Discussion\n\n{text}" for text in discussion(folder)]
+
+
 def space_table(tables: Tables) -> str:
     """Every hyperparameter of every method: range, scale and schedule."""
     rows = [["method", "hyperparameter", "range", "scale", "schedule"]]

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hpsearch.report.findings import Findings
-from hpsearch.report.search_page import moments
+from hpsearch.report.search_page import extra_text, moments
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
-from hpsearch.statistics.extra_trials import ExtraTrials
 from hpsearch.statistics.kaplan_meier import Survival
 from hpsearch.task import Objective
 
@@ -54,7 +53,7 @@ def write_latex(found: Findings, path: Path) -> None:
 def _extra_table(found: Findings, n: str) -> str:
     after = moments(found.curves.trials)
     rows = [
-        [escaped(b), escaped(a), *(_extra(found.extra[a, b], t) for t in after)]
+        [escaped(b), escaped(a), *(extra_text(found.extra[a, b], t, "$") for t in after)]
         for a, b in found.extra
         if found.best in (a, b)
     ]
@@ -63,14 +62,6 @@ def _extra_table(found: Findings, n: str) -> str:
         f"took the second to get there: mean incumbents, 95\\% bootstrap intervals, {n} studies a method.",
         "extra", ["Method", "has what", *(f"after {t}" for t in after)], rows,
     )  # fmt: skip
-
-
-def _extra(extra: ExtraTrials, after: int) -> str:
-    estimate, low, high = (
-        f"$>{extra.trials - after}$" if math.isinf(values[after - 1]) else f"${values[after - 1]:.0f}$"
-        for values in (extra.estimate, extra.low, extra.high)
-    )
-    return f"{estimate} ({low} to {high})" if not math.isnan(extra.low[after - 1]) else estimate
 
 
 def escaped(text: str) -> str:

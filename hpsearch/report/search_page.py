@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hpsearch.report.facts import discussion, heading, provenance_table, searcher_of, space_table
+from hpsearch.report.facts import discussion_section, heading, provenance_table, searcher_of, space_table
 from hpsearch.report.findings import Findings
 from hpsearch.report.markdown import interval, plain, table
 from hpsearch.report.verdict import SIGNIFICANT, sentences, tested
@@ -42,7 +42,7 @@ def write_page(found: Findings, file: Path, path: Path, warnings: Sequence[str] 
         "target and space, all trials, and what mattered. "
         "Each dot or thin line is the best so far of one study; the "
         "thick line is their mean, the band its 95% bootstrap interval. The worst one in a hundred may lie outside.",
-        *(f"## Discussion\n\n{text}" for text in discussion(path.parent)),
+        *discussion_section(path.parent),
         "## Best objective\n\n" + _best_table(found),
         "## Trials to the other's final level\n\n" + _reach(found),
         *([f"## Extra trials\n\n{_extra(found)}\n\n{EXTRA_FIGURE}"] if found.extra else []),
@@ -128,10 +128,12 @@ def moments(trials: int) -> list[int]:
     return sorted({max(1, round(trials * share)) for share in (0.2, 0.4, 0.6, 0.8, 1.0)})
 
 
-def extra_text(extra: ExtraTrials, after: int) -> str:
-    """Extra trials after so many, with their interval."""
+def extra_text(extra: ExtraTrials, after: int, mark: str = "") -> str:
+    """Extra trials after so many, with their interval; `mark` stands around each number."""
     estimate, low, high = (
-        f">{extra.trials - after}" if math.isinf(values[after - 1]) else f"{values[after - 1]:.0f}"
+        f"{mark}>{extra.trials - after}{mark}"
+        if math.isinf(values[after - 1])
+        else f"{mark}{values[after - 1]:.0f}{mark}"
         for values in (extra.estimate, extra.low, extra.high)
     )
     return f"{estimate} ({low} to {high})" if not math.isnan(extra.low[after - 1]) else estimate

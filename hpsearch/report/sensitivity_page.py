@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hpsearch.report.facts import discussion, heading, provenance_table, space_table
+from hpsearch.report.facts import discussion_section, heading, provenance_table, space_table
 from hpsearch.report.markdown import interval, plain, table
 from hpsearch.report.sensitivity import Response, Sensitivity, named, over_epochs
 from hpsearch.statistics.bootstrap import bootstrap_mean
@@ -25,7 +25,7 @@ def write_sensitivity_page(tables: Tables, found: Sensitivity, file: Path, path:
         f"![{found.objective.name} against what was varied](responses.png)",
         "(Also as [SVG](responses.svg) and [PDF](responses.pdf).) Means over trainings that differ in their seeds "
         "alone, with 95% bootstrap intervals.",
-        *(f"## Discussion\n\n{text}" for text in discussion(path.parent)),
+        *discussion_section(path.parent),
         *(epochs if found.curves else []),
         "## Each configuration\n\n" + _table(found),
         "## Values\n\n" + space_table(tables),

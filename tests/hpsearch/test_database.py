@@ -18,20 +18,17 @@ from tests.conftest import run_to_end
 
 SPACE = Space((Float("x", 0.0, 1.0),))
 NOW = Measured("2026-01-01T00:00:00+00:00", "2026-01-01T00:00:01+00:00", 1.0, 1, 1, "h", "cpu")
+LAID_OUT = {
+    "name": "c", "spec": "{}", "study_file": "c.toml", "trials": 2, "repeats": 2, "seed": 1, "pack_size": 1,
+    "objective": "accuracy", "unit": "", "direction": "maximise", "chance": 0.1, "data": "{}", "created": NOW.started,
+    "resolved": "{}",
+}  # fmt: skip
 
 
 @pytest.fixture
 def database(tmp_path):
     with Database(tmp_path / "c.db", write=True) as database:
-        database.create(
-            {
-                "name": "c", "spec": "{}", "study_file": "c.toml", "trials": 2, "repeats": 2, "seed": 1,
-                "pack_size": 1, "objective": "accuracy", "unit": "", "direction": "maximise", "chance": 0.1,
-                "data": "{}", "created": NOW.started, "resolved": "{}",
-            },
-            [("m", SPACE, {})],
-            [("m", 1, 11, 0), ("m", 2, 12, 1)],
-        )  # fmt: skip
+        database.create(LAID_OUT, [("m", SPACE, {})], [("m", 1, 11, 0), ("m", 2, 12, 1)])
         yield database
 
 
@@ -266,13 +263,7 @@ def test_what_was_laid_out_lies_in_the_file_at_once_and_not_in_its_log_alone(dat
 def test_a_name_that_is_no_text(tmp_path):
     file = tmp_path / os.fsdecode(b"\xff#%41.db")
     with Database(file, write=True) as database:
-        database.create(
-            {
-                "name": "c", "spec": "{}", "study_file": "c.toml", "trials": 2, "repeats": 2, "seed": 1,
-                "pack_size": 1, "objective": "accuracy", "unit": "", "direction": "maximise", "chance": 0.1,
-                "data": "{}", "created": NOW.started, "resolved": "{}",
-            }, [], [],
-        )  # fmt: skip
+        database.create(LAID_OUT, [], [])
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
     with Database(file) as database:
         assert database.existing()["name"] == "c"

@@ -11,7 +11,7 @@ from hpsearch.database import Database
 from hpsearch.spec import SpecError, load_executor, read_spec
 from hpsearch.tables import load_tables
 from hpsearch.task import TaskError
-from tests.conftest import run_to_end
+from tests.conftest import OWN_STUDY, OWN_TASK, cli, run_to_end
 
 TASK = """
 import os, signal, sys, time
@@ -157,8 +157,6 @@ FAULTY = """
 
 def test_an_interruption_does_not_use_up_trials_whose_cause_lies_outside(own_study, monkeypatch):
     """Of the failures that count as in a row, some are of the run before."""
-    from tests.conftest import OWN_STUDY, OWN_TASK
-
     study = own_study(
         OWN_TASK.replace("configuration, seed):", f"configuration, seed):{FAULTY}"),
         OWN_STUDY.replace("trials = 6", "trials = 40\npack = 1"),
@@ -188,8 +186,6 @@ def test_an_interruption_does_not_use_up_trials_whose_cause_lies_outside(own_stu
 
 
 def test_leaving_from_a_task_inline_is_a_failure_and_no_success(own_study):
-    from tests.conftest import OWN_TASK, cli
-
     study = own_study(OWN_TASK.replace("configuration, seed):", "configuration, seed):\n    import sys; sys.exit(0)"))
     done = cli("run", study, "--executor", "inline", cwd=study.parent)
     assert done.returncode == 4
@@ -197,8 +193,6 @@ def test_leaving_from_a_task_inline_is_a_failure_and_no_success(own_study):
 
 
 def test_a_time_limit_is_positive_and_not_for_inline(own_study):
-    from tests.conftest import OWN_STUDY
-
     study = own_study(study=OWN_STUDY.replace("seed = 7", "seed = 7\ntime_limit = 0"))
     with pytest.raises(SpecError, match="time_limit"):
         read_spec(study)
@@ -213,8 +207,6 @@ def rows(file):
 
 def test_what_a_task_itself_calls_failed_is_final(own_study):
     """Forty in a row, and the same command again: it finds nothing to do."""
-    from tests.conftest import OWN_STUDY, OWN_TASK
-
     failing = "configuration, seed):\n    return Result(None, outcome='failed', reason='as I say')"
     study = own_study(
         OWN_TASK.replace("configuration, seed):", failing), OWN_STUDY.replace("trials = 6", "trials = 20\npack = 1")
@@ -228,8 +220,6 @@ def test_what_a_task_itself_calls_failed_is_final(own_study):
 
 def test_workers_whose_clocks_differ_lose_nothing(own_study, monkeypatch):
     """A fifth of the trials raise; by the workers' clocks all others ended before them."""
-    from tests.conftest import OWN_STUDY, OWN_TASK
-
     raising = "configuration, seed):\n    if seed % 5 == 0: raise OSError('a fifth')"
     study = own_study(
         OWN_TASK.replace("configuration, seed):", raising), OWN_STUDY.replace("trials = 6", "trials = 40\npack = 1")
@@ -251,8 +241,6 @@ def test_workers_whose_clocks_differ_lose_nothing(own_study, monkeypatch):
 
 
 def test_a_long_message_is_cut(own_study):
-    from tests.conftest import OWN_STUDY, OWN_TASK
-
     shouting = "configuration, seed):\n    if seed % 3 == 0: raise OSError('x' * 1_000_000)"
     study = own_study(OWN_TASK.replace("configuration, seed):", shouting), OWN_STUDY)
     file = run_to_end(study)
