@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Bytecode is compiled when it is first needed: pip would compile ten times more, and the demo waits for it.
 PIP := $(BIN)/python -m pip install --no-compile --disable-pip-version-check -c constraints.txt
+ESLINT := 9.39.1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format clean
@@ -23,6 +24,8 @@ check: .venv/developing  ## Check style, types and the floors of the design
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@if command -v npx >/dev/null; then npx --yes eslint@$(ESLINT) hpsearch/report/page; \
+	else echo "The page's JavaScript is not linted: there is no npx here"; fi
 
 format: .venv/developing  ## Format the code
 	$(BIN)/ruff format .

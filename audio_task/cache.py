@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from hpsearch import dataset
+from hpsearch.contracts import dataset
 
 
 def cache_folder() -> Path:

@@ -28,9 +28,11 @@ from audio_task.cache import cache_folder, write_whole
 from audio_task.corpora import PARTS, Clip, Corpus, Part
 from audio_task.log_mel import FFT, FLOOR, FRAMES, MELS, log_mel, noisy, one_thread
 from binarynet.training import PRECISIONS, Data, Labelled, Variants
-from hpsearch.children import available_cores, end_with_driver, importing_main, kill, without_ctrl_c
-from hpsearch.only_one import only_one
-from hpsearch.task import Progress, TaskError
+from hpsearch.contracts.errors import TaskError
+from hpsearch.contracts.progress import Progress
+from hpsearch.system.children import end_with_driver, importing_main, kill, without_ctrl_c
+from hpsearch.system.cores import available_cores
+from hpsearch.system.only_one import only_one
 
 CLIPS_A_SHARD = 128
 """With 8 draws 5 MB and, on one core, about a second."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_task.corpora import RATE
-from hpsearch.task import derived_seed
+from hpsearch.contracts.seeds import derived_seed
 
 MELS, FRAMES, FFT = 40, 32, 512
 """Mel bands; frames, spread evenly over each clip whatever its length; samples a frame (64 ms)."""

@@ -15,7 +15,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from audio_task.cache import cache_folder, write_whole
-from hpsearch.task import Progress, TaskError
+from hpsearch.contracts.errors import TaskError
+from hpsearch.contracts.progress import Progress
 
 SHOWN = 10
 """Files that a message names before it only counts them."""

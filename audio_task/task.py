@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
-from hpsearch.space import Configuration
-from hpsearch.task import Method, Objective, Progress, Result
+from hpsearch.contracts.method import Method
+from hpsearch.contracts.objective import Objective, Result
+from hpsearch.contracts.progress import Progress
+from hpsearch.contracts.space import Configuration
+from hpsearch.contracts.task import Task
 
 if TYPE_CHECKING:
     from audio_task.corpora import Corpus
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class AudioTask:
+class AudioTask(Task):
     """Spoken digits, ten classes.
 
     Attributes:
@@ -52,11 +55,10 @@ class AudioTask:
     activation_gradient: Literal["clip", "bireal"] = "bireal"
     precision: Literal["fp32", "bf16"] = "fp32"
 
-    objective: ClassVar[Objective] = Objective("validation accuracy", chance=0.1)
-    methods: ClassVar[str] = "binarynet.methods"
-    datasets: ClassVar[str] = "audio_task.corpora"
+    objective = Objective("validation accuracy", chance=0.1)
+    methods = "binarynet.methods"
     # Ours: a step's many small calls are shared by ten, and 20 repeats still make a pack for each of two cores.
-    pack: ClassVar[int] = 10
+    pack = 10
 
     def __post_init__(self) -> None:
         for name in ("voices", "takes", "draws", "evaluation_draws", "width", "epochs", "batch_size"):
@@ -87,13 +89,14 @@ class AudioTask:
     ) -> list[Result]:
         """One stacked run of all configurations."""
         from audio_task.network import Perceptron
+        from binarynet.method import binary
         from binarynet.training import Budget, Training
 
         data = self._data(device)
         inputs = data.validation.inputs.shape[-1]
         return Training(
             lambda k: Perceptron(k, inputs, self.width, self.activation_gradient),
-            method,
+            binary(method),
             configurations,
             seeds,
             data,

@@ -23,8 +23,9 @@ import psutil
 from watching import ONE_THREAD, memory
 
 from audio_task.corpora.audiomnist import DIGITS, PUBLISHED_RATE, REPETITIONS, SPEAKERS
-from hpsearch.provenance import processor
-from hpsearch.spec import find_study, load_task, read_spec
+from hpsearch.study.plan import read_plan
+from hpsearch.study.shipped import find_study
+from hpsearch.system.provenance import processor
 
 
 def main() -> None:
@@ -34,7 +35,7 @@ def main() -> None:
     parser.add_argument("--pass", action="store_true", dest="feature_pass", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.feature_pass:
-        print(load_task(read_spec(find_study("figure8-audiomnist")).task).prepare(lambda *_: None)["features"])
+        print(read_plan(find_study("figure8-audiomnist")).task.prepare(lambda *_: None)["features"])
         return
     with tempfile.TemporaryDirectory(prefix="features-", ignore_cleanup_errors=True) as folder:
         started = time.monotonic()

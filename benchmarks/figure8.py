@@ -33,13 +33,13 @@ from watching import ONE_THREAD, memory
 
 from binarynet.methods import filter as filtering
 from binarynet.methods import latent
-from hpsearch.children import available_cores
-from hpsearch.database import Database
-from hpsearch.provenance import processor
-from hpsearch.searchers import History
+from hpsearch.contracts.searcher import History
 from hpsearch.searchers.botorch import SEARCHER
 from hpsearch.searchers.sobol import sobol_configuration
-from hpsearch.spec import find_study
+from hpsearch.store.database import Database
+from hpsearch.study.shipped import find_study
+from hpsearch.system.cores import available_cores
+from hpsearch.system.provenance import processor
 
 PLAIN = Path(__file__).with_name("plain_loop.py")
 METHODS, INITIAL = ("latent", "filter"), 5
@@ -115,17 +115,20 @@ def ours(study: Path, trials: int, seed: int) -> dict[str, float]:  # noqa: ARG0
     """`hpsearch run`, a process a core."""
     file = study.with_name(f"slice-{seed}.db")
     started = time.time()
-    _, peak = watched([[sys.executable, "-m", "hpsearch.cli", "run", str(study), "--database", str(file)]], {})
+    _, peak = watched([[sys.executable, "-m", "hpsearch", "run", str(study), "--database", str(file)]], {})
     wall = time.time() - started
     with Database(file) as database:
         rows = database.all_trials()
-    begun, ended = ([datetime.fromisoformat(row[key]).timestamp() for row in rows] for key in ("started", "ended"))
+    begun, ended = (
+        [datetime.fromisoformat(time).timestamp() for time in times]
+        for times in ([row.started for row in rows], [row.ended for row in rows])
+    )
     rate = len(rows) / (max(ended) - min(begun))
     return {
         COLUMNS[0]: (len(METHODS) * TRAININGS / rate + wall - (max(ended) - min(begun))) / 60,
         COLUMNS[1]: rate,
         COLUMNS[2]: float(watched([[sys.executable, __file__, "--proposals"]], ONE_THREAD)[0][0]),
-        COLUMNS[3]: statistics.mean(row["seconds"] for row in rows),
+        COLUMNS[3]: statistics.mean(row.seconds for row in rows),
         COLUMNS[4]: peak / 1e6,
     }
 

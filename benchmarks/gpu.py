@@ -28,15 +28,16 @@ from torch import Tensor
 
 from audio_task.network import Perceptron
 from binarynet import graphs, training
+from binarynet.method import BinaryMethod
 from binarynet.methods import filter as filtering
 from binarynet.methods import latent
-from hpsearch.searchers import History
+from hpsearch.contracts.searcher import History
+from hpsearch.contracts.seeds import derived_seed
 from hpsearch.searchers.botorch import SEARCHER
 from hpsearch.searchers.sobol import sobol_configuration
-from hpsearch.task import Method, derived_seed
 
 FEATURES, CLIPS, HELD_OUT, VARIANTS, BATCH = 1280, 18_000, 6_000, 4, 128
-METHODS: dict[str, Method] = {"latent": latent.METHOD, "filter": filtering.METHOD}
+METHODS: dict[str, BinaryMethod] = {"latent": latent.METHOD, "filter": filtering.METHOD}
 # Of an H100 SXM: bytes a second, and fp32 and bf16 multiply-adds counted as two operations a second.
 BANDWIDTH, FLOPS = 3.35e12, {"fp32": 67e12, "bf16": 990e12}
 
@@ -57,7 +58,7 @@ def make_data(device: str, precision: str, share: float = 1.0) -> training.Data:
     return training.Data(training.Variants(inputs, labels), *held_out)
 
 
-def drawn(method: Method, k: int) -> list[dict]:
+def drawn(method: BinaryMethod, k: int) -> list[dict]:
     """The first k configurations of Sobol's sequence."""
     return [sobol_configuration(method.space, 1, i) for i in range(k)]
 
@@ -85,7 +86,9 @@ def least(width: int, precision: str) -> tuple[float, float]:
     return 1e6 * flops / FLOPS[precision], 1e6 * 4 * values / BANDWIDTH
 
 
-def step_times(data: training.Data, method: Method, k: int, width: int, precision: str, device: str) -> list[float]:
+def step_times(
+    data: training.Data, method: BinaryMethod, k: int, width: int, precision: str, device: str
+) -> list[float]:
     """Seconds of a step of the pack, as calls and as a graph: medians of seven bursts each."""
     budget = training.Budget(20, BATCH)
     medians = []

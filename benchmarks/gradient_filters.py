@@ -12,7 +12,6 @@ intervals are over seeds.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,9 @@ import torch
 from settings import parsed
 from torch import Tensor
 
-from hpsearch.executors.processes import pin_threads
-from hpsearch.space import Space
-from hpsearch.task import Hyperparameters, Method, State
+from binarynet.method import BinaryMethod, Hyperparameters, State
+from binarynet.methods import filter as filtering
+from hpsearch.system.threads import pin_threads
 
 ALPHA, GAMMA = 1e-3, 0.1
 WEIGHTS = 500
@@ -33,26 +32,16 @@ SHOWN = 200
 
 
 @dataclass(frozen=True)
-class Recording:
+class Recording(BinaryMethod):
     """A method that keeps the gradients of some weights, at a fixed place, as a GPU's graph needs it.
 
     Attributes:
         kept: (steps, k, WEIGHTS) once training has begun.
     """
 
-    method: Method
-    steps: int
+    method: BinaryMethod = filtering.METHOD
+    steps: int = 0
     kept: dict[str, Tensor] = field(default_factory=dict)
-
-    @property
-    def space(self) -> Space:
-        """The method's."""
-        return self.method.space
-
-    @property
-    def schedules(self) -> Mapping[str, str]:
-        """The method's."""
-        return self.method.schedules
 
     def start(self, noise: Tensor, h: Hyperparameters) -> State:
         """Choose the weights, the same for all trials."""
@@ -123,19 +112,20 @@ def main() -> None:
     from dataclasses import replace
 
     from hpsearch.report.markdown import interval, table
-    from hpsearch.spec import MethodSpec, find_study, load_method, load_task, read_spec
     from hpsearch.statistics.bootstrap import bootstrap_mean
+    from hpsearch.study.plan import read_plan
+    from hpsearch.study.shipped import find_study
 
     words = [word for word in sys.argv[1:] if "=" not in word]
     study, folder = words or ("figure8-fsdd", "reports/figure2-fsdd")
     settings = parsed([word for word in sys.argv[1:] if "=" in word])
     device, seeds = str(settings.pop("device", "cpu")), int(settings.pop("seeds", 20))
-    task: Any = replace(load_task(read_spec(find_study(study)).task), **settings)
+    task: Any = replace(read_plan(find_study(study)).task, **settings)
     task.prepare(lambda *_: None)
     configuration = {"alpha": ALPHA, "gamma": GAMMA}
     runs = []
     for seed in range(seeds):
-        recording = Recording(load_method(task, "filter", MethodSpec()), steps=100_000)
+        recording = Recording(filtering.METHOD.space, filtering.METHOD.schedules, steps=100_000)
         (result,) = task.train(recording, [configuration], [seed], device)
         kept = recording.kept["gradients"][:, 0]
         runs.append(kept[: int(kept.abs().sum(dim=1).nonzero().max()) + 1].cpu().double().numpy())

@@ -90,21 +90,22 @@ def study_text(
 def command(study: Path, file: Path, workers: int) -> list[str]:
     """What a user types."""
     words = ["run", str(study), "--database", str(file), "--workers", str(workers), "--quiet"]
-    return [sys.executable, "-m", "hpsearch.cli", *words]
+    return [sys.executable, "-m", "hpsearch", *words]
 
 
 def trials(file: Path) -> list[dict[str, Any]]:
     """Everything of every trial that may not depend on how often it was interrupted."""
-    from hpsearch.database import Database
+    from hpsearch.store.database import Database
 
     changing = {"run_id", "proposed", "started", "ended", "seconds", "attempts", "host"}
     with Database(file) as database:
-        return [{k: v for k, v in row.items() if k not in changing} for row in database.all_trials()]
+        return [{k: v for k, v in row._asdict().items() if k not in changing} for row in database.all_trials()]
 
 
 def phase(file: Path, runs_before: int) -> str:
     """What the run that was just killed was at: starting, a pack in flight, or neither (proposing, or at its end)."""
-    from hpsearch.database import Database, DatabaseError
+    from hpsearch.contracts.errors import DatabaseError
+    from hpsearch.store.database import Database
 
     try:
         with Database(file) as database:
@@ -117,7 +118,8 @@ def phase(file: Path, runs_before: int) -> str:
 
 def runs(file: Path) -> int:
     """How many runs the database knows."""
-    from hpsearch.database import Database, DatabaseError
+    from hpsearch.contracts.errors import DatabaseError
+    from hpsearch.store.database import Database
 
     try:
         with Database(file) as database:
@@ -303,9 +305,9 @@ def feature_pass(folder: Path, kills: int, draw: random.Random) -> str:
 
 def download(folder: Path, kills: int, draw: random.Random) -> str:
     """Kill a fetch from a server on this machine, which takes its time; the data set must end in the same bytes."""
-    from hpsearch.spec import load_dataset
+    from hpsearch.study.registry import DATASET, Registry
 
-    recordings = load_dataset("fsdd").find()
+    recordings = Registry().find(DATASET, "fsdd").find()
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for path in sorted(recordings.glob("*.wav")):
@@ -340,7 +342,7 @@ def download(folder: Path, kills: int, draw: random.Random) -> str:
     while hit < kills:
         data, number = folder / f"data-{number}", number + 1
         data.mkdir()
-        words = [sys.executable, "-m", "hpsearch.cli", "data", "fetch", "fsdd", "--data", str(data), "--from", address]
+        words = [sys.executable, "-m", "hpsearch", "data", "fetch", "fsdd", "--data", str(data), "--from", address]
         done = False
         while not done:
             started = time.monotonic()
@@ -403,7 +405,7 @@ def parts(kills: int) -> None:
             print(f"{said}; trials equal in every bit: {trials(folder / 'killed.db') == expected}", flush=True)
         for what, words in (("report", []), ("confirm", ["--seeds", "2", "--workers", "2", "--quiet"])):
             made, other = folder / f"whole-{what}", folder / f"other-{what}"
-            words = [sys.executable, "-m", "hpsearch.cli", what, str(whole), *words]
+            words = [sys.executable, "-m", "hpsearch", what, str(whole), *words]
             files = (lambda place: ["--database", str(place) + ".db"]) if what == "confirm" else (lambda _: [])
             started = time.monotonic()
             subprocess.run([*words, *files(other), "--to", str(other)], stdout=subprocess.DEVNULL, check=True)
@@ -463,7 +465,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    from hpsearch.executors.processes import pin_threads
+    from hpsearch.system.threads import pin_threads
 
     pin_threads()
     main()

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 TASK = """
-from hpsearch.task import FunctionTask, Objective, Result
+from hpsearch import FunctionTask, Objective, Result
 
 
 def objective(configuration, seed):
@@ -55,17 +55,18 @@ def measure(study: Path) -> list[dict[str, object]]:
     """Run it; seconds and megabytes of the driver and of its largest worker after every STEP trials."""
     import psutil
 
-    from hpsearch import comparison
-    from hpsearch.database import Database
-    from hpsearch.spec import load_executor, read_spec
+    from hpsearch.driver import layout, loop
+    from hpsearch.driver.running import Where
+    from hpsearch.store.database import Database
+    from hpsearch.study.plan import read_plan
 
-    spec, rows, done, process = read_spec(study), [], 0, psutil.Process()
-    executor = load_executor("processes", 2)
+    plan, rows, done, process = read_plan(study), [], 0, psutil.Process()
+    executor = Where("processes", workers=2).start(plan.found_in)
     try:
         with Database(study.with_suffix(".db"), write=True) as database:
-            comparison.prepare(database, spec, str(study), lambda *_: None)
+            layout.prepare(database, plan, str(study), lambda *_: None)
             last = time.monotonic()
-            for recorded in comparison.run(database, spec, executor, {"executor": "processes"}):
+            for recorded in loop.run(database, plan, executor, {"executor": "processes"}):
                 done += len(recorded.results)
                 if done % STEP == 0:
                     workers = [child.memory_info().rss for child in process.children(recursive=True)]
@@ -84,17 +85,17 @@ def measure(study: Path) -> list[dict[str, object]]:
 
 def together(count: int = 20) -> None:
     """Start that many runs at the same moment in one folder; all must give the table that one alone gives."""
-    from hpsearch.database import Database
+    from hpsearch.store.database import Database
 
     def table(file: Path) -> list[tuple[object, ...]]:
         with Database(file) as database:
             keys = ("method", "repeat", "trial", "seed", "configuration", "objective", "metrics", "curves", "state")
-            return [tuple(str(row[key]) for key in keys) for row in database.all_trials()]
+            return [tuple(str(row._asdict()[key]) for key in keys) for row in database.all_trials()]
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         study = written(folder, 20, 5, SECOND)
-        command = [sys.executable, "-m", "hpsearch.cli", "run", str(study), "--quiet", "--workers", "1", "--database"]
+        command = [sys.executable, "-m", "hpsearch", "run", str(study), "--quiet", "--workers", "1", "--database"]
         subprocess.run([*command, "alone.db"], cwd=folder, check=True)
         started = time.monotonic()
         running = [subprocess.Popen([*command, f"{number}.db"], cwd=folder) for number in range(count)]
@@ -121,7 +122,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    from hpsearch.executors.processes import pin_threads
+    from hpsearch.system.threads import pin_threads
 
     pin_threads()
     main()

@@ -24,7 +24,8 @@ from torch import Tensor, nn
 
 from audio_task.features import cached_features
 from audio_task.task import AudioTask
-from hpsearch.spec import find_study, load_method, load_task, read_spec
+from hpsearch.study.plan import read_plan
+from hpsearch.study.shipped import find_study
 
 Configuration = Mapping[str, Any]
 
@@ -135,8 +136,9 @@ class Data:
     """The features of a study file's task, as tensors; every draw of validation and test is a clip."""
 
     def __init__(self, study: str) -> None:
-        self.spec = read_spec(find_study(study))
-        self.task: Any = load_task(self.spec.task)
+        self.plan = read_plan(find_study(study))
+        self.spec = self.plan.spec
+        self.task: Any = self.plan.task
         assert isinstance(self.task, AudioTask)
         features = cached_features(self.task._corpus, *self.task._noise, lambda *_: None)
         self.inputs = {part: torch.from_numpy(np.array(x)) for part, x in features.inputs.items()}
@@ -195,7 +197,7 @@ def study(data: Data, method: str, trials: int, seed: int) -> dict[str, float]:
     from ax.api.client import Client
     from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig
 
-    space = load_method(data.task, method, data.spec.methods[method]).space
+    space = data.plan.methods[method].space
     client = Client(random_seed=seed)
     client.configure_experiment(
         parameters=[
@@ -225,7 +227,7 @@ def same_accuracy(data: Data, configurations: int, seeds: int) -> None:
     from hpsearch.searchers.sobol import sobol_configuration
 
     for method in data.spec.methods:
-        loaded = load_method(data.task, method, data.spec.methods[method])
+        loaded = data.plan.methods[method]
         drawn = [sobol_configuration(loaded.space, 7, i) for i in range(configurations)]
         ours, plain = [], []
         for configuration in drawn:

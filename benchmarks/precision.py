@@ -17,17 +17,19 @@ from multiprocessing import get_context
 import numpy as np
 from scipy import stats
 
-from hpsearch.executors.processes import pin_threads
 from hpsearch.searchers.sobol import sobol_configuration
-from hpsearch.spec import MethodSpec, find_study, load_method, load_task, read_spec
+from hpsearch.study.plan import read_plan
+from hpsearch.study.registry import METHOD, Registry
+from hpsearch.study.shipped import find_study
+from hpsearch.system.threads import pin_threads
 
 METHODS = ("latent", "filter")
 
 
 def accuracies(label: str, precision: str, index: int, seeds: int) -> list[float]:
     """Validation accuracy of one configuration, one a seed."""
-    task = replace(load_task(read_spec(find_study("figure8-fsdd")).task), precision=precision)
-    method = load_method(task, label, MethodSpec())
+    task = replace(read_plan(find_study("figure8-fsdd")).task, precision=precision)
+    method = Registry().find(METHOD, label)
     configuration = sobol_configuration(method.space, 7, index)
     return [r.objective for r in task.train(method, [configuration] * seeds, list(range(seeds)), "cpu")]
 
@@ -38,7 +40,7 @@ def main() -> None:
     parser.add_argument("--configurations", type=int, default=8)
     parser.add_argument("--seeds", type=int, default=5)
     arguments = parser.parse_args()
-    load_task(read_spec(find_study("figure8-fsdd")).task).prepare(lambda *_: None)
+    read_plan(find_study("figure8-fsdd")).task.prepare(lambda *_: None)
     n = arguments.configurations
     with ProcessPoolExecutor(None, get_context("spawn"), pin_threads) as pool:
         jobs = {

@@ -13,24 +13,24 @@ from pathlib import Path
 
 import numpy as np
 
-from hpsearch.database import Database
-from hpsearch.executors.processes import pin_threads
-from hpsearch.provenance import processor
-from hpsearch.replay import replay
+from hpsearch.driver.replay import replay
+from hpsearch.store.database import Database
+from hpsearch.system.provenance import processor
+from hpsearch.system.threads import pin_threads
 
 
 def main(file: Path, count: int) -> None:
     """Replay and print one line a trial that differs, and the counts."""
     with Database(file) as database:
-        rows = [row for row in database.all_trials() if row["state"] != "proposed"]
+        rows = [row for row in database.all_trials() if row.state != "proposed"]
     chosen = [rows[i] for i in np.linspace(0, len(rows) - 1, count).round().astype(int)]
     agreeing, numbers, reasons = 0, 0, set()
     for row in chosen:
-        found = replay(file, row["method"], row["repeat"], row["trial"], lambda *_: None)
+        found = replay(file, row.method, row.repeat, row.trial, lambda *_: None)
         agreeing, numbers = agreeing + (not found.differing), numbers + found.numbers
         reasons |= set(found.incomparable)
         if found.differing:
-            print(f"{row['method']} {row['repeat']} {row['trial']}: {'; '.join(found.differing)}", flush=True)
+            print(f"{row.method} {row.repeat} {row.trial}: {'; '.join(found.differing)}", flush=True)
     print(f"{agreeing} of {len(chosen)} trials agree in every bit, {numbers} numbers compared; {processor()}")
     for reason in sorted(reasons):
         print(f"not comparable: {reason}")

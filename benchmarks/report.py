@@ -9,7 +9,6 @@ headless Chromium until everything is drawn; then the statistics that cost most,
 
 from __future__ import annotations
 
-import json
 import shutil
 import statistics
 import subprocess
@@ -21,9 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
-from hpsearch.database import Database, Measured
-from hpsearch.space import Choice, Float, Space, space_as_json
-from hpsearch.task import Result
+from hpsearch.contracts.objective import Objective, Result
+from hpsearch.contracts.space import Choice, Float, Space, space_as_json
+from hpsearch.store.database import Database
+from hpsearch.store.rows import Comparison, Measured, MethodRow, NewStudy
+from hpsearch.study.schema import Spec
 
 METHODS, STUDIES, TRIALS, EPOCHS, ROUNDS = 20, 40, 100, 20, 3
 NOW = "2026-01-01T00:00:00.000+00:00"
@@ -41,17 +42,21 @@ def make(path: Path) -> None:
     resolved = {
         label: {"space": space_as_json(space), "schedules": {}, "settings": {}} for label, space in spaces.items()
     }
+    spec = Spec.model_validate(
+        {
+            "name": "large", "trials": TRIALS, "repeats": STUDIES, "seed": 1, "task": "t",
+            "methods": {label: {} for label in spaces},
+        }
+    )  # fmt: skip
     with Database(path, write=True) as database:
         database.create(
-            {
-                "name": "large", "study_file": "large.toml", "trials": TRIALS, "repeats": STUDIES, "seed": 1,
-                "spec": json.dumps({"task": {"name": "t"}, "searcher": {"name": "botorch"}}), "pack_size": STUDIES,
-                "objective": "validation accuracy", "unit": "", "direction": "maximise", "chance": 0.1,
-                "data": "{}", "created": NOW,
-                "resolved": json.dumps({"task": {}, "searcher": {}, "methods": resolved}),
-            },
-            [(label, space, {}) for label, space in spaces.items()],
-            [(label, repeat, repeat, 0) for label in spaces for repeat in range(1, STUDIES + 1)],
+            Comparison(
+                name="large", spec=spec, study_file="large.toml", trials=TRIALS, repeats=STUDIES, seed=1,
+                pack_size=STUDIES, objective=Objective("validation accuracy", chance=0.1), data={}, created=NOW,
+                resolved={"task": {}, "searcher": {}, "methods": resolved},
+            ),
+            [MethodRow(label, space, {}) for label, space in spaces.items()],
+            [NewStudy(label, repeat, repeat, 0) for label in spaces for repeat in range(1, STUDIES + 1)],
         )  # fmt: skip
         run = database.start_run(
             NOW,
@@ -130,7 +135,7 @@ def main() -> None:
     if not file.exists():
         make(file)
     print(f"{METHODS} methods x {STUDIES} studies x {TRIALS} trials: {file.stat().st_size / 1e6:.0f} MB", flush=True)
-    command = [sys.executable, "-m", "hpsearch.cli", "report", str(file), "--to", str(folder / "report")]
+    command = [sys.executable, "-m", "hpsearch", "report", str(file), "--to", str(folder / "report")]
     times = []
     for _ in range(ROUNDS):
         started = time.perf_counter()

@@ -29,11 +29,11 @@ from typing import Any
 
 import numpy as np
 
-from hpsearch.executors.processes import pin_threads
-from hpsearch.searchers import History
-from hpsearch.space import Choice, Configuration, Float, Int, Space, Value
-from hpsearch.spec import Named, load_searcher
-from hpsearch.task import derived_seed
+from hpsearch.contracts.searcher import History
+from hpsearch.contracts.seeds import derived_seed
+from hpsearch.contracts.space import Choice, Configuration, Float, Int, Space, Value
+from hpsearch.study.registry import SEARCHER, Registry
+from hpsearch.system.threads import pin_threads
 
 TRIALS, NOISE = 25, 0.25
 SEARCHERS = ("random", "sobol", "botorch", "tpe", "gpsampler", "ax")
@@ -97,11 +97,11 @@ def table(method: str) -> tuple[Space, Callable[[Configuration], float]]:
     """Recorded trials of a Figure 8, smoothed by a forest of trees: rugged where the trainings were."""
     from sklearn.ensemble import ExtraTreesRegressor
 
-    from hpsearch.space import Fixed
-    from hpsearch.spec import find_study, load_method, load_task, read_spec
+    from hpsearch.contracts.space import Fixed
+    from hpsearch.study.plan import read_plan
+    from hpsearch.study.shipped import find_study
 
-    spec = read_spec(find_study("figure8-fsdd"))
-    space = load_method(load_task(spec.task), method, spec.methods[method]).space
+    space = read_plan(find_study("figure8-fsdd")).spaces[method]
     assert not any(isinstance(parameter, Fixed) for parameter in space)
     with RECORDED.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["method"] == method]
@@ -165,7 +165,7 @@ def study(function: str, searcher: str, repeat: int) -> tuple[float, float]:
 def _proposals(searcher: str, space: Space, seed: int) -> Iterator[Any]:
     if searcher in ("tpe", "gpsampler"):
         return _optuna(searcher, space, seed)
-    return _ours(load_searcher(Named(name=searcher)), space, seed)
+    return _ours(Registry().find(SEARCHER, searcher), space, seed)
 
 
 def _ours(searcher: Any, space: Space, seed: int) -> Iterator[Any]:

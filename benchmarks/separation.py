@@ -21,28 +21,29 @@ for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import numpy as np
 from settings import parsed
 
-from hpsearch.searchers import History
+from hpsearch.contracts.searcher import History
 from hpsearch.searchers.random import SEARCHER
-from hpsearch.spec import MethodSpec, Named, load_method, load_task
+from hpsearch.study.registry import METHOD, TASK, Registry
+from hpsearch.study.settings import with_settings
 
 CONFIGURATIONS, REPEATED, SEEDS = 30, 5, 8
 
 
 def train(settings: Mapping[str, object], label: str, configurations: list, seeds: list[int]) -> list[float]:
     """Validation objectives of one pack."""
-    task = load_task(Named.model_validate({"name": "audio_task", **settings}))
-    method = load_method(task, label, MethodSpec())
+    task = with_settings(Registry().find(TASK, "audio_task"), settings, "task")
+    method = Registry().find(METHOD, label)
     return [task.objective.spent(r.objective) for r in task.train(method, configurations, seeds, "cpu")]
 
 
 def main() -> None:
     """Print one line a method."""
     settings = parsed(sys.argv[1:])
-    task = load_task(Named.model_validate({"name": "audio_task", **settings}))
+    task = with_settings(Registry().find(TASK, "audio_task"), settings, "task")
     print(settings, task.prepare(lambda *_: None), flush=True)
     with ProcessPoolExecutor(os.cpu_count()) as processes:
         for label in ("latent", "filter"):
-            space = load_method(task, label, MethodSpec()).space
+            space = Registry().find(METHOD, label).space
             drawn = SEARCHER.propose(space, [History()] * CONFIGURATIONS, list(range(CONFIGURATIONS)))
             jobs = [(c, 1000 + i) for i, c in enumerate(drawn)]
             jobs += [(c, 2000 + s) for c in drawn[:REPEATED] for s in range(SEEDS)]

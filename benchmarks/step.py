@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from settings import parsed
 
-from hpsearch.executors.processes import pin_threads
+from hpsearch.system.threads import pin_threads
 
 PACKS, ROUNDS = (1, 2, 5, 10, 20), 3
 
@@ -26,12 +26,14 @@ def main() -> None:
     import torch
 
     from hpsearch.searchers.sobol import sobol_configuration
-    from hpsearch.spec import MethodSpec, find_study, load_method, load_task, read_spec
+    from hpsearch.study.plan import read_plan
+    from hpsearch.study.registry import METHOD, Registry
+    from hpsearch.study.shipped import find_study
 
     what, settings = sys.argv[1], parsed(sys.argv[2:])
-    task = replace(load_task(read_spec(find_study("figure8-fsdd")).task), **settings)
+    task = replace(read_plan(find_study("figure8-fsdd")).task, **settings)
     task.prepare(lambda *_: None)
-    methods = {label: load_method(task, label, MethodSpec()) for label in ("latent", "filter")}
+    methods = {label: Registry().find(METHOD, label) for label in ("latent", "filter")}
 
     def train(label: str, k: int, epochs: int | None = None) -> float:
         configurations = [sobol_configuration(methods[label].space, 1, i) for i in range(k)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psutil
 
-from hpsearch.executors.processes import THREAD_VARIABLES
+from hpsearch.system.threads import THREAD_VARIABLES
 
 ONE_THREAD = dict.fromkeys(THREAD_VARIABLES, "1")
 

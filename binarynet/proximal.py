@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from binarynet.method import BinaryMethod, Hyperparameters, State
 from binarynet.quantizers import follow_sign_, sign, whole_vectors
 from binarynet.schedules import check_schedules
-from hpsearch.space import Float, Parameter, Space
-from hpsearch.task import Hyperparameters, State
+from hpsearch.contracts.space import Float, Parameter, Space
 
 # Ours, as for `latent`, whose file argues them.
 SEARCHED: tuple[Parameter, ...] = (
@@ -30,7 +30,7 @@ SEARCHED: tuple[Parameter, ...] = (
 
 
 @dataclass(frozen=True)
-class ProxConnect:
+class ProxConnect(BinaryMethod):
     """F = sign, B = 1; the others override `forward` and `backward`."""
 
     space: Space = Space(SEARCHED)

@@ -12,12 +12,14 @@ from torch import Generator, Tensor, nn
 
 from binarynet.graphs import Repeated
 from binarynet.layers import Linear
+from binarynet.method import BinaryMethod
 from binarynet.schedules import factors
 from binarynet.sgd import Sgd
 from binarynet.stacked import Stacked
 from binarynet.weights import BinaryWeights, Schedule, binary_weights, start_noise
-from hpsearch.space import Configuration
-from hpsearch.task import Method, Result, derived_seed
+from hpsearch.contracts.objective import Result
+from hpsearch.contracts.seeds import derived_seed
+from hpsearch.contracts.space import Configuration
 
 PRECISIONS = {
     # name: (parameters, updates and batch norm; operands of matrix products, which sum in fp32)
@@ -115,7 +117,7 @@ class Training:
     def __init__(
         self,
         build: Callable[[int], nn.Module],
-        method: Method,
+        method: BinaryMethod,
         configurations: Sequence[Configuration],
         seeds: Sequence[int],
         data: Data,

@@ -8,11 +8,11 @@ import torch
 from torch import Generator, Tensor, nn
 
 from binarynet.layers import BinaryLinear, draw
+from binarynet.method import BinaryMethod, Hyperparameters, State
 from binarynet.quantizers import VECTOR
 from binarynet.schedules import factors
 from binarynet.stacked import Stacked
-from hpsearch.space import Configuration
-from hpsearch.task import Hyperparameters, Method, State
+from hpsearch.contracts.space import Configuration
 
 INTEGERS = {torch.float32: (torch.int32, 31), torch.float64: (torch.int64, 63)}
 """Integers of the same size, and how far their sign bit is from the end."""
@@ -30,7 +30,9 @@ class BinaryWeights:
         flips: how many signs have changed since it was last set to 0, (k,).
     """
 
-    def __init__(self, weights: Sequence[nn.Parameter], method: Method, h: Hyperparameters, noise: Tensor) -> None:
+    def __init__(
+        self, weights: Sequence[nn.Parameter], method: BinaryMethod, h: Hyperparameters, noise: Tensor
+    ) -> None:
         """Start the method from `noise`, standard normal numbers of shape (k, padded_size(weights))."""
         self.weights, self.method = list(weights), method
         self.flips = torch.zeros(len(noise), dtype=torch.int64, device=noise.device)
@@ -78,7 +80,7 @@ class Schedule:
 
     def __init__(
         self,
-        method: Method,
+        method: BinaryMethod,
         configurations: Sequence[Configuration],
         steps: int,
         dtype: torch.dtype,

@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from cifar_task.datasets import cifar10
-from hpsearch.space import Configuration
-from hpsearch.task import Method, Objective, Progress, Result
+from hpsearch.contracts.method import Method
+from hpsearch.contracts.objective import Objective, Result
+from hpsearch.contracts.progress import Progress
+from hpsearch.contracts.space import Configuration
+from hpsearch.contracts.task import Task
 
 if TYPE_CHECKING:
     from binarynet.training import Data
@@ -20,7 +23,7 @@ IMAGES = 50_000
 
 
 @dataclass(frozen=True)
-class CifarTask:
+class CifarTask(Task):
     """CIFAR-10, ten classes. Training images are cropped (from 4 pixels of padding) and flipped at random.
 
     Attributes:
@@ -44,10 +47,9 @@ class CifarTask:
     activation_gradient: Literal["clip", "bireal"] = "bireal"
     precision: Literal["fp32", "bf16"] = "fp32"
 
-    methods: ClassVar[str] = "binarynet.methods"
-    datasets: ClassVar[str] = "cifar_task.datasets"
+    methods = "binarynet.methods"
     # A convolution keeps a core busy alone, and packs of one let as many workers help as a comparison has studies.
-    pack: ClassVar[int] = 1
+    pack = 1
 
     def __post_init__(self) -> None:
         from cifar_task.networks import names
@@ -66,7 +68,7 @@ class CifarTask:
             raise ValueError(f"there are {cifar10.IMAGES:,} test images, not {self.test:,}")
 
     @property
-    def objective(self) -> Objective:
+    def objective(self) -> Objective:  # type: ignore[override]  # depends on a setting, and no one sets it
         """Validation accuracy; test accuracy where there are no validation images."""
         if self.validation:
             return Objective("validation accuracy", chance=0.1)
@@ -85,6 +87,7 @@ class CifarTask:
         self, method: Method, configurations: Sequence[Configuration], seeds: Sequence[int], device: str
     ) -> list[Result]:
         """One run of all configurations."""
+        from binarynet.method import binary
         from binarynet.stacked import Stacked
         from binarynet.training import Budget, Training
         from cifar_task.networks import load
@@ -94,7 +97,7 @@ class CifarTask:
         network = load(self.network)
         return Training(
             lambda k: Stacked(k, lambda: network(self.activation_gradient)),
-            method,
+            binary(method),
             configurations,
             seeds,
             self._data(device),

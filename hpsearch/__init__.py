@@ -2,13 +2,47 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hpsearch.tables import Tables
+    from hpsearch.contracts.dataset import DataSet
+    from hpsearch.contracts.errors import HpsearchError, TaskError
+    from hpsearch.contracts.executor import Executor
+    from hpsearch.contracts.export import Format
+    from hpsearch.contracts.method import Method
+    from hpsearch.contracts.objective import Objective, Result
+    from hpsearch.contracts.searcher import History, Searcher
+    from hpsearch.contracts.space import Choice, Float, Int, Space
+    from hpsearch.contracts.task import FunctionTask, Task
+    from hpsearch.store.tables import Tables
 
 __version__ = "0.1.0"
+
+_CONTRACTS = {
+    "dataset": ("DataSet",),
+    "errors": ("HpsearchError", "TaskError"),
+    "executor": ("Executor",),
+    "export": ("Format",),
+    "method": ("Method",),
+    "objective": ("Objective", "Result"),
+    "searcher": ("History", "Searcher"),
+    "space": ("Choice", "Float", "Int", "Space"),
+    "task": ("FunctionTask", "Task"),
+}
+__all__ = [
+    "Choice", "DataSet", "Executor", "Float", "Format", "FunctionTask", "History", "HpsearchError", "Int", "Method",
+    "Objective", "Result", "Searcher", "Space", "Task", "TaskError", "load", "run", "write_report",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    """What others implement, imported when it is first asked for: a command that prints help needs none of it."""
+    for module, names in _CONTRACTS.items():
+        if name in names:
+            return vars(import_module(f"hpsearch.contracts.{module}"))[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def run(
@@ -33,37 +67,38 @@ def run(
         workers: worker processes; one a core if None.
         devices: "cpu", "auto" for every GPU, or GPUs such as "cuda:0,cuda:1".
         per_device: workers on each GPU.
-        address: of a Ray cluster, for the executor "ray"; None starts Ray on this machine.
+        address: address of a Ray cluster, for the executor "ray"; None starts Ray on this machine.
         quiet: whether to show no progress.
 
     Raises:
-        SpecError, DatabaseError, TaskError: one sentence on what is wrong, where, and what to do.
+        HpsearchError: one sentence on what is wrong, where, and what to do.
     """
-    from hpsearch.children import importing_main
+    from hpsearch.system.children import importing_main
 
     if importing_main():
         raise RuntimeError("a script must call hpsearch.run below `if __name__ == '__main__':`")
 
-    from hpsearch.executors.processes import pin_threads
+    from hpsearch.system.threads import pin_threads
 
     pin_threads()
-    from hpsearch.progress import Display
-    from hpsearch.running import run_shown
-    from hpsearch.spec import find_study, read_spec
-    from hpsearch.tables import load_tables
+    from hpsearch.driver.display import Display
+    from hpsearch.driver.running import Where, run_shown
+    from hpsearch.store.tables import load_tables
+    from hpsearch.study.plan import read_plan
+    from hpsearch.study.shipped import find_study, recorded_name
 
     path = find_study(str(study))
-    spec = read_spec(path)
-    file = Path(database or f"{spec.name}.db")
+    plan = read_plan(path)
+    file = Path(database or f"{plan.spec.name}.db")
     with Display(quiet=quiet) as display:
-        places = {"workers": workers, "devices": devices, "per_device": per_device, "address": address}
-        run_shown(spec, path, file, executor, places, display)
+        where = Where(executor, workers, devices, per_device, address)
+        run_shown(plan, recorded_name(path), file, where, display)
     return load_tables(file)
 
 
 def load(file: str | Path) -> Tables:
     """The tables of a comparison's database as pandas DataFrames; also while a run is writing it."""
-    from hpsearch.tables import load_tables
+    from hpsearch.store.tables import load_tables
 
     return load_tables(Path(file))
 

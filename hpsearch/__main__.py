@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from hpsearch.stopping import listen
+from hpsearch.system.stopping import listen
 
 
 def main() -> None:
     """Run a command."""
     listen()
-    from hpsearch.cli import main as command
+    from hpsearch.cli.app import main as command
 
     command()
 

@@ -19,7 +19,9 @@ def test_an_example_goes_from_its_task_to_a_figure(tmp_path, script):
     folder = tmp_path / script.parent
     shutil.copytree(EXAMPLES / script.parent, folder)
     (study,) = folder.glob("*.toml")
-    study.write_text(re.sub(r"^repeats = \d+", "repeats = 2", study.read_text(), flags=re.MULTILINE))
+    text, changed = re.subn(r"^repeats = \d+", "repeats = 2", study.read_text(), flags=re.MULTILINE)
+    assert changed == 1
+    study.write_text(text)
     environment = {**os.environ, "PYTHONPATH": str(EXAMPLES.parent)}
     done = subprocess.run(
         [sys.executable, script.name], cwd=folder, capture_output=True, text=True, timeout=1500, env=environment
@@ -30,7 +32,7 @@ def test_an_example_goes_from_its_task_to_a_figure(tmp_path, script):
     assert (report / "curves.png").stat().st_size > 10_000
     tables = hpsearch.load(folder / f"{study.stem}.db")
     assert tables.trials["state"].eq("complete").all()
-    assert len(tables.trials) == tables.comparison["trials"] * tables.comparison["repeats"] * len(tables.methods)
+    assert len(tables.trials) == tables.comparison.trials * tables.comparison.repeats * len(tables.methods)
     assert tables.trials["objective"].max() > 0.8
     for method in tables.methods:
         assert f"{method} reaches" in done.stdout

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.task import Progress
+from hpsearch.contracts.progress import Progress
 
 RATE = 8000
 """Samples a second of every clip."""

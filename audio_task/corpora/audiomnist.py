@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from audio_task.corpora import PARTS, RATE, Clip, Part
 from audio_task.recordings import SHOWN, identity, read_wav
-from hpsearch.dataset import DataSet
-from hpsearch.task import Progress, TaskError
+from hpsearch.contracts.dataset import DataSet
+from hpsearch.contracts.errors import TaskError
+from hpsearch.contracts.progress import Progress
 
 PUBLISHED_RATE = 48_000
 SPEAKERS, DIGITS, REPETITIONS = range(1, 61), range(10), range(50)

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from audio_task.corpora import PARTS, RATE, Clip, Part
 from audio_task.recordings import identity, read_wav
-from hpsearch.dataset import DataSet
-from hpsearch.task import Progress, TaskError
+from hpsearch.contracts.dataset import DataSet
+from hpsearch.contracts.errors import TaskError
+from hpsearch.contracts.progress import Progress
 
 NAME = re.compile(r"(\d)_([a-z]+)_(\d+)\.wav")
 COMMIT = "26eb9aa"

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_task.corpora import RATE, Clip, Part
-from hpsearch.task import Progress, derived_seed
+from hpsearch.contracts.progress import Progress
+from hpsearch.contracts.seeds import derived_seed
 
 Array = NDArray[np.float64]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from binarynet.method import Hyperparameters
 from binarynet.proximal import ProxConnect
-from hpsearch.task import Hyperparameters
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from binarynet.method import Hyperparameters
 from binarynet.proximal import SEARCHED, ProxConnect, sign_swish_slope
-from hpsearch.space import Float, Space
-from hpsearch.task import Hyperparameters
+from hpsearch.contracts.space import Float, Space
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from binarynet.method import Hyperparameters
 from binarynet.proximal import SEARCHED, ProxConnect, sign_swish, sign_swish_slope
-from hpsearch.space import Float, Space
-from hpsearch.task import Hyperparameters
+from hpsearch.contracts.space import Float, Space
 
 
 @dataclass(frozen=True)

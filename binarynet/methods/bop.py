@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from binarynet.method import BinaryMethod, Hyperparameters, State
 from binarynet.quantizers import sign
 from binarynet.schedules import check_schedules
-from hpsearch.space import Float, Space
-from hpsearch.task import Hyperparameters, State
+from hpsearch.contracts.space import Float, Space
 
 
 @dataclass(frozen=True)
-class Bop:
+class Bop(BinaryMethod):
     """A binary weight flips when the averaged gradient points against it by more than a threshold.
 
     m_i = (1 - gamma_i) m_{i-1} + gamma_i g_i      algorithm 1, line 4

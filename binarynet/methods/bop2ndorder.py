@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from binarynet.method import BinaryMethod, Hyperparameters, State
 from binarynet.quantizers import sign
 from binarynet.schedules import check_schedules
-from hpsearch.space import Float, Space
-from hpsearch.task import Hyperparameters, State
+from hpsearch.contracts.space import Float, Space
 
 EPSILON = 1e-10
 """As in the authors' code."""
 
 
 @dataclass(frozen=True)
-class Bop2ndOrder:
+class Bop2ndOrder(BinaryMethod):
     """Bop with the averaged gradient measured in units of the gradient's root mean square.
 
     m_i = (1 - gamma) m_{i-1} + gamma g_i

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from binarynet.method import BinaryMethod, Hyperparameters, State
 from binarynet.quantizers import follow_sign_, sign
 from binarynet.schedules import check_schedules
-from hpsearch.space import Float, Space
-from hpsearch.task import Hyperparameters, State
+from hpsearch.contracts.space import Float, Space
 
 
 @dataclass(frozen=True)
-class Filter:
+class Filter(BinaryMethod):
     """The binary weight is minus the sign of the gradient, smoothed by two averages in a cascade.
 
     m_i = (1 - gamma) m_{i-1} + gamma g_i           eq. 11

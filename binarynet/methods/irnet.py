@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from binarynet.method import BinaryMethod, Hyperparameters, State
 from binarynet.quantizers import sign, whole_vectors
 from binarynet.schedules import check_schedules
-from hpsearch.space import Float, Space
-from hpsearch.task import Hyperparameters, State
+from hpsearch.contracts.space import Float, Space
 
 SHARPNESS = (1e-3, 1e1)
 """t at the start and at the end of training, along a logarithmic scale."""
 
 
 @dataclass(frozen=True)
-class IrNet:
+class IrNet(BinaryMethod):
     """The binary weight is the sign of a real one that is standardised over its output channel, times a power of 2.
 
     w^ = (w - mean w) / std w,    weight = 2^round(log2 mean |w^|) sign(w^)

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from binarynet.method import BinaryMethod, Hyperparameters, State
 from binarynet.quantizers import follow_sign_, sign
 from binarynet.schedules import check_schedules
-from hpsearch.space import Choice, Float, Space
-from hpsearch.task import Hyperparameters, State
+from hpsearch.contracts.space import Choice, Float, Space
 
 
 @dataclass(frozen=True)
-class Latent:
+class Latent(BinaryMethod):
     """The binary weight is the sign of a real one that SGD moves.
 
     m_i = (1 - momentum) m_{i-1} + momentum g_i                                    eq. 2

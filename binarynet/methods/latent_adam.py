@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from binarynet.method import Hyperparameters, State
 from binarynet.methods.latent import Latent
 from binarynet.quantizers import follow_sign_, whole_vectors
-from hpsearch.space import Choice, Float, Space
-from hpsearch.task import Hyperparameters, State
+from hpsearch.contracts.space import Choice, Float, Space
 
 EPSILON = 1e-8
 """Of Kingma and Ba (2015), algorithm 1."""

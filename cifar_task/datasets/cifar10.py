@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.dataset import DataSet
-from hpsearch.task import Progress, TaskError
+from hpsearch.contracts.dataset import DataSet
+from hpsearch.contracts.errors import TaskError
+from hpsearch.contracts.progress import Progress
 
 TRAINING = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
 TEST = ("test_batch.bin",)

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.svm import SVC
 
-from hpsearch.task import FunctionTask, Objective, Result
+from hpsearch import FunctionTask, Objective, Result
 
 
 def train(configuration, seed):

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Any, TypeVar
 
-from hpsearch.devices import CPU, named, use_here
+from hpsearch.contracts.executor import Executor
+from hpsearch.system.devices import CPU, named, use_here
 
 T = TypeVar("T")
 
 
-class Inline:
+class Inline(Executor):
     """Runs a call while it is submitted."""
 
     workers = 1
-    waiting = 0
 
     def __init__(self, workers: int | None = None, devices: str = CPU, per_device: int = 1) -> None:
         """Train on the first of `devices`; of workers there can only be one here."""
@@ -25,9 +24,6 @@ class Inline:
         self.device = named(devices)[0]
         self.lost: list[str] = []
         use_here(self.device)
-
-    def share(self, files: Sequence[Path]) -> None:
-        """They are here already."""
 
     def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
         """Call now; the future is done when this returns."""

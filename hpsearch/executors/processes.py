@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from hpsearch import devices as hpsearch_devices
-from hpsearch.children import available_cores, end_with_driver, kill, without_ctrl_c
-from hpsearch.devices import CPU, DeviceError
+from hpsearch.contracts.errors import DeviceError
+from hpsearch.contracts.executor import Executor
+from hpsearch.system import devices as hpsearch_devices
+from hpsearch.system.children import end_with_driver, kill, without_ctrl_c
+from hpsearch.system.cores import available_cores
+from hpsearch.system.devices import CPU
+from hpsearch.system.threads import pin_threads
 
 T = TypeVar("T")
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 PROBE_SECONDS = 300
 """A device that computes nothing for so long, in a process that has to import torch first, is gone."""
 
@@ -40,15 +41,13 @@ class _Worker:
     pool: ProcessPoolExecutor | None = None
 
 
-class Processes:
+class Processes(Executor):
     """A thread for each worker process, which it starts, feeds, and replaces if it breaks.
 
     A standard process pool fails all its calls when one worker dies. Here every worker is a pool of its
     own, so that only the call that it died of fails. A worker whose GPU no longer computes is given up, and its
     call goes to the next one that is free.
     """
-
-    waiting = 1
 
     def __init__(
         self,
@@ -89,8 +88,10 @@ class Processes:
         """Those that have not been given up."""
         return len(self._workers)
 
-    def share(self, files: Sequence[Path]) -> None:
-        """They are here already."""
+    @property
+    def waiting(self) -> int:
+        """One, to have the next call at hand when a worker is free."""
+        return 1
 
     def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
         """Call in the next free worker; BrokenExecutor if that worker dies of it."""
@@ -206,17 +207,6 @@ class Processes:
 
     def _none_left(self) -> DeviceError:
         return DeviceError(f"no device works any more: {self.lost[-1]}; everything finished is kept: run again")
-
-
-def pin_threads() -> None:
-    """One thread a process from now on, in this process and those it starts.
-
-    Two threads a process on two cores halve the throughput, and results change with their number.
-    """
-    for variable in THREAD_VARIABLES:
-        os.environ[variable] = "1"
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
 
 
 def _ready() -> None:

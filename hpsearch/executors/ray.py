@@ -16,11 +16,14 @@ from concurrent.futures import BrokenExecutor, Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hpsearch import devices as hpsearch_devices
-from hpsearch.children import available_cores
-from hpsearch.devices import CPU, DeviceError
-from hpsearch.executors.processes import PROBE_SECONDS, pin_threads
-from hpsearch.shared_files import SharedFiles, bundle
+from hpsearch.contracts.errors import DeviceError
+from hpsearch.contracts.executor import Executor
+from hpsearch.data.shared_files import SharedFiles, bundle
+from hpsearch.executors.processes import PROBE_SECONDS
+from hpsearch.system import devices as hpsearch_devices
+from hpsearch.system.cores import available_cores
+from hpsearch.system.devices import CPU
+from hpsearch.system.threads import pin_threads
 
 T = TypeVar("T")
 RETRIES = 3
@@ -36,7 +39,7 @@ class _BrokenDeviceError(Exception):
     """What a worker tells the driver of a node whose GPU does not work: the node's id and the reason."""
 
 
-class Ray:
+class Ray(Executor):
     """The cluster at an address, or without one Ray on this machine alone.
 
     The driver proposes and records; a pack is a Ray task. What training reads is put into Ray's object store once,

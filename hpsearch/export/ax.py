@@ -12,23 +12,26 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from hpsearch.export import Format, Study, optional, quiet, read_studies
+from hpsearch.contracts.export import Format
+from hpsearch.contracts.objective import Objective
+from hpsearch.contracts.progress import Progress
+from hpsearch.contracts.space import Choice, Fixed, Parameter, Space, Value
+from hpsearch.export.studies import Study, optional, quiet, read_studies
 from hpsearch.searchers.ax import ax_parameter
-from hpsearch.space import Choice, Fixed, Parameter, Space, Value
-from hpsearch.task import Objective, Progress
+from hpsearch.store.rows import Trial
 
 
 def _write(file: Path, out: Path, progress: Progress) -> None:
     objective, studies = read_studies(file)
-    metric = _metric_name(objective, {name for study in studies for row in study.trials for name in row["metrics"]})
+    metric = _metric_name(objective, {name for study in studies for trial in study.trials for name in trial.metrics})
     done, total = 0, sum(len(study.trials) for study in studies)
     progress("writing trials", done, total)  # before what takes seconds to import
     out.mkdir()
     with quiet():
         for study in studies:
             client = _client(study, metric if objective.direction == "maximise" else f"-{metric}")
-            for row in study.trials:
-                _attach(client, study.space, row, metric)
+            for trial in study.trials:
+                _attach(client, study.space, trial, metric)
                 done += 1
                 progress("writing trials", done, total)
             client.save_to_json_file(str(out / f"{quote(study.method, safe='')}-{study.repeat}.json"))
@@ -44,17 +47,17 @@ def _client(study: Study, goal: str) -> Any:
     return client
 
 
-def _attach(client: Any, space: Space, row: dict[str, Any], metric: str) -> None:
-    index = client.attach_trial({p.name: _value(p, row["configuration"][p.name]) for p in space})
-    if row["state"] == "complete":
-        measured = {name: value for name, value in row["metrics"].items() if value is not None}
-        client.complete_trial(index, raw_data={**measured, metric: row["objective"]})
+def _attach(client: Any, space: Space, trial: Trial, metric: str) -> None:
+    index = client.attach_trial({p.name: _value(p, trial.configuration[p.name]) for p in space})
+    if trial.state == "complete":
+        measured = {name: value for name, value in trial.metrics.items() if value is not None}
+        client.complete_trial(index, raw_data={**measured, metric: trial.objective})
     else:
-        client.mark_trial_failed(index, failed_reason=f"{row['state']}: {row['reason']}")
+        client.mark_trial_failed(index, failed_reason=f"{trial.state}: {trial.reason}")
 
 
 def _metric_name(objective: Objective, metrics: Collection[str]) -> str:
-    """The objective's name as Ax can read it in an expression, and as no other metric is called."""
+    """The objective's name in letters that Ax can read in an expression; no other metric has it."""
     name = re.sub(r"\W", "_", objective.name)
     taken = name in metrics or iskeyword(name) or hasattr(optional("sympy"), name)
     return f"objective_{name}" if taken or not name.isidentifier() else name
@@ -77,7 +80,7 @@ def _parameter(parameter: Parameter) -> Any:
 
 
 def _value(parameter: Parameter, value: Value) -> Value:
-    """As it is, but in a choice of several types, of which Ax wants one: numbers as floats, all else as text."""
+    """The value itself; in a choice of several types, where Ax wants one, numbers as floats and all else as text."""
     kinds = {type(choice) for choice in parameter.values} if isinstance(parameter, Choice) else set()
     if len(kinds) < 2:
         return value

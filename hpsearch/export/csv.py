@@ -6,18 +6,20 @@ import csv
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from hpsearch.database import Database
-from hpsearch.export import Format
-from hpsearch.space import Value, space_as_json
-from hpsearch.task import Progress
+from hpsearch.contracts.export import Format
+from hpsearch.contracts.progress import Progress
+from hpsearch.contracts.space import Value, space_as_json
+from hpsearch.store.database import Database
+from hpsearch.store.rows import Trial
 
-Table = dict[str, list[Value | None]]
+Cell = Value | None
+Table = dict[str, list[Cell]]
 """Column -> values, all of one type or None."""
 
 KEY = ("method", "repeat", "trial")
 RESULT = (*KEY, "objective", "state", "reason", "seconds", "seed")
+TRAINING = ("proposed", "started", "ended", "trained_together", "attempts", "host", "device")
 
 
 def tables(file: Path) -> dict[str, Table]:
@@ -32,26 +34,33 @@ def tables(file: Path) -> dict[str, Table]:
         hyperparameters: a row a hyperparameter of a method; `values` and `value` are JSON.
     """
     with Database(file) as database:
-        row, methods, studies = database.existing(), database.methods(), database.studies()
+        comparison, methods, studies = database.existing(), database.methods(), database.studies()
         trials = database.all_trials()
-    measured = {"comparison": row["name"], **{k: row[k] for k in ("objective", "unit", "direction", "chance")}}
-    names = [name for space, _ in methods.values() for name in space.names]
-    metrics = [name for trial in trials for name in trial["metrics"]]
-    curves = [name for trial in trials for name in trial["curves"]]
+    objective = comparison.objective
+    measured: dict[str, Cell] = {
+        "comparison": comparison.name,
+        "objective": objective.name,
+        "unit": objective.unit,
+        "direction": objective.direction,
+        "chance": objective.chance,
+    }
+    names = [name for method in methods.values() for name in method.space.names]
+    metrics = [name for trial in trials for name in trial.metrics]
+    curves = [name for trial in trials for name in trial.curves]
     return {
         "trials": _table(
-            [{**{k: trial[k] for k in RESULT}, **trial["metrics"], **trial["configuration"]} for trial in trials],
+            [{**_recorded(trial, RESULT), **trial.metrics, **trial.configuration} for trial in trials],
             (*KEY, "objective", *names, *metrics, *RESULT[4:]),
         ),
         "training": _table(
-            [{**trial, "run": trial["run_id"]} for trial in trials],
-            (*KEY, "proposed", "started", "ended", "trained_together", "attempts", "host", "device", "run"),
+            [{**_recorded(trial, (*KEY, *TRAINING)), "run": trial.run_id} for trial in trials],
+            (*KEY, *TRAINING, "run"),
         ),
         "curves": _table(
             (
-                {**{k: trial[k] for k in KEY}, "epoch": epoch, **dict(zip(trial["curves"], values, strict=True))}
+                {**_recorded(trial, KEY), "epoch": epoch, **dict(zip(trial.curves, values, strict=True))}
                 for trial in trials
-                for epoch, values in enumerate(zip(*trial["curves"].values(), strict=True), 1)
+                for epoch, values in enumerate(zip(*trial.curves.values(), strict=True), 1)
             ),
             (*KEY, "epoch", *curves),
         ),
@@ -61,23 +70,28 @@ def tables(file: Path) -> dict[str, Table]:
         ),
         "hyperparameters": _table(
             [
-                {"method": label, **parameter, "schedule": schedules.get(parameter["name"], "constant")}
+                {"method": label, **parameter, "schedule": method.schedules.get(parameter["name"], "constant")}
                 | {key: json.dumps(parameter[key]) for key in ("values", "value") if key in parameter}
-                for label, (space, schedules) in methods.items()
-                for parameter in space_as_json(space)
+                for label, method in methods.items()
+                for parameter in space_as_json(method.space)
             ],
             ("method", "name", "kind", "low", "high", "log", "values", "ordered", "value", "schedule"),
         ),
     }
 
 
-def _table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Table:
+def _recorded(trial: Trial, names: Sequence[str]) -> dict[str, Cell]:
+    fields = trial._asdict()
+    return {name: fields[name] for name in names}
+
+
+def _table(rows: Iterable[Mapping[str, Cell]], columns: Sequence[str]) -> Table:
     kept = list(rows)
     return {column: _of_one_type([row.get(column) for row in kept]) for column in dict.fromkeys(columns)}
 
 
-def _of_one_type(values: list[Value | None]) -> list[Value | None]:
-    """Whole numbers among floats as floats, and any other mixture as text."""
+def _of_one_type(values: list[Cell]) -> list[Cell]:
+    """The values of a column in one type: whole numbers among floats as floats, any other mixture as text."""
     kinds = {type(value) for value in values if value is not None}
     if len(kinds) < 2:
         return values

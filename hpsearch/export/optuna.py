@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from hpsearch.export import Format, Study, optional, quiet, read_studies
-from hpsearch.space import Fixed, Float, Int, Searched
-from hpsearch.task import Objective, Progress
+from hpsearch.contracts.export import Format
+from hpsearch.contracts.objective import Objective
+from hpsearch.contracts.progress import Progress
+from hpsearch.contracts.space import Fixed, Float, Int, Searched
+from hpsearch.export.studies import Study, optional, quiet, read_studies
+from hpsearch.store.rows import Trial
 
 
 def _write(file: Path, out: Path, progress: Progress) -> None:
@@ -31,8 +35,8 @@ def _write(file: Path, out: Path, progress: Progress) -> None:
             for study in studies:
                 target = _study(optuna, storage, study, objective)
                 distributions = {p.name: _distribution(optuna.distributions, p) for p in study.space.searched}
-                for row in study.trials:
-                    target.add_trial(_trial(optuna.trial, row, study, distributions))
+                for trial in study.trials:
+                    target.add_trial(_trial(optuna.trial, trial, study, distributions))
                     done += 1
                     progress("writing trials", done, total)
         finally:
@@ -59,24 +63,24 @@ def _distribution(distributions: Any, parameter: Searched) -> Any:
     return distributions.CategoricalDistribution(parameter.values)
 
 
-def _trial(module: Any, row: dict[str, Any], study: Study, distributions: dict[str, Any]) -> Any:
-    complete = row["state"] == "complete"
-    fixed = {p.name: row["configuration"][p.name] for p in study.space if isinstance(p, Fixed)}
-    outcome = {key: row[key] for key in ("seed", "state", "reason", "seconds")}
-    trial = module.create_trial(
+def _trial(module: Any, trial: Trial, study: Study, distributions: Mapping[str, object]) -> Any:
+    complete = trial.state == "complete"
+    fixed = {p.name: trial.configuration[p.name] for p in study.space if isinstance(p, Fixed)}
+    outcome = {"seed": trial.seed, "state": trial.state, "reason": trial.reason, "seconds": trial.seconds}
+    made = module.create_trial(
         state=module.TrialState.COMPLETE if complete else module.TrialState.FAIL,
-        value=row["objective"] if complete else None,
-        params={name: row["configuration"][name] for name in distributions},
+        value=trial.objective if complete else None,
+        params={name: trial.configuration[name] for name in distributions},
         distributions=distributions,
-        user_attrs={**fixed, **row["metrics"], **outcome},
+        user_attrs={**fixed, **trial.metrics, **outcome},
     )
-    trial.datetime_start, trial.datetime_complete = _local(row["started"]), _local(row["ended"])
-    return trial
+    made.datetime_start, made.datetime_complete = _local(trial.started), _local(trial.ended)
+    return made
 
 
-def _local(time: str) -> datetime:
-    """The database's UTC as Optuna wants it: local time, naive."""
-    return datetime.fromisoformat(time).astimezone().replace(tzinfo=None)
+def _local(time: str | None) -> datetime | None:
+    """A time of the database, which is in UTC, as Optuna wants it: local and naive."""
+    return None if time is None else datetime.fromisoformat(time).astimezone().replace(tzinfo=None)
 
 
 def _add_curves(connection: sqlite3.Connection, studies: list[Study], objective: Objective) -> None:
@@ -91,8 +95,8 @@ def _add_curves(connection: sqlite3.Connection, studies: list[Study], objective:
         [
             (epoch, value, "NAN" if value is None else "FINITE", study.name, number)
             for study in studies
-            for number, row in enumerate(study.trials)
-            for epoch, value in enumerate(row["curves"].get(curve, ()), 1)
+            for number, trial in enumerate(study.trials)
+            for epoch, value in enumerate(trial.curves.get(curve, ()), 1)
         ],
     )
 

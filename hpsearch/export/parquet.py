@@ -1,14 +1,14 @@
-"""Parquet: the tables of `csv.py` with their types: true and false, whole numbers, times, and nulls."""
+"""Parquet: the same tables as `csv.py`, with types: true and false, whole numbers, times, and nulls."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from hpsearch.export import Format, optional
-from hpsearch.export.csv import tables
-from hpsearch.space import Value
-from hpsearch.task import Progress
+from hpsearch.contracts.export import Format
+from hpsearch.contracts.progress import Progress
+from hpsearch.export.csv import Cell, tables
+from hpsearch.export.studies import optional
 
 TIMES = ("proposed", "started", "ended")
 # Columns whose type no value shows where all are empty: files of several comparisons must fit together.
@@ -25,7 +25,7 @@ def _write(file: Path, out: Path, progress: Progress) -> None:
     pa, parquet = optional("pyarrow"), optional("pyarrow.parquet")
     types = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
 
-    def column(heading: str, values: list[Value | None]) -> Any:
+    def column(heading: str, values: list[Cell]) -> Any:
         # Any other column without a value is one of numbers that were never finite.
         kind = next((type(value) for value in values if value is not None), KNOWN.get(heading, float))
         return pa.array(values, types[kind])

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
-from hpsearch.report.curves import Curves, compute_curves
-from hpsearch.report.facts import discussion, report_command
-from hpsearch.report.sensitivity import compute_sensitivity
+from hpsearch.contracts.progress import Progress, silent
+from hpsearch.report.context import ReportContext, searches
+from hpsearch.report.facts import discussion
+from hpsearch.report.search.curves import Curves, compute_curves
+from hpsearch.report.sensitivity.results import compute_sensitivity
 from hpsearch.report.style import KINDS, Look
-from hpsearch.tables import Tables, load_tables
+from hpsearch.store.tables import load_tables
 
-__all__ = ["Curves", "Look", "compute_curves", "compute_sensitivity", "write_report", "write_report_of"]
-
-Progress = Callable[[str, int, int], None]
+__all__ = [
+    "Curves", "Look", "ReportContext", "compute_curves", "compute_sensitivity", "write_report", "write_report_of",
+]  # fmt: skip
 
 
 def write_report(
@@ -23,7 +24,7 @@ def write_report(
     *,
     targets: Sequence[float] = (),
     look: Look | None = None,
-    progress: Progress = lambda *_: None,
+    progress: Progress = silent,
 ) -> list[Path]:
     """Write figures, tables and pages of a database; returns the files.
 
@@ -34,77 +35,55 @@ def write_report(
         file: the database; a run may be writing it.
         folder: to write into, made where it is missing.
         targets: objectives, beside the quantiles of all results, until which trials are counted.
-        look: of the figures.
+        look: how figures are drawn.
         progress: told of each part.
     """
-    return write_report_of(load_tables(file), file, folder, targets=targets, look=look, progress=progress)
+    context = ReportContext(load_tables(file), (file,), targets=tuple(targets), look=look or Look())
+    return write_report_of(context, folder, progress)
 
 
-def write_report_of(
-    tables: Tables,
-    file: Path,
-    folder: Path,
-    *,
-    targets: Sequence[float] = (),
-    look: Look | None = None,
-    warnings: Sequence[str] = (),
-    progress: Progress = lambda *_: None,
-) -> list[Path]:
-    """`write_report` of tables that are loaded already, perhaps from several files; `warnings` stand on the pages."""
-    from hpsearch.spec import searches
-
-    command = report_command(tables, file, targets, look or Look())
-    tables = replace(tables, comparison={**tables.comparison, "report": command})
+def write_report_of(context: ReportContext, folder: Path, progress: Progress = silent) -> list[Path]:
+    """Write the report of tables that are loaded already, perhaps from several files; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
+    first = context.tables.parts[0]  # several are on one page only if each of them searches
     trials, page = folder / "trials.csv", folder / "README.md"
-    named = tables.comparison["spec"]["searcher"]
-    if named.get("confirms"):
+    if first.spec.confirm is not None:
         from hpsearch.report.confirmed import write_confirmed
 
-        written = write_confirmed(tables, file, folder, look or Look())
-        tables.trials.to_csv(trials, index=False)
-        return [*written, trials]
-    if searches(named["name"]):
-        written = _search(tables, file, page, targets, look or Look(), warnings, progress)
+        written = write_confirmed(context, page)
+    elif searches(first):
+        written = _search(context, page, progress)
     else:
-        written = _sensitivity(tables, file, page, look or Look(), progress)
-    tables.trials.to_csv(trials, index=False)
+        written = _sensitivity(context, page, progress)
+    context.tables.trials.to_csv(trials, index=False)
     return [*written, trials, page]
 
 
-def _search(
-    tables: Tables,
-    file: Path,
-    page: Path,
-    targets: Sequence[float],
-    look: Look,
-    warnings: Sequence[str],
-    progress: Progress,
-) -> list[Path]:
-    from hpsearch.report.cost_figures import draw_extra, draw_reach
-    from hpsearch.report.document import document
-    from hpsearch.report.figure import draw_figure
-    from hpsearch.report.findings import compute_findings
+def _search(context: ReportContext, page: Path, progress: Progress) -> list[Path]:
     from hpsearch.report.html import write_html
-    from hpsearch.report.latex import write_latex
-    from hpsearch.report.search_page import write_page
+    from hpsearch.report.search.cost_figures import draw_extra, draw_reach
+    from hpsearch.report.search.document import document
+    from hpsearch.report.search.figure import draw_figure
+    from hpsearch.report.search.findings import compute_findings
+    from hpsearch.report.search.latex import write_latex
+    from hpsearch.report.search.page import write_page
 
-    found = compute_findings(tables, targets, progress)
+    found = compute_findings(context.tables, context.targets, progress)
     curves, reach, extra = (_figures(page, name) for name in ("curves", "reach", "extra"))
     progress("figures", 0, 3)
-    draw_figure(found.curves, curves, look)
+    draw_figure(found.curves, curves, context.look)
     progress("figures", 1, 3)
-    draw_reach(found, reach, look)
+    draw_reach(found, reach, context.look)
     progress("figures", 2, 3)
     if found.extra:
-        draw_extra(found, extra, look)
+        draw_extra(found, extra, context.look)
     progress("figures", 3, 3)
     figures = [*curves, *reach, *(extra if found.extra else [])]
     table, latex, html = (page.with_name(name) for name in ("curves.csv", "tables.tex", "index.html"))
     found.curves.table().to_csv(table, index=False)
     write_latex(found, latex)
-    write_html(document(found, file, list(warnings)), html, discussion(page.parent))
-    write_page(found, file, page, warnings)
+    write_html(document(found, context), html, discussion(page.parent))
+    write_page(found, context, page)
     return [*figures, table, latex, html]
 
 
@@ -112,17 +91,17 @@ def _figures(page: Path, name: str) -> list[Path]:
     return [page.with_name(f"{name}.{kind}") for kind in KINDS]
 
 
-def _sensitivity(tables: Tables, file: Path, page: Path, look: Look, progress: Progress) -> list[Path]:
-    from hpsearch.report.sensitivity_figures import draw_epochs, draw_responses
-    from hpsearch.report.sensitivity_page import write_sensitivity_page
+def _sensitivity(context: ReportContext, page: Path, progress: Progress) -> list[Path]:
+    from hpsearch.report.sensitivity.figures import draw_epochs, draw_responses
+    from hpsearch.report.sensitivity.page import write_sensitivity_page
 
-    found = compute_sensitivity(tables)
+    found = compute_sensitivity(context.tables)
     responses, epochs = (_figures(page, name) for name in ("responses", "epochs"))
     progress("figures", 0, 2)
-    draw_responses(found, responses, look)
+    draw_responses(found, responses, context.look)
     progress("figures", 1, 2)
     if found.curves:
-        draw_epochs(found, epochs, look)
+        draw_epochs(found, epochs, context.look)
     progress("figures", 2, 2)
     written = [*responses, *(epochs if found.curves else [])]
     written.append(page.with_name("responses.csv"))
@@ -130,5 +109,5 @@ def _sensitivity(tables: Tables, file: Path, page: Path, look: Look, progress: P
     if found.curves:
         written.append(page.with_name("epochs.csv"))
         found.epochs_table().to_csv(written[-1], index=False)
-    write_sensitivity_page(tables, found, file, page)
+    write_sensitivity_page(context, found, page)
     return written

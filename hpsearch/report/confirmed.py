@@ -12,18 +12,19 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from hpsearch.database import DatabaseError
-from hpsearch.report.confirmation import BETWEEN, method_of
+from hpsearch.contracts.errors import DatabaseError
+from hpsearch.contracts.objective import Objective
+from hpsearch.report.context import ReportContext
 from hpsearch.report.facts import discussion_section, heading, provenance_table
 from hpsearch.report.markdown import interval, plain, table
-from hpsearch.report.style import LOOKS, Look, save, verbatim
+from hpsearch.report.style import KINDS, LOOKS, Look, save, verbatim
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
 from hpsearch.statistics.coverage import coverage
 from hpsearch.statistics.holm import holm
 from hpsearch.statistics.noise import Components, variance_components
 from hpsearch.statistics.superiority import probability_of_superiority
-from hpsearch.tables import Tables, counted
-from hpsearch.task import Objective
+from hpsearch.store.chosen import method_of, study_of
+from hpsearch.store.tables import Tables, counted
 
 Array = NDArray[np.float64]
 
@@ -47,14 +48,14 @@ class Confirmed:
     lost: int
 
     def mean(self, values: tuple[Array, ...]) -> Interval:
-        """Over configurations of each one's mean over seeds: the studies are the sample."""
+        """The mean over configurations of each one's mean over seeds: the studies are the sample."""
         means = np.array([seeds.mean() for seeds in values if len(seeds)])
         if len(values) == 1:  # one configuration: its seeds are the sample
             return bootstrap_mean(values[0])
         return bootstrap_mean(means)
 
     def noise(self) -> Components | str:
-        """Or why it cannot be told."""
+        """How the variance splits into that between configurations and that between seeds; or why it cannot be told."""
         try:
             return variance_components(self.objectives)
         except ValueError as error:
@@ -62,11 +63,12 @@ class Confirmed:
 
 
 def compute_confirmed(tables: Tables) -> dict[str, Confirmed]:
-    """Method -> what came of its configurations, those that have finished. DatabaseError where none has."""
+    """Method -> what came of those of its configurations that have finished. Raises DatabaseError where none has."""
     finished = tables.trials[tables.trials["state"] != "proposed"]
     if not len(finished):
         raise DatabaseError("no training is finished yet; report again later")
-    recorded = tables.comparison["spec"]["searcher"].get("recorded", {})
+    confirm = tables.comparison.spec.confirm
+    recorded = confirm.recorded if confirm else {}
     found = {}
     for method in dict.fromkeys(method_of(label) for label in tables.methods):
         groups = {
@@ -82,7 +84,7 @@ def compute_confirmed(tables: Tables) -> dict[str, Confirmed]:
 def _of_method(tables: Tables, groups: Mapping[str, pd.DataFrame], recorded: Mapping[str, float]) -> Confirmed:
     complete = {label: rows[rows["state"] == "complete"] for label, rows in groups.items()}
     return Confirmed(
-        tuple(int(label.rpartition(BETWEEN)[2]) for label in groups),
+        tuple(map(study_of, groups)),
         np.array([recorded.get(label, np.nan) for label in groups]),
         tuple(np.asarray(counted(rows, tables.objective), np.float64) for rows in groups.values()),
         {
@@ -93,28 +95,28 @@ def _of_method(tables: Tables, groups: Mapping[str, pd.DataFrame], recorded: Map
     )
 
 
-def write_confirmed(tables: Tables, file: Path, folder: Path, look: Look) -> list[Path]:
-    """Write page, table and figure; returns the files."""
+def write_confirmed(context: ReportContext, page: Path) -> list[Path]:
+    """Write the page, a table and a figure; returns the files beside the page."""
+    tables = context.tables
     found = compute_confirmed(tables)
-    written = [folder / "confirmed.csv", *(folder / f"confirmed.{kind}" for kind in ("png", "svg", "pdf"))]
-    _rows(tables, found).to_csv(written[0], index=False)
-    _draw(tables, found, written[1:], look)
-    page = folder / "README.md"
+    rows, figures = page.with_name("confirmed.csv"), [page.with_name(f"confirmed.{kind}") for kind in KINDS]
+    _rows(tables, found).to_csv(rows, index=False)
+    _draw(tables, found, figures, context.look)
     sections = [
-        heading(tables),
+        heading(context),
         *_changed(tables),
         *_unfinished(tables, found),
         "![Each configuration with fresh seeds](confirmed.png)",
         "(Also as [SVG](confirmed.svg) and [PDF](confirmed.pdf), and as numbers in [confirmed.csv](confirmed.csv).) A "
         "dot is the mean of one configuration over its seeds, with their range; the thick line is the 95% interval of "
         "the mean over configurations, or of a single configuration over its seeds.",
-        *discussion_section(folder),
+        *discussion_section(page.parent),
         "## Fresh seeds\n\n" + _methods_table(tables, found),
         *(["## Pairs\n\n" + _pairs_table(tables, found)] if _comparable(found) else []),
-        "## What made this\n\n" + provenance_table(tables, file),
+        "## What made this\n\n" + provenance_table(context),
     ]
     page.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
-    return [*written, page]
+    return [rows, *figures]
 
 
 def _measure(tables: Tables, found: Mapping[str, Confirmed]) -> str:
@@ -136,8 +138,7 @@ def _comparable(found: Mapping[str, Confirmed]) -> bool:
 
 
 def _unfinished(tables: Tables, found: Mapping[str, Confirmed]) -> list[str]:
-    finished, comparison = int((tables.trials["state"] != "proposed").sum()), tables.comparison
-    planned = len(tables.methods) * comparison["repeats"] * comparison["trials"]
+    finished, planned = int((tables.trials["state"] != "proposed").sum()), tables.planned
     missing = [m for m in dict.fromkeys(map(method_of, tables.methods)) if m not in found]
     if finished == planned:
         return []
@@ -147,14 +148,13 @@ def _unfinished(tables: Tables, found: Mapping[str, Confirmed]) -> list[str]:
 
 def _changed(tables: Tables) -> list[str]:
     """A confirmation under other settings measures what they change, too, and nobody's flattery."""
-    changed = tables.comparison["spec"]["searcher"].get("changed", {})
-    if not changed:
+    confirm = tables.comparison.spec.confirm
+    if confirm is None or not confirm.changed:
         return []
-    before = tables.comparison["spec"]["searcher"]["confirms"]
-    listed = ", ".join(f"{plain(name)} = {plain(value)}" for name, value in changed.items())
+    listed = ", ".join(f"{plain(name)} = {plain(value)}" for name, value in confirm.changed.items())
     return [
-        f"**Trained with other settings than {plain(before)}**: {listed}. What differs from the objective when chosen "
-        "is due to these and to the fresh seeds together."
+        f"**Trained with other settings than {plain(confirm.of)}**: {listed}. What differs from the objective when "
+        "chosen is due to these and to the fresh seeds together."
     ]
 
 
@@ -173,7 +173,8 @@ def _rows(tables: Tables, found: Mapping[str, Confirmed]) -> pd.DataFrame:
 
 def _methods_table(tables: Tables, found: Mapping[str, Confirmed]) -> str:
     name = tables.objective.name
-    changed = bool(tables.comparison["spec"]["searcher"].get("changed"))
+    confirm = tables.comparison.spec.confirm
+    changed = confirm is not None and bool(confirm.changed)
     gap = "worse than when chosen by" if changed else "flattered by"
     head = ["method", "configurations x seeds", *tables.metrics, name, f"{name} when chosen", gap]
     rows = [[*head, "sd between configurations", "sd between seeds", "share of variance that is seeds", "lost"]]

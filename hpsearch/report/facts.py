@@ -1,32 +1,31 @@
-"""What every report says of a comparison whatever was measured: how far it is, its spaces, what made it."""
+"""What every report says whatever was measured: its title, its spaces, what made it."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
+from hpsearch.contracts.json import Json
+from hpsearch.contracts.space import Fixed, Float, Int, Parameter
+from hpsearch.report.context import ReportContext
 from hpsearch.report.markdown import plain, table
-from hpsearch.report.style import Look
-from hpsearch.space import Fixed, Float, Int, Parameter
-from hpsearch.tables import Tables
+from hpsearch.store.tables import Tables
 
 
-def heading(tables: Tables) -> str:
+def heading(context: ReportContext) -> str:
     """Name and description."""
-    comparison = tables.comparison
-    return f"# {plain(comparison['name'])}\n\n{plain(comparison['spec'].get('description', ''))}".rstrip()
+    return f"# {plain(context.name)}\n\n{plain(context.description)}".rstrip()
 
 
 def discussion(folder: Path) -> list[str]:
-    """What somebody wrote about the result, kept beside the page so that reporting again keeps it; none or one text."""
+    """What somebody wrote about the result, none or one text. It lies beside the page and outlives the next report."""
     path = folder / "discussion.md"
     return [path.read_text(encoding="utf-8").strip()] if path.is_file() else []
 
 
 def discussion_section(folder: Path) -> list[str]:
-    """The same as a section of a page in Markdown."""
+    """The discussion as a section of a page in Markdown."""
     return [f"## Discussion\n\n{text}" for text in discussion(folder)]
 
 
@@ -40,37 +39,34 @@ def space_table(tables: Tables) -> str:
 
 def schedule_of(tables: Tables, label: str, hyperparameter: str) -> str:
     """How a hyperparameter moves over the training."""
-    return str(tables.comparison["resolved"]["methods"][label]["schedules"].get(hyperparameter, "constant"))
+    return tables.part_with(label).schedules(label).get(hyperparameter, "constant")
 
 
-def provenance_table(tables: Tables, file: Path) -> str:
-    """Data, settings, machine, versions and the commands that make all of it again."""
-    return table([["what", "value"], *([name, plain(value)] for name, value in provenance_facts(tables, file))])
+def provenance_table(context: ReportContext) -> str:
+    """Data, settings, machine, versions and the commands that make all of it again, in Markdown."""
+    return table([["what", "value"], *([name, plain(value)] for name, value in provenance_facts(context))])
 
 
-def provenance_facts(tables: Tables, file: Path) -> list[tuple[str, object]]:
-    """(what, value) pairs."""
-    comparison, runs = tables.comparison, tables.runs
-    parts, places = comparison.get("parts", [comparison]), [run["provenance"] for run in runs]
-    names = dict.fromkeys(name for part in parts for name in part["data"])
-    data = {name: _each(str(part["data"].get(name, "none")) for part in parts) for name in names}
+def provenance_facts(context: ReportContext) -> list[tuple[str, str]]:
+    """Data, settings, machine, versions and the commands that make all of it again, as (what, value) pairs."""
+    tables, parts, runs = context.tables, context.tables.parts, context.tables.runs
+    places = [run.provenance for run in runs]
+    names = dict.fromkeys(name for part in parts for name in part.data)
+    data = {name: _each(str(part.data.get(name, "none")) for part in parts) for name in names}
     trained = tables.trials["seconds"].astype(float).sum()
     return [
-        ("study file", Path(comparison["study_file"]).name),
+        ("study file", ", ".join(Path(part.study_file).name for part in parts)),
         ("commands", _each(_portable(p["command"]) for p in places)),
-        ("report", comparison.get("report") or f"hpsearch report {file.name}"),
-        (
-            "trials a study, studies a method",
-            comparison.get("sizes") or f"{comparison['trials']}, {comparison['repeats']}",
-        ),
-        ("comparison seed", comparison["seed"]),
-        ("searcher", _each(_settings(p["spec"]["searcher"]["name"], p["resolved"]["searcher"]) for p in parts)),
-        ("task", _each(_settings(p["spec"]["task"]["name"], p["resolved"]["task"]) for p in parts)),
+        ("report", context.command),
+        ("trials a study, studies a method", _sizes(context)),
+        ("comparison seed", ", ".join(str(part.seed) for part in parts)),
+        ("searcher", _each(_settings(part.spec.searcher.name, part.resolved["searcher"]) for part in parts)),
+        ("task", _each(_settings(part.spec.task.name, part.resolved["task"]) for part in parts)),
         *((f"data: {name}", value) for name, value in data.items()),
-        ("pack size", f"{_each(str(p['pack_size']) for p in parts)}{_halved(tables.halved)}"),
+        ("pack size", f"{_each(str(part.pack_size) for part in parts)}{_halved(tables.halved)}"),
         ("training time, all workers together", f"{trained:.0f} s"),
-        ("runs", f"{len(runs)}, from {runs[0]['started']} to {runs[-1]['ended'] or '(not ended)'}"),
-        ("warnings of libraries, not shown", sum(r["warnings"] for r in runs)),
+        ("runs", f"{len(runs)}, from {runs[0].started} to {runs[-1].ended or '(not ended)'}"),
+        ("warnings of libraries, not shown", str(sum(run.warnings for run in runs))),
         ("executor", _each(f"{p['executor']}, {p['workers']} workers of one thread, {p['device']}" for p in places)),
         ("machine", _each(f"{p['processor']}, {p['cores']} cores, {p['system']}" for p in places)),
         ("versions", _each(_versions(p) for p in places)),
@@ -78,21 +74,9 @@ def provenance_facts(tables: Tables, file: Path) -> list[tuple[str, object]]:
     ]
 
 
-def report_command(tables: Tables, file: Path, targets: Sequence[float], look: Look) -> str:
-    """What makes this page again, as one types it beside the files."""
-    files = tables.comparison.get("files")
-    words = ["hpsearch", *(["compare", *files] if files else ["report", file.name])]
-    words += ["--force"] if tables.comparison.get("forced") else []
-    words += [word for target in targets for word in ("--target", f"{target:g}")]
-    words += ["--style", look.style.name] if look.style else []
-    words += ["--width", look.width] if look.width != Look.width else []
-    return shlex.join(words)
-
-
 def searcher_of(tables: Tables, label: str) -> str:
     """Name of the searcher that proposed a method's trials; files that were compared by force may have several."""
-    parts = tables.comparison.get("parts", [tables.comparison])
-    return next(str(p["spec"]["searcher"]["name"]) for p in parts if label in p["resolved"]["methods"])
+    return tables.part_with(label).spec.searcher.name
 
 
 def _described(parameter: Parameter) -> list[str]:
@@ -104,12 +88,19 @@ def _described(parameter: Parameter) -> list[str]:
     return [plain(", ".join(str(value) for value in parameter.values)), "choice"]
 
 
+def _sizes(context: ReportContext) -> str:
+    sizes = [f"{part.trials}, {part.repeats}" for part in context.tables.parts]
+    if len(sizes) == 1:
+        return sizes[0]
+    return "; ".join(f"{file.name}: {size}" for file, size in zip(context.files, sizes, strict=True))
+
+
 def _halved(trials: int) -> str:
     return f"; {trials} trials were trained in smaller ones, for which alone memory sufficed" if trials else ""
 
 
 def _portable(command: str) -> str:
-    """A command as others would type it: the study by name, no folder of this machine."""
+    """The command as others would type it: the study by name, no folder of this machine."""
     try:
         program, *words = shlex.split(command)
     except ValueError:  # recorded before words were quoted
@@ -118,15 +109,15 @@ def _portable(command: str) -> str:
     return shlex.join([program, *(Path(word).name or word for word in words)])
 
 
-def _settings(name: str, settings: dict[str, Any]) -> str:
+def _settings(name: str, settings: Json) -> str:
     listed = ", ".join(f"{key} = {value}" for key, value in settings.items() if not isinstance(value, dict))
     return f"{name} ({listed})" if listed else name
 
 
-def _versions(place: dict[str, Any]) -> str:
+def _versions(place: Json) -> str:
     return ", ".join(f"{name} {found}" for name, found in {"python": place["python"], **place["versions"]}.items())
 
 
 def _each(values: Iterable[str]) -> str:
-    """Every distinct value: a comparison may have been run on several machines."""
+    """Every distinct value, for a comparison may have been run on several machines."""
     return "; then ".join(dict.fromkeys(values))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
+from graphlib import TopologicalSorter
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,14 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 PARTS = files("hpsearch.report") / "page"
+IMPORT = re.compile(r'^import \{ \w+(?:, \w+)* \} from "\./(\w+\.js)";\n', re.MULTILINE)
+"""The only form of import that `join` can take out, and so the only one the page's modules may use."""
+EXPORT = re.compile(r"^export (?=async |function |const |let |class )", re.MULTILINE)
+TOP_NAME = re.compile(r"^(?:export )?(?:async )?(?:function|const|let|class) (\w+)", re.MULTILINE)
 
 
 def write_html(document: dict[str, Any], path: Path, discussion: Sequence[str] = ()) -> None:
-    """Write the page of what `hpsearch.report.document.document` gives, with a discussion in Markdown."""
+    """Write the page of what `hpsearch.report.search.document.document` gives, with a discussion in Markdown."""
     path.write_text(render(document, discussion=discussion), encoding="utf-8")
 
 
@@ -29,12 +35,37 @@ def render(document: dict[str, Any], live: str = "", discussion: Sequence[str] =
     return template.render(
         title=document["title"],
         style=Markup(_part("page.css")),
-        script=Markup(_part("page.js")),
+        script=Markup(join("main.js")),
         data=Markup(data),
         live=live,
         connect="'self'" if live else "'none'",
         discussion=Markup("".join(map(markdown.render, discussion))),
     )
+
+
+def join(entry: str) -> str:
+    """The JavaScript module `entry` and all that it imports as one script, each after those that it needs.
+
+    The modules share one scope once their imports and exports are gone, so no two may define the same name.
+    """
+    texts: dict[str, str] = {}
+    imports: dict[str, list[str]] = {}
+    owners: dict[str, str] = {}
+    waiting = [entry]
+    while waiting:
+        module = waiting.pop()
+        if module in texts:
+            continue
+        source = _part(module)
+        imports[module] = IMPORT.findall(source)
+        waiting += imports[module]
+        for name in TOP_NAME.findall(source):
+            if owners.setdefault(name, module) != module:
+                raise ValueError(f"{module} and {owners[name]} both define {name}; rename one of them")
+        texts[module] = EXPORT.sub("", IMPORT.sub("", source))
+        if wrong := re.search(r"^(import|export)\b.*", texts[module], re.MULTILINE):
+            raise ValueError(f'{module}: write `import {{ a, b }} from "./module.js";` instead of `{wrong[0]}`')
+    return "\n".join(texts[module] for module in TopologicalSorter(imports).static_order())
 
 
 def _part(name: str) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hpsearch.contracts.objective import Objective
 from hpsearch.statistics.bootstrap import Interval
-from hpsearch.task import Objective
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

@@ -5,22 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from hpsearch.spec import searches
-from hpsearch.tables import Tables
+from hpsearch.contracts.errors import DifferentError
+from hpsearch.report.context import ReportContext, searches
+from hpsearch.store.tables import Tables
 
 
-class DifferentError(Exception):
-    """What differs between comparisons that are to be compared, in one sentence."""
-
-    exit_code = 3
-
-
-def merged(files: Sequence[Path], all_tables: Sequence[Tables], force: bool) -> tuple[Tables, list[str]]:
-    """One comparison of all methods, and the differences that `force` has let pass, as sentences for the page.
+def merged(files: Sequence[Path], all_tables: Sequence[Tables], force: bool) -> ReportContext:
+    """One report of all methods; its warnings say which differences `force` has let pass.
 
     A method that several files have under one label gets its file's name added.
 
@@ -37,7 +31,7 @@ def merged(files: Sequence[Path], all_tables: Sequence[Tables], force: bool) -> 
                 f"{file}: measures {tables.objective.name}, {files[0]} measures {first.objective.name} (or its "
                 "direction, unit or chance level differ); these cannot be on one page"
             )
-        if not searches(tables.comparison["spec"]["searcher"]["name"]):
+        if not searches(tables.comparison):
             raise DifferentError(f"{file}: has no search to compare, for its searcher tries given configurations")
     differing = [
         f"{file.name} differs from {files[0].name} in {', '.join(names)}"
@@ -48,16 +42,17 @@ def merged(files: Sequence[Path], all_tables: Sequence[Tables], force: bool) -> 
         raise DifferentError(
             f"{'; '.join(differing)}: not comparable; --force compares them with a warning on the page"
         )
-    return _joined(files, all_tables, bool(differing)), [*differing, *_shared_seeds(files, all_tables)]
+    warnings = (*differing, *_shared_seeds(files, all_tables))
+    return ReportContext(_joined(files, all_tables), tuple(files), warnings, forced=bool(differing))
 
 
 def _shared_seeds(files: Sequence[Path], all_tables: Sequence[Tables]) -> list[str]:
-    """Equal labels and seeds give equal streams: such studies are no independent samples."""
+    """A warning for each method that has the same seed in two files: equal streams are no independent samples."""
     seen: dict[tuple[str, int], Path] = {}
     said = []
     for file, tables in zip(files, all_tables, strict=True):
         for label in tables.methods:
-            other = seen.setdefault((label, tables.comparison["seed"]), file)
+            other = seen.setdefault((label, tables.comparison.seed), file)
             if other is not file:
                 said.append(
                     f"{label} has the same seed in {other.name} and {file.name}: these studies are not independent, "
@@ -76,20 +71,20 @@ def _differences(first: Tables, other: Tables) -> list[str]:
     ]
 
 
-def _held(tables: Tables) -> dict[str, Any]:
+def _held(tables: Tables) -> dict[str, object]:
+    """What two comparisons must have in common, by the names that a message gives it."""
     comparison = tables.comparison
-    spec, resolved = comparison["spec"], comparison["resolved"]
     return {
-        "trials": comparison["trials"],
-        "task": spec["task"]["name"],
-        **{f"task.{name}": value for name, value in resolved["task"].items()},
-        "searcher": spec["searcher"]["name"],
-        **{f"searcher.{name}": value for name, value in resolved["searcher"].items()},
-        **{f"data.{name}": value for name, value in comparison["data"].items()},
+        "trials": comparison.trials,
+        "task": comparison.spec.task.name,
+        **{f"task.{name}": value for name, value in comparison.resolved["task"].items()},
+        "searcher": comparison.spec.searcher.name,
+        **{f"searcher.{name}": value for name, value in comparison.resolved["searcher"].items()},
+        **{f"data.{name}": value for name, value in comparison.data.items()},
     }
 
 
-def _joined(files: Sequence[Path], all_tables: Sequence[Tables], forced: bool) -> Tables:
+def _joined(files: Sequence[Path], all_tables: Sequence[Tables]) -> Tables:
     counts: dict[str, int] = {}
     for tables in all_tables:
         for label in tables.methods:
@@ -103,30 +98,9 @@ def _joined(files: Sequence[Path], all_tables: Sequence[Tables], forced: bool) -
         _renamed(tables, {label: f"{label} ({name})" if counts[label] > 1 else label for label in tables.methods})
         for name, tables in zip(names, all_tables, strict=True)
     ]
-    first = renamed[0]
-    comparison = {
-        **first.comparison,
-        "name": " + ".join(str(tables.comparison["name"]) for tables in renamed),
-        "spec": {**first.comparison["spec"], "description": "several comparisons on one page"},
-        "resolved": {
-            **first.comparison["resolved"],
-            "methods": {k: v for t in renamed for k, v in t.comparison["resolved"]["methods"].items()},
-        },
-        "repeats": ", ".join(str(t.comparison["repeats"]) for t in renamed),
-        "seed": ", ".join(str(t.comparison["seed"]) for t in renamed),
-        "study_file": ", ".join(Path(t.comparison["study_file"]).name for t in renamed),
-        "files": [file.name for file in files],
-        "forced": forced,
-        "parts": [tables.comparison for tables in renamed],
-        "sizes": "; ".join(
-            f"{file.name}: {t.comparison['trials']}, {t.comparison['repeats']}"
-            for file, t in zip(files, renamed, strict=True)
-        ),
-        "planned": sum(len(t.methods) * t.comparison["repeats"] * t.comparison["trials"] for t in renamed),
-    }
-    return replace(
-        first,
-        comparison=comparison,
+    return Tables(
+        parts=tuple(tables.comparison for tables in renamed),
+        objective=renamed[0].objective,
         methods={label: space for tables in renamed for label, space in tables.methods.items()},
         metrics=tuple(dict.fromkeys(name for tables in renamed for name in tables.metrics)),
         trials=pd.concat([tables.trials for tables in renamed], ignore_index=True),
@@ -140,11 +114,11 @@ def _renamed(tables: Tables, names: dict[str, str]) -> Tables:
     def labelled(frame: pd.DataFrame) -> pd.DataFrame:
         return frame.assign(method=frame["method"].map(names)) if len(frame) else frame
 
-    resolved = tables.comparison["resolved"]
+    resolved = tables.comparison.resolved
     methods = {names[label]: settings for label, settings in resolved["methods"].items()}
     return replace(
         tables,
-        comparison={**tables.comparison, "resolved": {**resolved, "methods": methods}},
+        parts=(replace(tables.comparison, resolved={**resolved, "methods": methods}),),
         methods={names[label]: space for label, space in tables.methods.items()},
         trials=labelled(tables.trials),
         curves=labelled(tables.curves),

@@ -7,12 +7,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from hpsearch.database import DatabaseError
+from hpsearch.contracts.errors import UsageError
 
 # Okabe and Ito's colours, which colour-blind readers tell apart; darkness, line and marker differ too, for
 # print in grey.
@@ -26,7 +26,7 @@ LOOKS = (
     ("#000000", "X", "-"),
 )
 KINDS = ("png", "svg", "pdf")
-UNDATED: dict[str, dict[str, Any]] = {".svg": {"Date": None, "Creator": None}, ".pdf": {"CreationDate": None}}
+UNDATED: dict[str, dict[str, None]] = {".svg": {"Date": None, "Creator": None}, ".pdf": {"CreationDate": None}}
 INCHES = {"column": 3.3, "page": 6.9}
 """Widths of a column and of a page of text in two-column journals."""
 
@@ -44,19 +44,19 @@ class Look:
         return INCHES[self.width]
 
     def context(self) -> AbstractContextManager[None]:
-        """Within it matplotlib draws in this look. Raises DatabaseError where the style file cannot be read."""
+        """A context in which matplotlib draws in this look. Raises UsageError if the style file cannot be read."""
         with as_file(files("hpsearch.report") / "paper.mplstyle") as paper:
             settings = dict(mpl.rc_params_from_file(paper, use_default_template=False))
         if self.style is not None:
             try:
                 settings |= dict(mpl.rc_params_from_file(self.style, use_default_template=False))
             except (OSError, UnicodeDecodeError) as error:
-                raise DatabaseError(f"{self.style}: cannot be read as a matplotlib style file: {error}") from error
+                raise UsageError(f"{self.style}: cannot be read as a matplotlib style file: {error}") from error
         return mpl.rc_context(settings)
 
 
 def verbatim(name: str) -> str:
-    """A name as matplotlib draws it letter by letter: no formula between dollars, not hidden for a first underscore."""
+    """A name that matplotlib draws letter by letter: dollars make no formula, a first underscore does not hide it."""
     return (" " if name.startswith("_") else "") + name.replace("$", r"\$")
 
 

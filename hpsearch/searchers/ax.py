@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from hpsearch.searchers import History
+from hpsearch.contracts.searcher import History, Searcher
+from hpsearch.contracts.space import Choice, Configuration, Float, Int, Searched, Space, Value
 from hpsearch.searchers.sobol import sobol_configuration
-from hpsearch.space import Choice, Configuration, Float, Int, Searched, Space, Value
 
 
 @dataclass(frozen=True)
-class Ax:
+class Ax(Searcher):
     """Ax `Client`, method "fast": SingleTaskGP with noisy log expected improvement.
 
     Attributes:

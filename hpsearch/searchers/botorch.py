@@ -19,12 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erfcx, log_ndtr, ndtri
-from scipy.stats import qmc
 
-from hpsearch.searchers import History
+from hpsearch.contracts.searcher import History, Searcher
+from hpsearch.contracts.seeds import derived_seed
+from hpsearch.contracts.space import Choice, Configuration, Searched, Space, Value
 from hpsearch.searchers.sobol import sobol_configuration
-from hpsearch.space import Choice, Configuration, Searched, Space, Value
-from hpsearch.task import derived_seed
 
 Array = NDArray[np.float64]
 JITTER = 1e-6
@@ -36,7 +35,7 @@ MOST_SAMPLES = 1_000_000
 
 
 @dataclass(frozen=True)
-class BoTorch:
+class BoTorch(Searcher):
     """A pack's studies are modelled together and independently of each other.
 
     Attributes:
@@ -211,6 +210,8 @@ def _log_mean(logarithms: Array) -> tuple[Array, Array]:
 
 def _normal(seed: int, draws: int, n: int) -> Array:
     """Quasi-random standard normal numbers, (n, draws)."""
+    from scipy.stats import qmc  # takes most of a second, and a worker only looks up who searches
+
     sequence = qmc.Sobol(n, scramble=True, rng=np.random.default_rng(derived_seed(seed, "draws")))
     return np.asarray(ndtri(sequence.random(draws).clip(1e-12, 1 - 1e-12)).T)
 

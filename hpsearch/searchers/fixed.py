@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
-from hpsearch.searchers import History
-from hpsearch.space import Fixed, Space, Value
+from hpsearch.contracts.searcher import History, Searcher
+from hpsearch.contracts.space import Fixed, Space, Value
 
 
 @dataclass(frozen=True)
-class FixedConfigurations:
+class FixedConfigurations(Searcher):
     """Trial i of a study tries the i-th configuration of its method; after the last one the first comes again.
 
     Attributes:
         configurations: of all methods. One belongs to every method whose open hyperparameters it names, no more and
             no fewer; a method whose space leaves nothing open needs none.
-        confirms: name of the comparison whose chosen configurations are tried, each as a method of its own called
-            "METHOD / study N"; the report puts those of one METHOD together.
-        recorded: for each of them the objective that it was chosen for.
-        changed: settings of the task that are not those they were chosen under, such as a longer budget.
     """
 
     configurations: tuple[dict[str, bool | int | float | str], ...] = ()
-    confirms: str = ""
-    recorded: dict[str, float] = field(default_factory=dict)
-    changed: dict[str, bool | int | float | str] = field(default_factory=dict)
     searches: ClassVar[bool] = False
 
     def check(self, spaces: Mapping[str, Space]) -> None:

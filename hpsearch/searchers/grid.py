@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from hpsearch.searchers import History
-from hpsearch.space import Choice, Int, Searched, Space, Value
+from hpsearch.contracts.searcher import History, Searcher
+from hpsearch.contracts.space import Choice, Int, Searched, Space, Value
 
 MOST_POINTS = 10_000
 
 
 @dataclass(frozen=True)
-class Grid:
+class Grid(Searcher):
     """Trial i of a study tries the i-th point; after the last one the first comes again, with other seeds.
 
     The last hyperparameter varies fastest. Studies differ in their seeds alone, so that repeats show the noise.

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpsearch.searchers import History
-from hpsearch.space import Space, Value
-from hpsearch.task import derived_seed
+from hpsearch.contracts.searcher import History, Searcher
+from hpsearch.contracts.seeds import derived_seed
+from hpsearch.contracts.space import Space, Value
 
 
 @dataclass(frozen=True)
-class Random:
+class Random(Searcher):
     """Bergstra and Bengio (2012), "Random search for hyper-parameter optimization"."""
 
     def propose(self, space: Space, histories: Sequence[History], seeds: Sequence[int]) -> list[dict[str, Value]]:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import qmc
 
-from hpsearch.searchers import History
-from hpsearch.space import Space, Value
+from hpsearch.contracts.searcher import History, Searcher
+from hpsearch.contracts.space import Space, Value
 
 
 def sobol_configuration(space: Space, seed: int, index: int) -> dict[str, Value]:
@@ -18,6 +17,8 @@ def sobol_configuration(space: Space, seed: int, index: int) -> dict[str, Value]
     Owen's scrambling makes each element uniform over the space, so that the mean over studies is
     unbiased, while the elements of one sequence fill the space evenly.
     """
+    from scipy.stats import qmc  # takes most of a second, and a worker only looks up who searches
+
     if not space.searched:
         return space.decode(())
     sequence = qmc.Sobol(len(space.searched), scramble=True, rng=np.random.default_rng(seed))
@@ -27,7 +28,7 @@ def sobol_configuration(space: Space, seed: int, index: int) -> dict[str, Value]
 
 
 @dataclass(frozen=True)
-class Sobol:
+class Sobol(Searcher):
     """Sobol (1967) with Owen's (1995) scrambling, as in scipy."""
 
     def propose(self, space: Space, histories: Sequence[History], seeds: Sequence[int]) -> list[dict[str, Value]]:

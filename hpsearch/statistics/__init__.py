@@ -1,1 +1,1 @@
-"""Statistics: pure functions on arrays, one a file. Axes are named in every docstring."""
+"""Statistics: pure functions on arrays, one a file. Every docstring names the axes."""

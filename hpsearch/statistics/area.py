@@ -1,4 +1,4 @@
-"""How good a study was all along."""
+"""How good a study was all along, and not only at its end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Array = NDArray[np.float64]
 
 
 def area_under_curve(incumbents: Array) -> Array:
-    """Mean over trials of the best objective so far, so in the objective's unit.
+    """Mean over trials of the best objective so far, in the objective's unit.
 
     Args:
         incumbents: shape (studies, trials).

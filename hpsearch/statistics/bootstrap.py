@@ -1,4 +1,4 @@
-"""Bootstrap over studies: the studies are the sample, everything inside one belongs together."""
+"""Bootstrap over studies: each draw takes whole studies, since the trials inside one depend on each other."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-# Resamples in which nearly all studies are the same one have next to no spread, and would stretch the interval
+# A resample in which nearly all studies are the same one has next to no spread, and would stretch the interval
 # without limit. At 20 studies this floor leaves the coverage as it is (benchmarks/intervals.py).
 LEAST_SPREAD = 0.3
 
@@ -25,12 +25,14 @@ class Interval:
 
 @lru_cache(maxsize=8)
 def resample_counts(studies: int, resamples: int, seed: int) -> Array:
-    """How often each study is drawn, with replacement; read-only, for a report asks for the same a thousand times.
+    """Draw studies with replacement, and count how often each is drawn.
+
+    The counts are kept and read-only: a report asks for the same ones a thousand times.
 
     Args:
-        studies: number of studies, and of draws in a sample.
+        studies: number of studies, which is also the number of draws in a sample.
         resamples: number of bootstrap samples.
-        seed: of the draws; equal seeds give equal draws for equal numbers of studies.
+        seed: seed of the draws; equal seeds give equal draws for equal numbers of studies.
 
     Returns:
         Whole numbers, shape (resamples, studies).
@@ -48,10 +50,10 @@ def resampled_means(values: Array, resamples: int, seed: int) -> Array:
     Args:
         values: shape (studies, ...).
         resamples: number of bootstrap samples.
-        seed: of the draws; equal seeds give equal draws for equal numbers of studies.
+        seed: seed of the draws; equal seeds give equal draws for equal numbers of studies.
 
     Returns:
-        Shape (resamples, ...); read-only, for a method is compared with many others.
+        Shape (resamples, ...); kept and read-only, since a method is compared with many others.
     """
     values = np.ascontiguousarray(values, np.float64)
     return _resampled(values.tobytes(), values.shape, resamples, seed)
@@ -60,7 +62,7 @@ def resampled_means(values: Array, resamples: int, seed: int) -> Array:
 @lru_cache(maxsize=4)
 def _resampled(contents: bytes, shape: tuple[int, ...], resamples: int, seed: int) -> Array:
     values, studies = np.frombuffer(contents).reshape(shape), shape[0]
-    # How often each study was drawn, times the studies: one matrix product in place of a large gather.
+    # One matrix product of counts and values is faster than gathering the studies of every draw.
     means = resample_counts(studies, resamples, seed) @ values.reshape(studies, -1) / studies
     means = means.reshape(resamples, *shape[1:])
     means.setflags(write=False)
@@ -70,8 +72,8 @@ def _resampled(contents: bytes, shape: tuple[int, ...], resamples: int, seed: in
 def expanded_tail(studies: int, level: float) -> float:
     """Tail of a percentile interval that makes up for few studies (Hesterberg 2015).
 
-    A percentile interval of a mean is a normal one with divisor n; this tail makes it a t interval with
-    divisor n - 1. At 20 studies and 95%: 0.016 in place of 0.025.
+    A percentile interval of a mean is a normal interval with divisor n; this tail makes it a t interval with
+    divisor n - 1. At 20 studies and 95% it is 0.016 instead of 0.025.
 
     Args:
         studies: number of studies, at least 2.
@@ -83,11 +85,11 @@ def expanded_tail(studies: int, level: float) -> float:
 
 
 def outer_quantiles(draws: Array, studies: int, level: float) -> tuple[Array, Array]:
-    """Bounds of a percentile interval of whole numbers, widened for few studies, never interpolated.
+    """Bounds of a percentile interval of whole numbers: widened for few studies, and never interpolated.
 
     Args:
-        draws: a statistic of each bootstrap sample, shape (resamples, ...); reordered in place.
-        studies: of the smaller sample, at least 2.
+        draws: the statistic in each bootstrap sample, shape (resamples, ...); reordered in place.
+        studies: number of studies in the smaller of the samples, at least 2.
         level: nominal coverage.
     """
     tail = expanded_tail(studies, level)
@@ -97,23 +99,23 @@ def outer_quantiles(draws: Array, studies: int, level: float) -> tuple[Array, Ar
 
 
 def bootstrap_mean(values: Array, *, level: float = 0.95, resamples: int = 10_000, seed: int = 0) -> Interval:
-    """Mean over studies with the outer of two intervals: the studentised bootstrap's and Student's t.
+    """Mean over studies, with the outer of two intervals: the studentised bootstrap and Student's t.
 
     The studentised bootstrap (Efron and Tibshirani 1993, section 12.5; Hall 1988) follows the skewness of the
-    values, at which percentile, BCa and t intervals all cover too little; t does not depend on a few resamples
-    where tails are heavy or studies few. At 20 studies the outer of both covers 95 to 96%, 93% of a lognormal
-    (benchmarks/intervals.py), and is 5% wider than t for normal values. The values alone do not tell of a
-    rare failure that none of the studies had.
+    values; percentile, BCa and t intervals of skewed values all cover too little. Student's t does not depend on a few
+    resamples where tails are heavy or studies few. At 20 studies the outer of both covers 95 to 96% (a lognormal:
+    93%; benchmarks/intervals.py), and is 5% wider than t for normal values. No interval can know of a rare failure
+    that none of the studies had.
 
     Args:
         values: shape (studies, ...).
         level: nominal coverage.
         resamples: number of bootstrap samples.
-        seed: of the draws.
+        seed: seed of the draws.
 
     Returns:
-        Estimate and bounds, shape (...). Equal values give an interval without width. With one study there is no
-        spread to learn: the bounds are NaN.
+        Estimate and bounds, shape (...). Equal values give an interval without width. One study shows no spread, so
+        its bounds are NaN.
     """
     values = np.asarray(values, float)
     mean = values.mean(axis=0)
@@ -125,7 +127,7 @@ def bootstrap_mean(values: Array, *, level: float = 0.95, resamples: int = 10_00
 
     flat = values.reshape(studies, -1)
     centred = np.where(np.ptp(flat, axis=0) == 0, 0.0, flat - flat.mean(axis=0))
-    # In units of the standard deviation, by way of the largest deviation: no square can underflow.
+    # Divide by the largest deviation first, so that no square underflows, then by the standard deviation.
     largest = np.abs(centred).max(axis=0)
     standard = centred / np.where(largest == 0, 1.0, largest)
     spread = standard.std(axis=0)
@@ -137,7 +139,7 @@ def bootstrap_mean(values: Array, *, level: float = 0.95, resamples: int = 10_00
     errors /= np.sqrt(np.maximum(variances, LEAST_SPREAD**2))
     tail = (1 - level) / 2
     below, above = np.quantile(errors, [tail, 1 - tail], axis=0)
-    # The same unit: the mean's error over the standard deviation with divisor n, without its root of n.
+    # In the unit of `errors`: the mean's error over the standard deviation with divisor n, without its root of n.
     student = float(stdtrit(studies - 1, 1 - tail)) / np.sqrt(studies - 1)
     low = mean - (np.maximum(above, student) * spread).reshape(mean.shape)
     high = mean + (np.maximum(-below, student) * spread).reshape(mean.shape)

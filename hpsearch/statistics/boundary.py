@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +22,7 @@ class Incidence:
 
     @property
     def too_narrow(self) -> bool:
-        """More than a quarter at one end, and more than a uniform choice would put there (exact binomial, p < 0.01)."""
+        """Whether over a quarter chose one end, and more than uniform choices would put there (binomial, p < 0.01)."""
         most = max(self.low, self.high)
         return 4 * most > self.studies and at_least(most, self.studies, self.margin) < SIGNIFICANT
 
@@ -32,16 +31,16 @@ def boundary_incidence(positions: Array, margin: float = 0.025) -> Incidence:
     """Count the studies at each end of one hyperparameter's range.
 
     Args:
-        positions: of the chosen configurations in the unit interval, shape (studies,). Of a continuous
-            hyperparameter: one with few values has its positions at the ends by nature.
-        margin: width of an end, so also the share that a uniform choice puts there.
+        positions: where the chosen configurations lie in the unit interval, shape (studies,). The hyperparameter must
+            be continuous: one with few values has positions at the ends anyway.
+        margin: width of an end, which is also the share that a uniform choice puts there.
     """
     low, high = positions <= margin + 1e-12, positions >= 1 - margin - 1e-12
     return Incidence(int(low.sum()), int(high.sum()), len(positions), margin)
 
 
 def at_least(count: int, studies: int, probability: float) -> float:
-    """Binomial probability of `count` or more of the studies."""
-    return math.fsum(
-        math.comb(studies, k) * probability**k * (1 - probability) ** (studies - k) for k in range(count, studies + 1)
-    )
+    """Probability of `count` or more successes in as many independent tries as there are studies (binomial)."""
+    from scipy.special import bdtrc
+
+    return float(bdtrc(count - 1, studies, probability))

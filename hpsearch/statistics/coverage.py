@@ -1,4 +1,4 @@
-"""How often each 95% interval holds the truth, as simulated by benchmarks/intervals.py; a test compares the two."""
+"""How often each 95% interval holds the truth, as benchmarks/intervals.py simulated it; a test compares the two."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 # Statistic -> number of studies -> lowest and highest percentage over the simulated distributions. The selection gap is
-# a mean; trials to a level are extra trials. What is far above 95% there is a count, or a chance near 0 or 1.
+# a mean, and trials to a level are extra trials. Far above 95% are intervals of counts, and of chances near 0 or 1.
 COVERAGE: Mapping[str, Mapping[int, tuple[int, int]]] = MappingProxyType(
     {
         "mean": {5: (89, 97), 10: (91, 97), 20: (93, 96), 40: (94, 96)},
@@ -22,11 +22,11 @@ COVERAGE: Mapping[str, Mapping[int, tuple[int, int]]] = MappingProxyType(
     }
 )
 RARE_FAILURE: Mapping[int, int] = MappingProxyType({5: 23, 10: 40, 20: 65, 40: 87})
-"""Of the mean, where one study in twenty fails badly: such a sample may not have any."""
+"""Coverage of the mean by number of studies, where one study in twenty fails badly: a sample may have none of these."""
 
 
 def coverage(statistic: str, studies: int) -> str:
-    """A phrase to print beside a statistic's interval: what was measured at the simulated number of studies nearest."""
+    """A phrase to print beside an interval: the coverage measured at the nearest simulated number of studies."""
     of_statistic = COVERAGE[statistic]
     nearest = min(of_statistic, key=lambda n: abs(math.log(n / studies)))
     low, high = of_statistic[nearest]

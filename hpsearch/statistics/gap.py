@@ -11,13 +11,13 @@ Array = NDArray[np.float64]
 
 
 def selection_gap(validation: Array, test: Array) -> Interval:
-    """Mean of validation less test at each study's chosen configuration, paired by study.
+    """Mean of validation less test at the studies' chosen configurations, with the interval of `bootstrap_mean`.
 
     Args:
-        validation: value that the choice was made by, shape (studies,).
-        test: value of the same training on test data, same unit, shape (studies,).
+        validation: value by which the configuration was chosen, shape (studies,).
+        test: value of the same training on test data, in the same unit, shape (studies,).
 
     Returns:
-        Estimate and 95% bounds, shape (), by `bootstrap_mean`.
+        Estimate and 95% bounds, shape ().
     """
     return bootstrap_mean(np.asarray(validation - test))

@@ -1,4 +1,4 @@
-"""Several tests at once: adjusted p values."""
+"""P values adjusted for several tests at once."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 
 def holm(p: Sequence[float | None]) -> list[float | None]:
-    """Step-down adjusted p values (Holm 1979): below 0.05 all of them are true findings with probability 95%.
+    """Step-down adjusted p values (Holm 1979): all findings below 0.05 are true together with probability 95%.
 
     Args:
-        p: p values in any order; None stands for a test that could not be made, and does not count as one.
+        p: p values in any order; None stands for a test that could not be made; it does not count as a test.
 
     Returns:
         Adjusted p values in the same order, at most 1; None stays None.

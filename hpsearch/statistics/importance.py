@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 KNOTS = 5
-# As strong as one trial of middle rank at every knot: it decides only where no searcher has been.
+# The penalty weighs as much as one trial of middle rank at every knot: it decides only where no searcher has been.
 RIDGE = 1.0
 # The variance of the ranks is 1/12 where there are no ties; this is a rounding of it.
 SMALLEST = 1e-15
@@ -39,24 +39,24 @@ def importance(
     """Main effects of an additive model of the ranked objective, in the spirit of functional ANOVA.
 
     Objectives are ranked over all trials, so diverged trials and the objective's scale do not decide. The model is
-    a constant plus a function a hyperparameter: piecewise linear with 5 knots, or a level a value where there are at
-    most 5 values. The importance of one is the variance of its function with the hyperparameter uniform on its range
-    (Hooker 2007; Hutter, Hoos and Leyton-Brown 2014), less the variance that noise alone would give it, at
-    least 0. Uniform, not as sampled: a Bayesian searcher's trials crowd at good values. What is left is the residual
-    variance, interactions included. Shares are of the sum of all of these, which for uniform independent trials is
-    the variance of the ranks.
+    a constant plus a function of each hyperparameter: piecewise linear with 5 knots, or a level for each value where
+    there are at most 5 values. The importance of a hyperparameter is the variance of its function where the
+    hyperparameter is uniform on its range (Hooker 2007; Hutter, Hoos and Leyton-Brown 2014), less the variance that
+    noise alone would give it, and at least 0. The distribution is uniform and not the sampled one, because the trials
+    of a Bayesian searcher crowd at good values. The rest is the residual variance, interactions included. A share is
+    relative to the sum of all of these, which for uniform independent trials is the variance of the ranks.
 
     Args:
-        positions: in the unit cube, shape (studies, trials, d).
-        objectives: shape (studies, trials); larger or smaller better makes no difference.
-        names: of the hyperparameters, d of them.
+        positions: places in the unit cube, shape (studies, trials, d).
+        objectives: shape (studies, trials); whether larger or smaller is better makes no difference.
+        names: names of the d hyperparameters.
         level: nominal coverage.
-        resamples: number of bootstrap samples of whole studies. The ranks are not taken anew.
-        seed: of the draws.
+        resamples: number of bootstrap samples of whole studies; they keep the ranks among all trials.
+        seed: seed of the draws.
 
     Returns:
-        Shares with bounds at Student's t times the standard deviation of the draws, clipped to 0 to 1. (Not their
-        percentiles: a draw repeats studies, so it has their noise twice.) With one study the bounds are 0 and 1; if
+        Shares, with bounds at Student's t times the standard deviation of the draws, clipped to 0 to 1. (Percentiles
+        would be wrong: a draw repeats studies, so it has their noise twice.) With one study the bounds are 0 and 1. If
         all objectives are equal, nothing is explained.
     """
     studies, trials, d = positions.shape
@@ -78,7 +78,7 @@ def importance(
     draws, _ = model.shares(drawn.astype(float))
     from scipy.special import stdtrit
 
-    # A draw of n studies has n - 1 free ones: the divisor is mended as that of a standard deviation.
+    # Draws have the spread of a standard deviation with divisor n, and n - 1 is the right one.
     error = draws.std(axis=0) * np.sqrt(studies / (studies - 1))
     reach = float(stdtrit(studies - 1, (1 + level) / 2)) * error
     low, high = np.clip(share[0] - reach, 0, 1), np.clip(share[0] + reach, 0, 1)
@@ -86,10 +86,10 @@ def importance(
 
 
 class _Model:
-    """Sums over a study's trials are all that a fit needs, so a draw of studies only weighs them anew."""
+    """The additive model, kept as sums over each study's trials: a draw of studies only weighs these sums anew."""
 
     def __init__(self, features: Array, y: Array, uniform: Sequence[Array]) -> None:
-        """Take features (studies, trials, p), ranks (studies, trials) and each block's covariance if uniform."""
+        """Take features (studies, trials, p), ranks (studies, trials) and each block's covariance under uniformity."""
         self.trials = y.shape[1]
         self.gram = features.swapaxes(1, 2) @ features
         self.cross = np.einsum("stp,st->sp", features, y)
@@ -99,7 +99,7 @@ class _Model:
         self.penalty[0, 0] = 0.0  # the constant is free
 
     def shares(self, counts: Array) -> tuple[Array, Array]:
-        """Shares (draws, d) and what is unexplained (draws,), for how often each study was drawn (draws, studies)."""
+        """Shares (draws, d) and unexplained share (draws,), given how often each study was drawn (draws, studies)."""
         gram = np.tensordot(counts, self.gram, axes=1)
         cross, square = counts @ self.cross, counts @ self.square
         inverse = np.linalg.inv(gram + self.penalty)
@@ -118,7 +118,7 @@ class _Model:
             by_noise = np.einsum("rpq,pq->r", covariance[:, block, block], uniform)
             explained[:, axis] = np.maximum(raw - by_noise, 0.0)
             start = block.stop
-        # A draw of studies whose objectives are all equal has nothing to explain.
+        # A draw of studies whose objectives are all equal has no variance to explain.
         noise = np.maximum(noise, SMALLEST)
         sum_of_all = explained.sum(axis=1) + noise
         return explained / sum_of_all[:, None], noise / sum_of_all
@@ -126,10 +126,9 @@ class _Model:
 
 def _ranks(objectives: Array) -> Array:
     """Average ranks over all trials, spread over 0 to 1 and centred; same shape."""
-    flat = objectives.ravel()
-    ordered = np.sort(flat)
-    doubled = np.searchsorted(ordered, flat, "left") + np.searchsorted(ordered, flat, "right")
-    return np.asarray((doubled / (2 * len(flat)) - 0.5).reshape(objectives.shape))
+    from scipy.stats import rankdata
+
+    return np.asarray(((rankdata(objectives) - 0.5) / objectives.size - 0.5).reshape(objectives.shape))
 
 
 def _basis(position: Array) -> tuple[Array, Array]:
@@ -151,7 +150,7 @@ def _basis(position: Array) -> tuple[Array, Array]:
     hats = np.clip(1 - np.abs(position[:, None] - knots) / width, 0, None)
     mean = np.full(KNOTS, width)
     mean[[0, -1]] /= 2
-    # Integrals of products of hats: 2/3 of a width with itself, 1/6 with a neighbour, half of the former at the ends.
+    # The integral of a hat squared is 2/3 of a width (1/3 at an end), and that of two neighbours' product is 1/6.
     product = width * (np.diag(np.full(KNOTS, 2 / 3)) + (np.eye(KNOTS, k=1) + np.eye(KNOTS, k=-1)) / 6)
     product[[0, -1], [0, -1]] /= 2
     return hats - mean, product - np.outer(mean, mean)

@@ -12,7 +12,7 @@ def incumbents(objectives: Array, *, maximise: bool = True) -> Array:
     """Best objective so far at each trial.
 
     Args:
-        objectives: finite, shape (studies, trials); a diverged or failed trial counts as chance.
+        objectives: finite values, shape (studies, trials); a diverged or failed trial counts as chance.
         maximise: whether larger is better.
 
     Returns:
@@ -23,5 +23,5 @@ def incumbents(objectives: Array, *, maximise: bool = True) -> Array:
 
 
 def chosen_trials(objectives: Array, *, maximise: bool = True) -> NDArray[np.int64]:
-    """0-based trial with the best objective of each study, the first of equals; shape (studies,)."""
+    """The 0-based trial with the best objective of each study, the first where several are equal; shape (studies,)."""
     return np.asarray(np.argmax(objectives if maximise else -objectives, axis=1))

@@ -11,7 +11,7 @@ from hpsearch.statistics.time_to_target import Times
 
 @dataclass(frozen=True)
 class LogRank:
-    """Two-sided p value; None where there is none, and `reason` says why (empty otherwise)."""
+    """Two-sided p value; where there is none it is None and `reason` says why."""
 
     p: float | None
     reason: str = ""
@@ -22,7 +22,7 @@ def log_rank(a: Times, b: Times) -> LogRank:
 
     Args:
         a: times of one method's studies, shape (studies,).
-        b: those of the other, shape (other studies,).
+        b: times of the other method's studies, shape (other studies,).
     """
     if not len(a.times) or not len(b.times):
         return LogRank(None, "cannot be tested: a method has no studies")
@@ -31,7 +31,7 @@ def log_rank(a: Times, b: Times) -> LogRank:
     from scipy.stats import CensoredData, logrank
 
     first, second = (CensoredData(uncensored=t.times[t.reached], right=t.times[~t.reached]) for t in (a, b))
-    # The variance is 0 where nobody can be told apart: all events at once, or one method's studies at risk only.
+    # The variance is 0 where all events come at once, or where only one method's studies are at risk.
     with np.errstate(divide="ignore", invalid="ignore"):
         p = float(logrank(first, second).pvalue)
     if not np.isfinite(p):

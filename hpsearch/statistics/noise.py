@@ -1,4 +1,4 @@
-"""How much of a result is the configuration, and how much the training's seed?"""
+"""How much of a result is due to the configuration, and how much to the training's seed?"""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Components:
-    """Standard deviations between configurations and within them, in the objective's unit; the seed's share.
+    """Standard deviations between configurations and within them, in the objective's unit, and the seed's share.
 
     The share is of the variance: within / (within + between).
     """
@@ -36,14 +36,15 @@ class Components:
 def variance_components(groups: Sequence[Array], level: float = 0.95) -> Components:
     """One-way random effects by analysis of variance (Searle, Casella and McCulloch 1992, chapter 3).
 
-    Within: pooled variance. Between: (mean square between - within) / n0, n0 = (N - sum n^2 / N) / (groups - 1);
-    a negative one is set to 0. The interval of the share is the outer of two. One inverts Wald's F statistic (1940),
-    exact for normal values and any group sizes, and the usual F interval where the sizes are equal. It covers too
-    little where configurations are skewed; the other, Student's t of the jackknife of log F over configurations
-    (Arvesen 1969), does not assume normality (benchmarks/intervals.py).
+    The variance within is the pooled one. The variance between is (mean square between - within) / n0 with
+    n0 = (N - sum n^2 / N) / (groups - 1), or 0 where this is negative. The interval of the share is the outer of two.
+    One inverts Wald's F statistic (1940): it is exact for normal values and any group sizes, and is the usual F
+    interval where the sizes are equal, but it covers too little where configurations are skewed. The other is Student's
+    t of the jackknife of log F over configurations (Arvesen 1969), which does not assume normality
+    (benchmarks/intervals.py).
 
     Args:
-        groups: values of one configuration each, shape (repeats of it,); sizes may differ.
+        groups: the values of each configuration, shape (repeats of it,); sizes may differ.
         level: nominal coverage of the interval.
     """
     groups = [np.asarray(group, float) for group in groups if len(group)]
@@ -65,20 +66,19 @@ def variance_components(groups: Sequence[Array], level: float = 0.95) -> Compone
         return Components(math.sqrt(between), 0.0, Share(0.0, 0.0, 0.0))
     from scipy.special import fdtri
 
-    def statistic(ratio: float) -> float:
-        """F distributed if `ratio` is between / within; falls with it."""
-        return _between(means, sizes / (1 + sizes * ratio)) / free / within
+    def statistic(share: float) -> float:
+        """Wald's statistic, which is F distributed where `share` is the true one; it rises with the share, from 0."""
+        return share * _between(means, sizes / (share + sizes * (1 - share))) / free / within
 
     tail = (1 - level) / 2
-    # A large F speaks for a large ratio, so for a small share.
-    least, most = (_ratio(statistic, float(fdtri(free, free_within, p))) for p in (1 - tail, tail))
+    share = within / (within + between)
+    low, high = (_share_at(statistic, float(fdtri(free, free_within, p))) for p in (tail, 1 - tail))
     log_f = _jackknife(means, sizes, squares, tail)
     if log_f is not None:
-        low_f, high_f = (max(0.0, (math.exp(min(end, 700.0)) - 1) / n0) for end in log_f)
-        least, most = min(least, low_f), max(most, high_f)
-    least, most = min(least, between / within), max(most, between / within)
-    share = within / (within + between)
-    return Components(math.sqrt(between), math.sqrt(within), Share(share, 1 / (1 + most), 1 / (1 + least)))
+        # A large F speaks for much between the configurations, so for a small share.
+        most, least = (1 / (1 + max(0.0, (math.exp(min(end, 700.0)) - 1) / n0)) for end in log_f)
+        low, high = min(low, least), max(high, most)
+    return Components(math.sqrt(between), math.sqrt(within), Share(share, min(low, share), max(high, share)))
 
 
 def _between(means: Array, weights: Array) -> float:
@@ -108,12 +108,10 @@ def _jackknife(means: Array, sizes: NDArray[np.int64], squares: Array, tail: flo
     return float(pseudo.mean()) - reach, float(pseudo.mean()) + reach
 
 
-def _ratio(statistic: Callable[[float], float], quantile: float) -> float:
-    """The ratio at which a falling statistic is at the quantile, 0 if it starts below; bisection on the logarithm."""
-    if statistic(0.0) <= quantile:
-        return 0.0
-    small, large = -60.0, 60.0
-    for _ in range(80):
-        middle = (small + large) / 2
-        small, large = (middle, large) if statistic(math.exp(middle)) > quantile else (small, middle)
-    return math.exp(large)
+def _share_at(statistic: Callable[[float], float], quantile: float) -> float:
+    """The share at which a statistic that rises from 0 is at the quantile; 1 where it never is."""
+    from scipy.optimize import brentq
+
+    if statistic(1.0) <= quantile:
+        return 1.0
+    return float(brentq(lambda share: statistic(share) - quantile, 0.0, 1.0, xtol=1e-15))

@@ -1,4 +1,4 @@
-"""Which of several methods ends best: expected ranks, and who beats whom."""
+"""Which of several methods ends best: expected ranks, and how likely each beats each other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def win_matrix(finals: Sequence[Array]) -> Array:
     """Probability that a random study of one method beats one of another, ties half.
 
     Args:
-        finals: a method's final values each, larger is better, shape (studies of the method,).
+        finals: the final values of each method, larger is better, shape (studies of the method,).
 
     Returns:
         Shape (methods, methods): P(row beats column), 0.5 on the diagonal.
@@ -30,15 +30,15 @@ def win_matrix(finals: Sequence[Array]) -> Array:
 
 
 def mean_ranks(finals: Sequence[Array], *, level: float = 0.95) -> Interval:
-    """Expected rank of each method when one random study of each competes; 1 is best, ties share.
+    """Expected rank of each method where one random study of each competes; 1 is best, and ties share ranks.
 
-    Rank = 1 + sum over the others of P(other beats it), so ranks add up to methods (methods + 1) / 2. What is
-    uncertain is the mean over the others of P(it beats the other): its interval is that of `probability_interval`, with
-    the variance of all methods' placements, as if the others were one sample of all their studies. (A
-    bootstrap has no width where a method always wins, and covers too little near there: benchmarks/intervals.py.)
+    A rank is 1 + the sum over the others of P(other beats it), so ranks add up to methods (methods + 1) / 2. The
+    interval is that of the mean over the others of P(it beats the other): `probability_interval` takes the variance of
+    all methods' placements, as if the others were one sample of all their studies. (A bootstrap has no width where a
+    method always wins, and covers too little near there: benchmarks/intervals.py.)
 
     Args:
-        finals: a method's final values each, larger is better, shape (studies of the method,).
+        finals: the final values of each method, larger is better, shape (studies of the method,).
         level: nominal coverage.
 
     Returns:

@@ -17,7 +17,7 @@ ENOUGH_FOR_T = 10
 
 @dataclass(frozen=True)
 class Superiority:
-    """P(A beats B), ties counted half, its interval, and a two-sided p value of 1/2; p is None where undefined."""
+    """P(A beats B) with ties counted half, its interval, and the two-sided p value of 1/2, None where undefined."""
 
     estimate: float
     low: float
@@ -28,17 +28,17 @@ class Superiority:
 def probability_of_superiority(a: Array, b: Array, level: float = 0.95) -> Superiority:
     """Probability that a random study of A beats a random one of B (Vargha and Delaney 2000).
 
-    The interval is that of `probability_interval`. The p value is Brunner and Munzel's (2000), which allows for
-    unequal spreads. With fewer than 10 studies in either it is the exact permutation of the ranks, ties included;
-    where one method always beats the other it is 2 of all ways to share the studies out.
+    `probability_interval` gives the interval. The p value is Brunner and Munzel's (2000), which allows for unequal
+    spreads. With fewer than 10 studies of either method it is exact, from all permutations of the ranks, ties included.
+    Where one method always beats the other it is 2 divided by the number of ways to share out the studies.
 
     Args:
-        a: values of the studies, larger is better, shape (studies,).
-        b: those of the other method, shape (other studies,).
+        a: values of one method's studies, larger is better, shape (studies,).
+        b: values of the other method's studies, shape (other studies,).
         level: nominal coverage.
 
     Returns:
-        All inside 0 to 1 and none NaN. p is None where all values are equal; it is never 0.
+        Numbers between 0 and 1, none of them NaN. p is None where all values are equal; it is never 0.
     """
     a, b = np.asarray(a, float), np.asarray(b, float)
     if not len(a) or not len(b):
@@ -51,12 +51,12 @@ def probability_of_superiority(a: Array, b: Array, level: float = 0.95) -> Super
 
 
 def wins(a: Array, b: Array) -> Array:
-    """1 where a study of A beats one of B, 1/2 where they tie, 0 where it loses; shape (studies, other studies)."""
+    """1 where a study of A beats a study of B, 1/2 where they tie, 0 where it loses; shape (studies, other studies)."""
     return np.asarray((np.sign(a[:, None] - b) + 1) / 2)
 
 
 def variance_of_mean(values: Array) -> float:
-    """Squared standard error of the mean of values (studies,); infinite for one study, which does not show it."""
+    """Squared standard error of the mean of values (studies,); infinite for a single study, which shows no spread."""
     return float(values.var(ddof=1)) / len(values) if len(values) > 1 else math.inf
 
 
@@ -64,15 +64,15 @@ def probability_interval(estimate: float, variance: float, n: int, m: int, level
     """Interval of a probability of superiority: normal on the logit scale (Brunner and Munzel 2000; Newcombe 2006).
 
     Within 2 / studies of 0 or 1 the variance says little, and at 0 or 1 nothing. There, and where it is 0 or unknown,
-    the interval is extended to Newcombe's method 5, a score interval with a variance that depends on the
-    probability alone. Either by itself covers too little somewhere: the logit near the ends, the score interval
-    where spreads differ (benchmarks/intervals.py).
+    the interval is extended to Newcombe's method 5, a score interval whose variance depends on the probability alone.
+    Each by itself covers too little somewhere: the logit interval near the ends, the score interval where spreads
+    differ (benchmarks/intervals.py).
 
     Args:
         estimate: probability, 0 to 1.
         variance: squared standard error of the estimate from the placements (DeLong et al. 1988), or infinity.
-        n: studies of the one.
-        m: studies of the other.
+        n: number of studies of one method.
+        m: number of studies of the other.
         level: nominal coverage.
 
     Returns:
@@ -83,8 +83,10 @@ def probability_interval(estimate: float, variance: float, n: int, m: int, level
     information = estimate * (1 - estimate)
     if information == 0 or not 0 < variance < math.inf:
         return score
-    logit, reach = math.log(estimate / (1 - estimate)), z * math.sqrt(variance) / information
-    low, high = (1 / (1 + math.exp(min(-x, 700.0))) for x in (logit - reach, logit + reach))
+    from scipy.special import expit, logit
+
+    centre, reach = logit(estimate), z * math.sqrt(variance) / information
+    low, high = float(expit(centre - reach)), float(expit(centre + reach))
     if min(estimate, 1 - estimate) < 2 / min(n, m):
         return min(low, score[0]), max(high, score[1])
     return low, high
@@ -95,38 +97,31 @@ def score_interval(estimate: float, n: int, m: int, z: float) -> tuple[float, fl
 
     Args:
         estimate: probability of superiority, 0 to 1.
-        n: studies of the one.
-        m: studies of the other.
+        n: number of studies of one method.
+        m: number of studies of the other.
         z: normal quantile.
 
     Returns:
         The two theta on either side of the estimate with |theta - estimate| = z standard errors at theta.
     """
+    from scipy.optimize import brentq
 
-    def error(theta: float) -> float:
+    def beyond(theta: float) -> float:
         spread = 1 + ((n + m) / 2 - 1) * ((1 - theta) / (2 - theta) + theta / (1 + theta))
-        return math.sqrt(theta * (1 - theta) * spread / (n * m))
+        return abs(theta - estimate) - z * math.sqrt(theta * (1 - theta) * spread / (n * m))
 
-    def edge(end: float) -> float:
-        inside, outside = estimate, end
-        for _ in range(60):
-            middle = (inside + outside) / 2
-            if abs(middle - estimate) <= z * error(middle):
-                inside = middle
-            else:
-                outside = middle
-        return inside
-
-    return edge(0.0), edge(1.0)
+    # The error is 0 at 0 and at 1, so a search from an estimate there would end at once.
+    inside = min(max(estimate, sys.float_info.epsilon), 1 - sys.float_info.epsilon)
+    return float(brentq(beyond, 0.0, inside, xtol=1e-15)), float(brentq(beyond, inside, 1.0, xtol=1e-15))
 
 
 def _p(a: Array, b: Array, estimate: float) -> float | None:
-    """Two-sided p value of "each beats the other equally often"."""
+    """Two-sided p value of the hypothesis that each method beats the other equally often."""
     if np.ptp(np.concatenate([a, b])) == 0:
         return None
     if min(len(a), len(b)) < ENOUGH_FOR_T:
         return _permutation_p(a, b)
-    # Of all ways to choose the studies of A, one each way separates the methods; no smaller p is to be believed.
+    # Two of all ways to choose the studies of A separate the methods, one each way; no smaller p is credible.
     smallest = max(2 / math.comb(len(a) + len(b), len(a)), sys.float_info.min)
     if estimate in (0.0, 1.0):
         return smallest
@@ -136,11 +131,15 @@ def _p(a: Array, b: Array, estimate: float) -> float | None:
 
 
 def _permutation_p(a: Array, b: Array) -> float:
-    """Share of all ways to choose the smaller group whose rank sum is as far from its mean, counted by rank sum."""
+    """Share of all ways to choose the smaller group that put its rank sum as far from the mean, ties included.
+
+    (scipy's exact Mann-Whitney test knows no ties, and its permutation test goes through all ways one by one.)
+    """
+    from scipy.stats import rankdata
+
     few, many = sorted((a, b), key=len)
     pooled = np.concatenate([few, many])
-    # Twice the average rank is whole, with ties too.
-    doubled = np.searchsorted(np.sort(pooled), pooled, "left") + np.searchsorted(np.sort(pooled), pooled, "right") + 1
+    doubled = (2 * rankdata(pooled)).astype(int)  # whole, with ties too
     chosen, total = len(few), int(np.sort(doubled)[-len(few) :].sum())
     # ways[k, s]: ways to choose k of the studies seen so far with doubled rank sum s.
     ways = np.zeros((chosen + 1, total + 1))

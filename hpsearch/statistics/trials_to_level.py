@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.statistics.bootstrap import outer_quantiles, resampled_means
+from hpsearch.statistics.first_reach import first_reach
 
 Array = NDArray[np.float64]
 
@@ -31,7 +32,7 @@ class TrialsToLevel:
 
     @property
     def brief(self) -> str:
-        """For a narrow column: "5 (2-8)", with ">25" for more than 25, and that alone where all of it is more."""
+        """Text for a narrow column: "5 (2-8)", with ">25" for a number above 25, and only ">25" if all are above."""
         if self.low is None or self.high is None:
             return self._number(self.estimate).replace("more than ", ">")
         if self.low > self.trials:
@@ -45,29 +46,13 @@ class TrialsToLevel:
         return str(value) if value <= self.trials else f"more than {self.trials}"
 
 
-def first_reach(curves: Array, levels: Array) -> NDArray[np.int64]:
-    """First trial at which each curve is at its level or above.
-
-    Args:
-        curves: non-decreasing along trials, shape (curves, trials).
-        levels: shape (curves,).
-
-    Returns:
-        1-based trial, shape (curves,); trials + 1 where the level is never reached.
-    """
-    # A level that is a mean of the same numbers in another order may lie a rounding above the curve.
-    reached = curves >= (levels - 1e-12 * np.maximum(1.0, np.abs(levels)))[:, None]
-    first = np.where(reached.any(axis=1), reached.argmax(axis=1), curves.shape[1])
-    return np.asarray(first + 1, np.int64)
-
-
 def trials_to_final_level(
     method: Array, other: Array, *, level: float = 0.95, resamples: int = 10_000, seed: int = 0
 ) -> TrialsToLevel:
     """Trials until the mean incumbent of `method` is as good as that of `other` at its last trial.
 
-    Both the curve and the level are uncertain: the studies of both methods are drawn anew, independently, by a
-    percentile interval widened for few studies. A draw that never gets there counts as more than all trials; it
+    Both the curve and the level are uncertain: the bootstrap draws the studies of the two methods independently, and
+    its percentile interval is widened for few studies. A draw that never gets there counts as more than all trials; it
     is never dropped.
 
     Args:
@@ -75,7 +60,7 @@ def trials_to_final_level(
         other: incumbents of the other method, shape (other studies, trials).
         level: nominal coverage of the interval.
         resamples: number of bootstrap samples.
-        seed: of the draws.
+        seed: seed of the draws.
     """
     estimate = first_reach(method.mean(axis=0)[None], other.mean(axis=0)[-1:])[0]
     if (studies := min(len(method), len(other))) < 2:

@@ -1,4 +1,4 @@
-"""What random configurations of a method give: quantiles, and the best expected of a budget."""
+"""How good random configurations of a method are: quantiles, and the expected best within a budget."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def objective_quantiles(objectives: Array, probabilities: Sequence[float], *, in
     """Quantiles of the objective over the method's space, median-unbiased (Hyndman and Fan 1996, definition 8).
 
     Args:
-        objectives: of independent random configurations, shape (trials,).
+        objectives: values of independent random configurations, shape (trials,).
         probabilities: shape (probabilities,).
         independent: whether the trials were drawn independently of each other.
 
@@ -26,7 +26,7 @@ def objective_quantiles(objectives: Array, probabilities: Sequence[float], *, in
         Shape (probabilities,), in the objective's unit.
 
     Raises:
-        NotIndependent: if they were not.
+        NotIndependent: if the trials were not drawn independently.
     """
     _require(independent)
     return np.asarray(np.quantile(objectives, probabilities, method="median_unbiased"))
@@ -35,11 +35,11 @@ def objective_quantiles(objectives: Array, probabilities: Sequence[float], *, in
 def expected_best(objectives: Array, budgets: Sequence[int], *, independent: bool) -> Array:
     """Expected best of a budget of random configurations: the mean over all subsets of that size.
 
-    Unbiased (Tang et al. 2020), unlike the best of draws with replacement (Dodge et al. 2019), which is
-    too low. The i-th smallest of n is the best of C(i - 1, k - 1) of the C(n, k) subsets of size k.
+    It is unbiased (Tang et al. 2020); the best of draws with replacement (Dodge et al. 2019) is too low. The
+    i-th smallest of n is the best of C(i - 1, k - 1) of the C(n, k) subsets of size k.
 
     Args:
-        objectives: of independent random configurations, larger is better, shape (trials,).
+        objectives: values of independent random configurations, larger is better, shape (trials,).
         budgets: numbers of trials, 1 to trials.
         independent: whether the trials were drawn independently of each other.
 
@@ -47,9 +47,11 @@ def expected_best(objectives: Array, budgets: Sequence[int], *, independent: boo
         Shape (budgets,), in the objective's unit.
 
     Raises:
-        NotIndependent: if they were not.
+        NotIndependent: if the trials were not drawn independently.
         ValueError: if a budget is below 1 or above the number of trials.
     """
+    from scipy.special import gammaln, softmax
+
     _require(independent)
     trials = len(objectives)
     for budget in budgets:
@@ -58,20 +60,18 @@ def expected_best(objectives: Array, budgets: Sequence[int], *, independent: boo
                 f"the best of {budget} trials cannot be told from {trials}: the budget must be 1 to {trials}"
             )
     ordered = np.sort(objectives)
-    # Binomials overflow from a thousand trials on, so in logarithms.
-    log_factorial = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, trials + 1)))])
+    # Binomials overflow from a thousand trials on, so in logarithms: C(i - 1, k - 1) but for a factor.
+    log_factorial = gammaln(np.arange(1, trials + 1))
     best = np.empty(len(budgets))
     for position, k in enumerate(budgets):
         below = np.arange(k - 1, trials)  # i - 1
-        log_subsets = log_factorial[below] - log_factorial[below - (k - 1)] - log_factorial[k - 1]
-        weights = np.exp(log_subsets - log_subsets[-1])
-        best[position] = weights @ ordered[k - 1 :] / weights.sum()
+        best[position] = softmax(log_factorial[below] - log_factorial[below - (k - 1)]) @ ordered[k - 1 :]
     return best
 
 
 def _require(independent: bool) -> None:
     if not independent:
         raise NotIndependent(
-            "these trials were not drawn independently of each other (a Bayesian searcher chooses each after those "
-            "before, Sobol points keep apart), so they say nothing of random configurations; search with random for it"
+            "these trials were not drawn independently of each other (a Bayesian searcher learns from earlier trials, "
+            "Sobol points keep apart), so they do not show how random configurations do; search with random for that"
         )

@@ -8,7 +8,7 @@ import soundfile
 from audio_task.corpora.audiomnist import DATASET, TEST_SPEAKERS, AudioMnist, check, part_of
 from audio_task.task import AudioTask
 from binarynet.methods.filter import METHOD
-from hpsearch.task import TaskError
+from hpsearch.contracts.errors import TaskError
 
 
 def silent(*_):

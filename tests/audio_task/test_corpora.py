@@ -6,7 +6,7 @@ import soundfile
 
 from audio_task.corpora.fsdd import DATASET, Fsdd, check, part_of
 from audio_task.corpora.synthetic import DIGITS, SOUNDS, SyntheticSpeech, make_voice, speak
-from hpsearch.task import TaskError
+from hpsearch.contracts.errors import TaskError
 
 
 def silent(*_):

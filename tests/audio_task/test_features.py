@@ -17,8 +17,8 @@ from audio_task import TASK, features
 from audio_task.corpora import Clip
 from audio_task.features import CLIPS_A_SHARD, WORTH_A_PROCESS, cached_features, on_device
 from audio_task.log_mel import log_mel, noisy
-from hpsearch.task import TaskError
-from tests.conftest import PATIENCE, hears_ctrl_c, until
+from hpsearch.contracts.errors import TaskError
+from tests.tools.waiting import PATIENCE, hears_ctrl_c, until
 
 SIZES = {"training": 6, "validation": 3, "test": 2}
 

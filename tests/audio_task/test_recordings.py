@@ -10,7 +10,7 @@ import soundfile
 
 from audio_task import recordings
 from audio_task.recordings import identity, read_wav
-from hpsearch.task import TaskError
+from hpsearch.contracts.errors import TaskError
 
 
 def silent(*_):

@@ -12,6 +12,7 @@ from binarynet.methods.filter import METHOD as FILTER
 from binarynet.methods.latent import METHOD as LATENT
 from binarynet.schedules import factors
 from binarynet.training import Budget, Training
+from tests.tools.recording import recording
 
 STEPS, WEIGHTS = 600, 500
 LATENT_OFF = {"init": 0.0, "scaling": False, "clipping": False}
@@ -92,7 +93,7 @@ class TestLatentFromZeroIsTheFilter:
     """Figure 7: alpha_i = learning rate_i x weight decay."""
 
     @pytest.mark.parametrize(("alpha", "gamma"), [(1e-4, 0.1), (1e-2, 0.5), (1e-5, 0.01)])
-    def test_through_a_whole_training_in_float64(self, problem, recording, alpha, gamma):
+    def test_through_a_whole_training_in_float64(self, problem, alpha, gamma):
         budget = Budget(epochs=60, batch_size=32)  # 600 steps
         data = problem(torch.float64)
         latent = {**LATENT_OFF, "learning_rate": 0.1, "weight_decay": alpha / 0.1, "momentum": gamma}
@@ -105,7 +106,7 @@ class TestLatentFromZeroIsTheFilter:
         assert torch.equal(flips[0], flips[1])
         assert (flips[0][1:] != flips[0][:-1]).sum() > 1000  # it was no still life
 
-    def test_in_float32_on_recorded_gradients_away_from_ties(self, problem, recording):
+    def test_in_float32_on_recorded_gradients_away_from_ties(self, problem):
         seen = recording(FILTER)
         budget = Budget(epochs=60, batch_size=32)
         configuration = {"alpha": 1e-3, "gamma": 0.1}
@@ -219,7 +220,7 @@ class TestScalingAndClipping:
         torch.testing.assert_close(weights[1, 2], expected)
 
 
-def test_a_schedule_may_be_put_on_any_hyperparameter(problem, recording):
+def test_a_schedule_may_be_put_on_any_hyperparameter(problem):
     moved = replace(FILTER, schedules={"gamma": "cosine", "alpha": "constant"})
     results = [
         Training(

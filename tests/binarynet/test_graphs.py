@@ -16,7 +16,7 @@ from binarynet.training import Budget, Data, Labelled, Training
 from cifar_task.images import Augmented
 from cifar_task.networks import load
 from hpsearch.searchers.sobol import sobol_configuration
-from hpsearch.spec import MethodSpec, Named, available, load_method, load_task
+from tests.tools.methods import METHODS, method_of
 
 
 class NoWaiting(TorchDispatchMode):
@@ -45,7 +45,7 @@ NETWORKS = {
 
 
 def started(problem, name, network="perceptron", k=3):
-    method = load_method(load_task(Named(name="audio_task")), name, MethodSpec())
+    method = method_of(name)
     drawn = [sobol_configuration(method.space, 5, i) for i in range(k)]
     data = problem() if network == "perceptron" else images()
     run = Training(NETWORKS[network], method, drawn, range(k), data, Budget(2, 16), "fp32", "cpu")
@@ -62,7 +62,7 @@ def places(run):
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("name", available("binarynet.methods"))
+@pytest.mark.parametrize("name", METHODS)
 def test_a_step_and_an_evaluation_wait_for_nothing_and_stay_in_place(problem, name, network):
     run = started(problem, name, network)
     before = places(run)

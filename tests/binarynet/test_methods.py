@@ -6,7 +6,6 @@ from itertools import product
 
 import numpy as np
 import pytest
-import references
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,19 +24,18 @@ from binarynet.methods.proxconnect import METHOD as PROXCONNECT
 from binarynet.proximal import sign_swish, sign_swish_slope
 from binarynet.schedules import factors
 from binarynet.training import Budget, Training
-from hpsearch.searchers import History
+from hpsearch.contracts.searcher import History
+from hpsearch.contracts.space import Choice
 from hpsearch.searchers.random import SEARCHER
-from hpsearch.space import Choice
-from hpsearch.spec import MethodSpec, Named, available, load_method, load_task
-from tests.binarynet.conftest import small_problem
-from tests.conftest import Recording
+from hpsearch.study.plan import resolve
+from hpsearch.study.registry import Registry
+from hpsearch.study.schema import parse
+from tests.binarynet import references
+from tests.binarynet.problems import small_problem
+from tests.tools.methods import METHODS, method_of
+from tests.tools.recording import recording
 
-NAMES = available("binarynet.methods")
 STEPS, OUT, INPUTS = 400, 3, 7
-
-
-def loaded(name):
-    return load_method(load_task(Named(name="audio_task")), name, MethodSpec())
 
 
 def corners(space, most=64):
@@ -51,7 +49,7 @@ def corners(space, most=64):
 @cache
 def recorded_gradients():
     """Those of a layer of a network at each step of a real training, (steps, out, in), in double precision."""
-    seen = Recording(FILTER)
+    seen = recording(FILTER)
     drawn = {"alpha": 0.1, "gamma": 0.3}
     Training(
         lambda k: Perceptron(k, 40, 16, "clip"), seen, [drawn], [4], small_problem(), Budget(STEPS // 10, 32)
@@ -105,7 +103,7 @@ def run(method, configurations, gradients, noise, schedules=None):
     ],
 )
 def test_signs_are_those_of_the_published_recursion(name, options, capsys):
-    method, gradients = replace(loaded(name), **options), recorded_gradients()
+    method, gradients = replace(method_of(name), **options), recorded_gradients()
     recursion = partial(references.REFERENCES[name], **options)
     noise = np.random.RandomState(1).randn(OUT, INPUTS)
     configurations = corners(method.space)
@@ -130,7 +128,7 @@ def test_every_published_method_has_a_reference():
     published = {"latent", "filter", "bop", "bop2ndorder", "latent_adam", "irnet"}
     published |= {"binaryconnect", "proxconnect", "bnn", "bireal", "bnnplus", "bnnpp"}
     assert published <= set(references.REFERENCES)
-    assert published <= set(NAMES)
+    assert published <= set(METHODS)
 
 
 OFF = {"scaling": False, "clipping": False}
@@ -297,8 +295,8 @@ class TestTwoSteps:
 
     @pytest.mark.parametrize("share", [0.5, 0.999])  # the latter leaves no step to the second
     def test_it_is_a_setting_of_a_study_file_and_ends_binary(self, problem, share):
-        spec = MethodSpec(settings={"two_step": share})
-        method = load_method(load_task(Named(name="audio_task")), "latent_adam", spec)
+        text = f'name = "a"\ntrials = 1\nrepeats = 1\nseed = 1\ntask = "audio_task"\n[methods.latent_adam.settings]\n'
+        method = resolve(parse(f"{text}two_step = {share}", "a.toml"), Registry()).methods["latent_adam"]
         (drawn,) = SEARCHER.propose(method.space, [History()], [3])
         run = Training(lambda k: Perceptron(k, 40, 16, "clip"), method, [drawn], [1], problem(), Budget(2, 32))
         (result,) = run.run()
@@ -311,12 +309,12 @@ class TestTwoSteps:
             replace(LATENT, two_step=1.0)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", METHODS)
 class TestAllMethods:
     @settings(max_examples=12, deadline=None, derandomize=True)
     @given(data=st.data())
     def test_any_configuration_trains_to_numbers_or_says_that_it_diverged(self, name, problem_once, data):
-        method = loaded(name)
+        method = method_of(name)
         point = data.draw(
             st.lists(st.floats(0, 1), min_size=len(method.space.searched), max_size=len(method.space.searched))
         )
@@ -331,7 +329,7 @@ class TestAllMethods:
 
     def test_weights_are_signs_after_every_step_or_at_least_at_evaluation(self, name, problem_once):
         """Up to a scale of each output unit; in training unless the method says that its forward is another."""
-        method = loaded(name)
+        method = method_of(name)
         drawn = SEARCHER.propose(method.space, [History()] * 4, range(4))
         drawn = [{**c, "scaling": False} if "scaling" in c else c for c in drawn]
         run = Training(lambda k: Perceptron(k, 40, 16, "bireal"), method, drawn, range(4), problem_once, Budget(2, 64))
@@ -345,7 +343,7 @@ class TestAllMethods:
         assert all(map(binary, run.weights.weights))
 
     def test_the_same_seed_flips_the_same(self, name, problem_once):
-        method = loaded(name)
+        method = method_of(name)
         (drawn,) = SEARCHER.propose(method.space, [History()], [5])
         one, other, third = Training(
             lambda k: Perceptron(k, 40, 16, "bireal"), method, [drawn] * 3, [1, 2, 1], problem_once, Budget(2, 64)
@@ -362,7 +360,7 @@ def binary(weights):
 
 def test_weights_are_exactly_1_or_minus_1_where_nothing_scales(problem_once):
     for name in references.REFERENCES:
-        method = loaded(name)
+        method = method_of(name)
         drawn = SEARCHER.propose(method.space, [History()] * 2, range(2))
         drawn = [{**c, "scaling": False} if "scaling" in c else c for c in drawn]
         run = Training(lambda k: Perceptron(k, 40, 16, "bireal"), method, drawn, range(2), problem_once, Budget(1, 64))
@@ -399,7 +397,7 @@ def problem_once():
     return small_problem()
 
 
-def test_flips_are_counted_as_equation_18_says(problem, recording):
+def test_flips_are_counted_as_equation_18_says(problem):
     seen = recording(FILTER)
     (result,) = Training(
         lambda k: Perceptron(k, 40, 16, "clip"), seen, [{"alpha": 0.1, "gamma": 0.3}], [4], problem(), Budget(3, 32)

@@ -15,19 +15,18 @@ METHOD = '''
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 
+from binarynet.method import BinaryMethod
 from binarynet.quantizers import sign
-from hpsearch.space import Float, Space
+from hpsearch import Float, Space
 
 
 @dataclass(frozen=True)
-class Newest:
+class Newest(BinaryMethod):
     space: Space = Space((Float("share", 0.01, 1.0, log=True),))
-    schedules: Mapping[str, str] = field(default_factory=dict)
 
     def start(self, noise, h):
         return {"binary": sign(noise), "average": torch.zeros_like(noise)}
@@ -56,12 +55,13 @@ from dataclasses import dataclass, field
 
 import torch
 
+from binarynet.method import BinaryMethod
 from binarynet.quantizers import follow_sign_, sign
-from hpsearch.space import Float, Space
+from hpsearch import Float, Space
 
 
 @dataclass(frozen=True)
-class Softer:
+class Softer(BinaryMethod):
     space: Space = Space((Float("learning_rate", 0.01, 1.0, log=True),))
     schedules: Mapping[str, str] = field(default_factory=lambda: {"learning_rate": "linear"})
     real_in_training = True
@@ -117,12 +117,12 @@ def run(folder, *command):
 
 
 def test_the_command_line_lists_it(copy):
-    assert ", newest, " in run(copy, "-m", "hpsearch.cli", "list")
+    assert ", newest, " in run(copy, "-m", "hpsearch", "list")
 
 
 def test_a_study_runs_it_and_the_report_shows_it(copy):
-    run(copy, "-m", "hpsearch.cli", "run", "newest.toml", "--executor", "inline", "--quiet")
-    run(copy, "-m", "hpsearch.cli", "report", "newest.db", "--to", "report")
+    run(copy, "-m", "hpsearch", "run", "newest.toml", "--executor", "inline", "--quiet")
+    run(copy, "-m", "hpsearch", "report", "newest.db", "--to", "report")
     page = (copy / "report" / "README.md").read_text()
     assert "| newest | 2 |" in page
     assert "| newest | share | 0.01 to 1 | logarithmic | constant |" in page
@@ -130,7 +130,7 @@ def test_a_study_runs_it_and_the_report_shows_it(copy):
 
 
 def test_the_shared_tests_are_run_on_it(copy):
-    tests = ["tests/hpsearch/test_contracts.py", "tests/binarynet/test_methods.py"]
+    tests = ["tests/hpsearch/contracts/test_contracts.py", "tests/binarynet/test_methods.py"]
     chosen = "(newest or softer) and (any_rank or source or schedules or TestAllMethods)"
     found = run(copy, "-m", "pytest", "-vv", "-p", "no:cacheprovider", "-k", chosen, *tests)
     passed = [line.split("::", 1)[1].split(" ")[0] for line in found.splitlines() if " PASSED" in line]

@@ -8,9 +8,9 @@ from binarynet.sgd import Sgd
 from binarynet.stacked import BinaryConv2d, BinaryDense, Stacked
 from binarynet.training import Budget, Data, Labelled, Training
 from binarynet.weights import binary_weights
-from hpsearch.searchers import History
+from hpsearch.contracts.searcher import History
 from hpsearch.searchers.random import SEARCHER
-from hpsearch.spec import MethodSpec, Named, available, load_method, load_task
+from tests.tools.methods import METHODS, method_of
 
 BUDGET = Budget(epochs=2, batch_size=16)
 
@@ -56,10 +56,10 @@ def pictures():
     return Data(Pictures(*part(160)), Labelled(*part(50)), Labelled(*part(50)))
 
 
-@pytest.mark.parametrize("name", available("binarynet.methods"))
+@pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_trial_does_not_depend_on_its_company(pictures, name, precision):
-    method = load_method(load_task(Named(name="audio_task")), name, MethodSpec())
+    method = method_of(name)
     drawn, seeds = SEARCHER.propose(method.space, [History()] * 6, range(6)), list(range(100, 106))
 
     def results(indices):

@@ -10,10 +10,11 @@ from binarynet.layers import BatchNorm, draw
 from binarynet.methods.filter import METHOD as FILTER
 from binarynet.methods.latent import METHOD as LATENT
 from binarynet.training import Budget, Training
-from hpsearch.searchers import History
+from hpsearch.contracts.searcher import History
+from hpsearch.contracts.seeds import derived_seed
 from hpsearch.searchers.random import SEARCHER
-from hpsearch.spec import MethodSpec, Named, available, load_method, load_task
-from hpsearch.task import derived_seed
+from tests.tools.methods import METHODS, method_of
+from tests.tools.recording import recording
 
 BUDGET = Budget(epochs=2, batch_size=32)
 
@@ -28,12 +29,12 @@ def configurations(method, k=20):
     [
         (width, precision, name)
         for width, precision in product([50, 256], ["fp32", "bf16"])
-        for name in available("binarynet.methods")
+        for name in METHODS
         if (width, precision) != (256, "bf16") or name == "filter"
     ],
 )
 def test_a_trial_does_not_depend_on_its_company(problem, name, precision, width):
-    method = load_method(load_task(Named(name="audio_task")), name, MethodSpec())
+    method = method_of(name)
     drawn, seeds = configurations(method), list(range(100, 120))
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     data = problem(dtype, features=250)
@@ -115,7 +116,7 @@ class PlainFilterNetwork(nn.Module):
         return x
 
 
-def test_packed_training_equals_a_plain_network_with_autograd_and_torch_sgd(problem, recording):
+def test_packed_training_equals_a_plain_network_with_autograd_and_torch_sgd(problem):
     width, seed, alpha, gamma, budget = 12, 77, 1e-2, 0.2, Budget(epochs=3, batch_size=50)
     data = problem(torch.float64)
     seen = recording(FILTER)

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from cifar_task.datasets import cifar10
-from hpsearch.cli import main
-from hpsearch.fetch import FetchError, fetch
-from hpsearch.task import TaskError
+from hpsearch.cli.app import main
+from hpsearch.contracts.errors import FetchError, TaskError
+from hpsearch.data.fetch import fetch
 
 
 def silent(*_):

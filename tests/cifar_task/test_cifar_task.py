@@ -1,10 +1,12 @@
 import pytest
 
+from binarynet.methods.filter import METHOD as FILTER
 from cifar_task.task import CifarTask
-from hpsearch.database import Database
-from hpsearch.spec import MethodSpec, find_study, load_method, load_task, read_spec, shipped_studies
-from hpsearch.tables import load_tables
-from tests.conftest import run_to_end
+from hpsearch.store.database import Database
+from hpsearch.store.tables import load_tables
+from hpsearch.study.plan import read_plan
+from hpsearch.study.shipped import find_study, shipped_studies
+from tests.tools.studies import run_to_end
 
 STUDY = """
 name = "tiny"
@@ -32,13 +34,12 @@ def test_a_whole_comparison_is_the_same_in_any_pack_and_on_any_workers(cifar, tm
     assert other.equals(one)
     assert tables["inline"].curves.equals(tables["processes"].curves)
     with Database(tmp_path / "inline.db") as database:
-        assert len(database.existing()["data"]["images_sha256"]) == 64
+        assert len(database.existing().data["images_sha256"]) == 64
 
 
 def test_it_learns(cifar):
     task = CifarTask(training=480, validation=100, test=100, epochs=3, batch_size=16)
-    method = load_method(task, "filter", MethodSpec())
-    (result,) = task.train(method, [{"alpha": 1e-2, "gamma": 0.2}], [1], "cpu")
+    (result,) = task.train(FILTER, [{"alpha": 1e-2, "gamma": 0.2}], [1], "cpu")
     assert result.objective > 0.4  # chance is 0.1, with a standard deviation of 0.02
 
 
@@ -46,8 +47,7 @@ def test_bf16_rounds_operands_only_on_a_cpu(cifar):
     results = {}
     for precision in ("fp32", "bf16"):
         task = CifarTask(training=64, validation=20, test=20, epochs=1, batch_size=32, precision=precision)
-        method = load_method(task, "filter", MethodSpec())
-        (results[precision],) = task.train(method, [{"alpha": 1e-2, "gamma": 0.2}], [1], "cpu")
+        (results[precision],) = task.train(FILTER, [{"alpha": 1e-2, "gamma": 0.2}], [1], "cpu")
     first, second = (results[precision].curves["train_loss"][0] for precision in results)
     assert first != second
     assert first == pytest.approx(second, rel=0.2)
@@ -69,7 +69,7 @@ def test_settings_that_cannot_be_are_one_sentence(settings, message):
 
 
 def test_the_shipped_studies_say_what_they_are_for():
-    tasks = {name: load_task(read_spec(find_study(name)).task) for name in shipped_studies() if "cifar10" in name}
+    tasks = {name: read_plan(find_study(name)).task for name in shipped_studies() if "cifar10" in name}
     assert {"cifar10-smoke", "figure8-cifar10", "table2-cifar10"} <= set(tasks)
     assert {f"figure{number}-cifar10" for number in range(3, 8)} <= set(tasks)
     assert (tasks["figure8-cifar10"].training, tasks["figure8-cifar10"].validation) == (45_000, 5_000)

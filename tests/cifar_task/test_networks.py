@@ -14,7 +14,7 @@ from binarynet.stacked import Stacked
 from binarynet.training import Budget, Data, Labelled, Training
 from cifar_task.images import DEVIATION, MEAN, Augmented
 from cifar_task.networks import load, names
-from hpsearch.task import derived_seed
+from hpsearch.contracts.seeds import derived_seed
 
 COUNTS = {"bireal20": 267_264, "binarynet": 14_022_016, "vgg_small": 4_571_136}
 REAL = {

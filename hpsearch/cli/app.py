@@ -1,0 +1,82 @@
+"""The commands. The only place that prints or exits; what takes long to import is imported where it is used.
+
+Exit codes: 0 done; 1 an error nobody foresaw; 2 a wrong study file or command line; 3 the database or
+another file that cannot be read or written; 4 the task or its data, or what
+`doctor` calls wrong; 5 a replayed trial that differs, or what `check` finds wrong; 130 and 143 stopped by Ctrl-C and
+SIGTERM.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import Annotated
+
+import typer
+
+from hpsearch.cli import data, machine, reading, reporting, running, verifying
+from hpsearch.contracts.errors import FileError, HpsearchError
+from hpsearch.system.stopping import listen, tell
+
+app = typer.Typer(
+    help="How expensive is this training method to tune? Repeated Bayesian-optimisation studies of several "
+    "methods on one task, resumable, with honest uncertainty.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from hpsearch import __version__
+
+        print(f"hpsearch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command()(running.run)
+app.command()(reading.status)
+app.command()(reporting.report)
+app.command()(reporting.compare)
+app.command()(running.confirm)
+app.command()(reporting.watch)
+app.command()(reading.trials)
+app.command()(reading.best)
+app.command()(verifying.replay)
+app.command()(verifying.check)
+app.command()(reporting.export)
+app.command()(machine.doctor)
+app.command("list")(machine.list_)
+data_app = typer.Typer(help="Data sets: fetch one, say where it lies, check it.", no_args_is_help=True)
+data_app.command()(data.fetch)
+data_app.command()(data.where)
+data_app.command()(data.check)
+app.add_typer(data_app, name="data")
+
+
+def main() -> None:
+    """Run a command; turn the errors that the library raises into one sentence and an exit code."""
+    listen()  # anew, for those who do not come from __main__.py
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a file's name may hold what is no character
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app()
+    except SystemExit as stop:
+        if isinstance(stop.__context__, BrokenPipeError):  # the reader of a pipe has seen enough
+            raise SystemExit(0) from None
+        raise
+    except (HpsearchError, OSError) as error:
+        tell(f"hpsearch: {error}", sys.stderr)
+        raise SystemExit(FileError.exit_code if isinstance(error, OSError) else error.exit_code) from None

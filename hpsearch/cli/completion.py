@@ -1,0 +1,50 @@
+"""What the shell offers while a command is typed; each function is called with what is typed so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def studies(incomplete: str) -> list[str]:
+    """Names of shipped studies, and TOML files from here."""
+    from hpsearch.study.shipped import shipped_studies
+
+    return [*_beginning(shipped_studies(), incomplete), *_files(incomplete, ".toml")]
+
+
+def databases(incomplete: str) -> list[str]:
+    """Databases from here."""
+    return _files(incomplete, ".db")
+
+
+def datasets(incomplete: str) -> list[str]:
+    """Names of data sets."""
+    from hpsearch.study import registry
+
+    return _beginning(registry.Registry.here().names(registry.DATASET), incomplete)
+
+
+def executors(incomplete: str) -> list[str]:
+    """Names of executors."""
+    from hpsearch.study import registry
+
+    return _beginning(registry.Registry.here().names(registry.EXECUTOR), incomplete)
+
+
+def formats(incomplete: str) -> list[str]:
+    """Names of export formats."""
+    from hpsearch.study import registry
+
+    return _beginning(registry.Registry.here().names(registry.EXPORT), incomplete)
+
+
+def _files(incomplete: str, ending: str) -> list[str]:
+    """Files of one kind; where there are none, the shell offers its own."""
+    folder, slash, _ = incomplete.rpartition("/")
+    start = folder + slash
+    return _beginning((start + path.name for path in sorted(Path(start or ".").glob(f"[!.]*{ending}"))), incomplete)
+
+
+def _beginning(names: Iterable[str], incomplete: str) -> list[str]:
+    return [name for name in names if name.startswith(incomplete)]

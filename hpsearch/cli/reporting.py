@@ -1,0 +1,103 @@
+"""Commands that write what was found: reports, comparisons of comparisons, the live page, other tools' files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpsearch.cli.completion import databases, formats
+from hpsearch.cli.options import File, Style, Targets, Wide, Width
+from hpsearch.system.threads import pin_threads
+
+
+def _for_itself() -> None:
+    """What a short process that reads much is spared: threads that wait for each other, looking for garbage."""
+    import gc
+
+    pin_threads()
+    gc.disable()
+
+
+def report(
+    file: File,
+    to: Annotated[Path | None, typer.Option(help="Folder to write into. [default: FILE's name + '-report']")] = None,
+    target: Targets = None,
+    style: Style = None,
+    width: Wide = Width.page,
+) -> None:
+    """Write figures, tables and pages of a comparison; also while it runs. Open index.html in a browser."""
+    folder = to or file.with_name(f"{file.stem}-report")
+    _for_itself()
+    from hpsearch.driver.display import Display
+    from hpsearch.report import Look, write_report
+
+    with Display() as display:
+        look = Look(style, width.value)
+        paths = write_report(file, folder, targets=target or (), look=look, progress=display.preparing)
+    for path in paths:
+        print(path)
+
+
+def compare(
+    files: Annotated[
+        list[Path], typer.Argument(help="Databases of two or more comparisons.", autocompletion=databases)
+    ],
+    to: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("compare-report"),
+    force: Annotated[
+        bool, typer.Option("--force", help="Also if task, budget, data or searcher differ; the page warns.")
+    ] = False,
+    target: Targets = None,
+    style: Style = None,
+    width: Wide = Width.page,
+) -> None:
+    """Write one report of several comparisons, after checking that they measured the same thing in the same way."""
+    if len(files) < 2:
+        raise typer.BadParameter("give two databases or more; of one, write the report")
+    _for_itself()
+    from hpsearch.driver.display import Display
+    from hpsearch.report import Look, write_report_of
+    from hpsearch.report.merge import merged
+    from hpsearch.store.tables import load_tables
+
+    context = merged(files, [load_tables(file) for file in files], force)
+    with Display() as display:
+        for warning in context.warnings:
+            display.say(f"warning: {warning}")
+        asked = replace(context, targets=tuple(target or ()), look=Look(style, width.value))
+        paths = write_report_of(asked, to, display.preparing)
+    for path in paths:
+        print(path)
+
+
+def watch(
+    file: File,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0 takes a free one.")] = 8808,
+) -> None:
+    """Serve the report's page while the comparison runs: open it in a browser on this machine; Ctrl-C ends it."""
+    from hpsearch.report.watch import serve
+
+    serve(file, port, lambda address: print(f"open {address} (only on this machine); Ctrl-C ends it", flush=True))
+
+
+def export(
+    file: File,
+    to: Annotated[
+        str,
+        typer.Option(help="Format: parquet, csv, optuna or ax.", autocompletion=formats),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="File or folder to make. [default: FILE's name + '-' + format]")
+    ] = None,
+) -> None:
+    """Write a comparison as files that other tools open."""
+    from hpsearch.driver.display import Display
+    from hpsearch.study import registry
+
+    export_as = registry.Registry.here().find(registry.EXPORT, to, "--to")
+    with Display() as display:
+        paths = export_as(file, out or export_as.default_out(file), display.preparing)
+    for path in paths:
+        print(path)

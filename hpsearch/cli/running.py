@@ -1,0 +1,147 @@
+"""Commands that train: run a comparison, confirm what it chose."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hpsearch.cli.completion import studies
+from hpsearch.cli.options import Address, Data, Devices, ExecutorName, File, PerDevice, Workers, use_data
+from hpsearch.system.stopping import Stopped, outlive_terminal, tell
+from hpsearch.system.threads import pin_threads
+
+if TYPE_CHECKING:
+    from hpsearch.contracts.space import Value
+    from hpsearch.driver.display import Display
+    from hpsearch.driver.running import Where
+    from hpsearch.study.plan import Plan
+
+
+def run(
+    study: Annotated[
+        str,
+        typer.Argument(help="Study file, or the name of a shipped study.", show_default=False, autocompletion=studies),
+    ],
+    database: Annotated[Path | None, typer.Option(help="Database to create or resume. [default: NAME.db]")] = None,
+    data: Data = None,
+    executor: ExecutorName = "processes",
+    workers: Workers = None,
+    devices: Devices = "cpu",
+    per_device: PerDevice = 1,
+    address: Address = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many trials, how long, how much disk.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> None:
+    """Run a comparison. The same command resumes it after any interruption."""
+    pin_threads()  # before torch is loaded, here and in the workers
+    use_data(data)
+    from hpsearch.driver.display import Display
+    from hpsearch.driver.running import Where
+    from hpsearch.study.plan import read_plan
+    from hpsearch.study.shipped import find_study, recorded_name
+
+    path = find_study(study)
+    plan = read_plan(path)
+    file = database or Path(f"{plan.spec.name}.db")
+    where = Where(executor, workers, devices, per_device, address)
+    with Display(quiet=quiet) as display:
+        if dry_run:
+            if executor == "ray":
+                raise typer.BadParameter("--dry-run measures this machine: try it without --executor ray")
+            _dry_run(plan, file, where, display)
+        else:
+            run_or_stop(plan, recorded_name(path), file, where, display)
+
+
+def run_or_stop(plan: Plan, study_file: str, file: Path, where: Where, display: Display) -> None:
+    """Run a comparison to its end, or say how to go on where somebody stops it."""
+    from hpsearch.driver.running import run_shown
+
+    outlive_terminal()
+    try:
+        run_shown(plan, study_file, file, where, display)
+    except Stopped as stop:
+        display.stop()
+        kept = f"everything finished is in {file}" if file.exists() else "before the first trial"
+        display.always(f"stopped; {kept}; the same command goes on")
+        raise SystemExit(stop.code) from None
+    lost = display.lost()
+    display.say(f"finished: {file}{lost}; see it with: hpsearch report {file}")
+
+
+def _dry_run(plan: Plan, file: Path, where: Where, display: Display) -> None:
+    from hpsearch.driver.estimate import estimate
+    from hpsearch.system.cores import available_cores
+    from hpsearch.system.devices import CPU, named, use_here
+
+    names = named(where.devices or CPU)
+    use_here(names[0])
+    at_once = where.workers or (available_cores() if names == (CPU,) else len(names) * (where.per_device or 1))
+    display.say("training one pack of each method and proposing once for each, to measure them")
+    expected = estimate(plan, file, at_once, display.preparing)
+    display.stop()
+    print(expected)
+
+
+def confirm(
+    file: File,
+    seeds: Annotated[int, typer.Option(min=1, help="Fresh seeds for each chosen configuration.")] = 5,
+    overall: Annotated[bool, typer.Option("--overall", help="Only the best study's choice of each method.")] = False,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting of the task, such as epochs=100; may be repeated.")
+    ] = None,
+    database: Annotated[
+        Path | None, typer.Option(help="File to create or resume. [default: FILE's name + '-confirm.db']")
+    ] = None,
+    to: Annotated[Path | None, typer.Option(help="Folder of the report. [default: beside the database]")] = None,
+    workers: Workers = None,
+    executor: ExecutorName = "processes",
+    devices: Devices = "cpu",
+    per_device: PerDevice = 1,
+    address: Address = None,
+    data: Data = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print nothing but errors and the report's files.")
+    ] = False,
+) -> None:
+    """Train what each study chose again, with fresh seeds, and report test metrics. The same command resumes it."""
+    pin_threads()
+    use_data(data)
+    from hpsearch.driver.confirm import confirmation, method_of
+    from hpsearch.driver.display import Display
+    from hpsearch.driver.running import Where
+    from hpsearch.report import write_report
+    from hpsearch.store.tables import load_tables
+    from hpsearch.study.registry import Registry
+    from hpsearch.study.shipped import recorded_name, shipped_studies
+
+    tables = load_tables(file)
+    study = Path(tables.comparison.study_file)
+    if study.name == str(study):  # only a shipped one is recorded without its folder
+        study = shipped_studies().get(study.stem, study)
+    plan = confirmation(tables, Registry.here(study.parent), seeds, overall, _settings(setting or []))
+    out = database or file.with_name(f"{file.stem}-confirm{'-overall' if overall else ''}.db")
+    with Display(quiet=quiet, group=method_of) as display:
+        where = Where(executor, workers, devices, per_device, address)
+        run_or_stop(plan, recorded_name(study), out, where, display)
+    for path in write_report(out, to or out.with_name(f"{out.stem}-report")):
+        tell(path, sys.stdout)
+
+
+def _settings(words: list[str]) -> dict[str, Value]:
+    """`name=value` each, the value as TOML has it, or a bare word."""
+    import tomllib
+
+    found: dict[str, Value] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"--set {word}: expected name=value")
+        try:
+            found[name.strip()] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            found[name.strip()] = text
+    return found

@@ -1,0 +1,63 @@
+"""Commands that verify a database: train a trial again, propose all of them again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hpsearch.cli.options import Data, File, use_data
+from hpsearch.system.threads import pin_threads
+
+
+def replay(
+    file: File,
+    method: Annotated[str, typer.Argument(help="Label of the method.", show_default=False)],
+    repeat: Annotated[int, typer.Argument(help="Number of the study, from 1.", show_default=False)],
+    trial: Annotated[int, typer.Argument(help="Number of the trial in it, from 1.", show_default=False)],
+    data: Data = None,
+) -> None:
+    """Train a recorded trial again and say whether every bit agrees. Exit code 5 if not."""
+    pin_threads()  # before torch is loaded: results depend on the number of threads
+    use_data(data)
+    from hpsearch.driver.display import Display
+    from hpsearch.driver.replay import replay as replay_trial
+
+    with Display() as display:
+        found = replay_trial(file, method, repeat, trial, display.preparing)
+    name = f"{method}, study {repeat}, trial {trial}"
+    if not found.differing:
+        print(f"{name}: every bit agrees: objective, metrics and curves, {found.numbers} values")
+    else:
+        print(f"{name}: {len(found.differing)} of {found.numbers} values differ: {'; '.join(found.differing[:3])}")
+    for reason in found.incomparable:
+        print(f"not comparable: {reason}")
+    if found.differing and found.changed_code:
+        print(f"the code has changed, too: {found.changed_code}")
+    if found.differing:
+        raise typer.Exit(5)
+
+
+def check(
+    file: File,
+    quick: Annotated[bool, typer.Option("--quick", help="Leave out proposing every trial again.")] = False,
+) -> None:
+    """Verify a database wholly: the file, its seeds, and that the searcher proposes again what it proposed."""
+    from hpsearch.driver.check import check as check_file
+    from hpsearch.driver.display import Display
+
+    pin_threads()  # proposals depend on the number of threads
+    with Display() as display:
+        found = check_file(file, proposals=not quick, progress=display.preparing)
+    for fault in found.faults:
+        print(f"wrong: {fault}")
+    for reason in found.incomparable if found.proposals else ():
+        print(f"not comparable: {reason}")
+    if found.faults:
+        raise typer.Exit(5)
+    again = "not proposed again"
+    if found.proposals:
+        same = found.proposals - found.differing
+        again = f"{same} proposals are what the searcher proposes again"
+        again += f", {found.differing} are not, on another machine or with other versions" if found.differing else ""
+    print(f"{file}: nothing is wrong with {found.trials} trials; {again}")

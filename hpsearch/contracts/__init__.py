@@ -1,0 +1,1 @@
+"""What others implement (tasks, methods, searchers, executors, formats, data sets), and the errors."""

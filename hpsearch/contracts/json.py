@@ -1,0 +1,8 @@
+"""Values as JSON has them, where their shape is somebody else's: settings of plug-ins, facts about a machine."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+Json: TypeAlias = "dict[str, Any]"
+"""A JSON object of unknown shape."""

@@ -1,0 +1,24 @@
+"""Method: a way to train together with its search space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hpsearch.contracts.space import Space
+
+
+@dataclass(frozen=True)
+class Method:
+    """What the search tool knows about a training method; what else it has is between it and its task.
+
+    A method is a frozen dataclass derived from this one, or from a task family's own contract such as
+    `binarynet.method.BinaryMethod`. Its further fields are the settings that a study file may change.
+
+    Attributes:
+        space: the hyperparameters that are searched or fixed.
+        schedules: hyperparameter -> name of its schedule over training; constant where unnamed.
+    """
+
+    space: Space
+    schedules: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,75 @@
+"""What a task measures, and what one trial yields."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+Direction = Literal["maximise", "minimise"]
+Outcome = Literal["complete", "diverged", "failed"]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a task measures on its validation data.
+
+    `chance` is the level of guessing: what a searcher is told about a trial that diverged or failed. It has no
+    default, for any number that is better than an honest trial would draw the search to what fails. An objective
+    that is measured on test data is not `searchable`: only the searcher "fixed", which looks at none, may be used.
+    """
+
+    name: str
+    chance: float
+    direction: Direction = "maximise"
+    unit: str = ""
+    searchable: bool = True
+
+    def __post_init__(self) -> None:
+        if self.direction not in ("maximise", "minimise"):
+            raise ValueError(f"direction is 'maximise' or 'minimise', got {self.direction!r}")
+        if not math.isfinite(self.chance):
+            raise ValueError(f"chance must be finite, got {self.chance}")
+
+    def spent(self, value: float | None) -> float:
+        """The objective that a trial counts as: its own, or the chance level where it has none."""
+        return self.chance if value is None or not math.isfinite(value) else value
+
+    @staticmethod
+    def text(value: float) -> str:
+        """A value as a person reads it: four decimals, or four digits where those would be lost."""
+        return f"{value:.4f}" if value == 0 or 1e-2 <= abs(value) < 1e6 else f"{value:.4g}"
+
+    def oriented(self, value: float | None) -> float:
+        """`spent`, negated where small is good: larger is always better."""
+        return self.spent(value) if self.direction == "maximise" else -self.spent(value)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.unit or 'no unit'}, {self.direction}, chance {self.chance:g})"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one trial yields.
+
+    Attributes:
+        objective: value on validation data, in the objective's unit; None or non-finite where there is none.
+        metrics: further numbers, such as the test accuracy. No searcher, incumbent or stopping rule sees them.
+        curves: name -> one value an epoch.
+        outcome: "complete"; "diverged" where training left the finite numbers; "failed" where it broke.
+        reason: one line saying why, unless complete.
+    """
+
+    objective: float | None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    outcome: Outcome = "complete"
+    reason: str = ""
+
+
+def finished(objective: float, **metrics: float) -> Result:
+    """A result that is complete if its objective is finite, and diverged otherwise."""
+    if math.isfinite(objective):
+        return Result(objective, metrics)
+    return Result(None, metrics, outcome="diverged", reason=f"the objective was {objective}")

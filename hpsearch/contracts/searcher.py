@@ -1,0 +1,81 @@
+"""Searcher: proposes the next configuration of a study from the study's history."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from hpsearch.contracts.objective import Objective
+from hpsearch.contracts.space import Configuration, Space, Value
+
+
+class Recorded(Protocol):
+    """What a searcher may be told about a recorded trial."""
+
+    @property
+    def configuration(self) -> Configuration:
+        """What was tried."""
+
+    @property
+    def objective(self) -> float | None:
+        """What came out; None where it is not finite."""
+
+
+@dataclass(frozen=True)
+class History:
+    """What a searcher may know about a study: nothing but configurations and objectives.
+
+    Attributes:
+        configurations: those of the trials so far, in order.
+        objectives: one each, finite, oriented so that larger is better whatever the task's direction;
+            a diverged or failed trial carries the chance level.
+    """
+
+    configurations: tuple[Configuration, ...] = ()
+    objectives: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.configurations) != len(self.objectives):
+            raise ValueError(f"{len(self.configurations)} configurations but {len(self.objectives)} objectives")
+
+    def __len__(self) -> int:
+        return len(self.objectives)
+
+    @classmethod
+    def of(cls, trials: Sequence[Recorded], objective: Objective) -> History:
+        """What a searcher is told about recorded trials."""
+        return cls(
+            tuple(trial.configuration for trial in trials),
+            tuple(objective.oriented(trial.objective) for trial in trials),
+        )
+
+
+class Searcher(ABC):
+    """A pure function: all it knows is the space, the recorded histories and the studies' seeds.
+
+    So resuming is exact by construction, and no optimiser state is ever stored. A searcher is a frozen dataclass
+    derived from this class, whose fields are its settings; a module holds one as SEARCHER.
+    """
+
+    searches: ClassVar[bool] = True
+    """Whether it looks for the best. One that tries given configurations says False: reports then show results
+    against what was varied in place of best-so-far curves."""
+
+    def check(self, spaces: Mapping[str, Space]) -> None:  # noqa: ARG002
+        """Raise ValueError if it is not for these spaces, given by the methods' labels; any space will do here."""
+        return
+
+    @abstractmethod
+    def propose(self, space: Space, histories: Sequence[History], seeds: Sequence[int]) -> list[dict[str, Value]]:
+        """The next configuration of each study.
+
+        Args:
+            space: the method's space, the same for all studies.
+            histories: one a study.
+            seeds: one a study, the same at each of its trials.
+
+        Returns:
+            One configuration a study. It depends on that study's own history and seed only.
+        """

@@ -1,0 +1,1 @@
+"""The loop, its layout in the database, packs, estimate, replay, check, confirmation and display."""

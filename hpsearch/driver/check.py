@@ -1,0 +1,195 @@
+"""Verify a database wholly: the file, what it says of itself, and that its searcher proposes again what is recorded."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpsearch.contracts.errors import DatabaseError
+from hpsearch.contracts.objective import Objective
+from hpsearch.contracts.progress import Progress
+from hpsearch.contracts.searcher import History, Searcher
+from hpsearch.contracts.seeds import derived_seed
+from hpsearch.contracts.space import Space
+from hpsearch.store.database import Database
+from hpsearch.store.rows import Comparison, StudyRow, Trial, TrialRow
+from hpsearch.store.schema import STATES
+from hpsearch.study.plan import searcher_of
+from hpsearch.study.registry import Registry
+from hpsearch.system.provenance import differences, provenance
+
+MOST_NAMED = 10
+"""How many faults of one kind are named; the rest is counted."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was looked at and what is wrong.
+
+    Attributes:
+        trials: recorded ones.
+        proposals: those that were proposed again.
+        faults: a sentence each.
+        incomparable: why proposals may differ here although nothing is wrong: another processor, other versions; and
+            which do.
+        differing: how many do, where nothing says that this is wrong.
+    """
+
+    trials: int
+    proposals: int
+    faults: tuple[str, ...]
+    incomparable: tuple[str, ...]
+    differing: int = 0
+
+
+def check(file: Path, *, proposals: bool, progress: Progress) -> Check:
+    """Verify a database.
+
+    Args:
+        file: of a comparison, running or not.
+        proposals: whether to have the searcher propose all trials again, which takes what it took in the run.
+        progress: told of each part.
+
+    Raises:
+        DatabaseError: if the file cannot be read.
+        SpecError: if its searcher is not here.
+    """
+    with Database(file) as database:
+        comparison, runs, studies = database.existing(), database.runs(), database.studies()
+        spaces = {label: method.space for label, method in database.methods().items()}
+        faults = database.faults()
+        trials = {study.id: database.trials(study.id) for study in studies}
+        objective = comparison.objective
+        rows: list[Trial] = []
+        try:
+            database.failed_attempts()
+            rows = database.all_trials()
+        except DatabaseError as error:  # metrics, curves or states, which nothing else here looks at
+            faults.append(str(error))
+    progress("records", 0, 1)
+    faults += _shortened([*_settings(comparison), *_results(rows)])
+    faults += _records(comparison, studies, trials, spaces)
+    progress("records", 1, 1)
+    count = sum(map(len, trials.values()))
+    here = provenance()
+    incomparable = tuple(dict.fromkeys(said for run in runs for said in differences(run.provenance, here)))
+    if not proposals or faults:
+        return Check(count, 0, tuple(faults), incomparable)
+    searcher = searcher_of(comparison.spec, Registry.here(Path(comparison.study_file).parent))
+    again = _Again(searcher, spaces, objective)
+    differing = [
+        text for of_method in _by_method(studies) for text in again.compare(of_method, trials, progress, count)
+    ]
+    if differing and incomparable:  # of another machine or version that is to be expected
+        return Check(count, again.done, (), (*incomparable, *_shortened(differing)), len(differing))
+    return Check(count, again.done, tuple(_shortened(differing)), incomparable)
+
+
+def _settings(comparison: Comparison) -> list[str]:
+    """Whether the comparison's row and the study file in it say the same."""
+    spec = comparison.spec
+    said = {"trials": spec.trials, "repeats": spec.repeats, "seed": spec.seed}
+    row = {"trials": comparison.trials, "repeats": comparison.repeats, "seed": comparison.seed}
+    return [
+        f"{name} is {value!r}, and {said[name]!r} in the study file in it"
+        for name, value in row.items()
+        if said[name] != value
+    ]
+
+
+def _results(rows: Sequence[Trial]) -> list[str]:
+    """Whether each trial that says that it is complete has what belongs to it, and comes after complete ones alone."""
+    faults = []
+    last: dict[tuple[str, int], str] = {}
+    for row in rows:
+        study = (row.method, row.repeat)
+        where = f"{row.method}, study {row.repeat}, trial {row.trial}"
+        if row.state == "complete" and row.objective is None:
+            faults.append(f"{where}: is complete and has no objective")
+        elif row.state == "complete" and not math.isfinite(row.objective or 0.0):
+            faults.append(f"{where}: its objective is {row.objective}")
+        if row.state != "proposed" and last.get(study) == "proposed":
+            faults.append(f"{where}: is finished, and the one before it is not")
+        last[study] = row.state
+    return faults
+
+
+def _records(
+    comparison: Comparison,
+    studies: Sequence[StudyRow],
+    trials: dict[int, list[TrialRow]],
+    spaces: dict[str, Space],
+) -> list[str]:
+    """What the rows say of each other: seeds are derived, numbers have no gaps, configurations lie in their space."""
+    faults = []
+    seed, planned = comparison.seed, comparison.repeats * len(spaces)
+    if len(studies) != planned:
+        faults.append(f"there are {len(studies)} studies, and {planned} were planned")
+    for study in studies:
+        name = f"{study.method}, study {study.repeat}"
+        if study.seed != derived_seed(seed, study.method, study.repeat):
+            faults.append(f"{name}: its seed is not the one that derives from the comparison's")
+        if [t.trial for t in trials[study.id]] != list(range(1, len(trials[study.id]) + 1)):
+            faults.append(f"{name}: its trials have gaps")
+        if len(trials[study.id]) > comparison.trials:
+            faults.append(f"{name}: has more trials than planned")
+        for trial in trials[study.id]:
+            where = f"{name}, trial {trial.trial}"
+            if trial.seed != derived_seed(seed, study.method, study.repeat, trial.trial):
+                faults.append(f"{where}: its seed is not the one that derives from the comparison's")
+            if trial.state not in STATES:
+                faults.append(f"{where}: its state is {trial.state!r}")
+            space = spaces[study.method]
+            if set(trial.configuration) != set(space.names) or not all(
+                parameter.contains(trial.configuration[parameter.name]) for parameter in space.searched
+            ):
+                faults.append(f"{where}: its configuration is not in the method's space")
+    return _shortened(faults)
+
+
+class _Again:
+    """Has the searcher propose what it proposed in the run: a pure function of history and seed."""
+
+    def __init__(self, searcher: Searcher, spaces: dict[str, Space], objective: Objective) -> None:
+        self.searcher, self.spaces, self.objective = searcher, spaces, objective
+        self.done = 0
+
+    def compare(
+        self, studies: Sequence[StudyRow], trials: dict[int, list[TrialRow]], progress: Progress, total: int
+    ) -> list[str]:
+        """All studies of one method at once, trial by trial."""
+        faults = []
+        space = self.spaces[studies[0].method]
+        for number in range(max((len(trials[study.id]) for study in studies), default=0)):
+            present = [study for study in studies if len(trials[study.id]) > number]
+            histories = [History.of(trials[study.id][:number], self.objective) for study in present]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                proposed = self.searcher.propose(space, histories, [study.seed for study in present])
+            for study, configuration in zip(present, proposed, strict=True):
+                recorded = trials[study.id][number].configuration
+                if dict(configuration) != dict(recorded):
+                    names = ", ".join(name for name in recorded if recorded[name] != configuration.get(name))
+                    faults.append(
+                        f"{study.method}, study {study.repeat}, trial {number + 1}: "
+                        f"the searcher proposes another {names}"
+                    )
+            self.done += len(present)
+            progress("proposals", self.done, total)
+        return faults
+
+
+def _by_method(studies: Sequence[StudyRow]) -> list[list[StudyRow]]:
+    groups: dict[str, list[StudyRow]] = {}
+    for study in studies:
+        groups.setdefault(study.method, []).append(study)
+    return list(groups.values())
+
+
+def _shortened(faults: list[str]) -> list[str]:
+    if len(faults) <= MOST_NAMED:
+        return faults
+    return [*faults[:MOST_NAMED], f"and {len(faults) - MOST_NAMED} more"]

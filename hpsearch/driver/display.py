@@ -1,0 +1,170 @@
+"""What a person sees while a comparison runs: a bar a method on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import IO, Any, cast
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from hpsearch.contracts.objective import Objective
+from hpsearch.driver.loop import Recorded
+from hpsearch.store.database import Database
+from hpsearch.system.stopping import forget
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class _Forgiving:
+    """A stream that may end before the run does: a terminal that was closed, a pipe that nobody reads any more."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        try:
+            self._stream.write(text)
+        except (OSError, ValueError):
+            forget(self._stream)
+        return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except (OSError, ValueError):
+            forget(self._stream)
+
+
+class Display:
+    """Shows preparation and trials; as a context manager it leaves the terminal as it found it."""
+
+    def __init__(self, *, quiet: bool = False, group: Callable[[str], str] = str) -> None:
+        """With `quiet` nothing is shown at all. Methods of one `group` are shown as one."""
+        self._group = group
+        self._always = Console(file=cast(IO[str], _Forgiving(sys.stderr or io.StringIO())), highlight=False)
+        self._console = Console(file=self._always.file, quiet=quiet, highlight=False)
+        self._bars = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}", markup=False),
+            TimeRemainingColumn(),
+            console=self._console,
+            speed_estimate_period=600,
+        )
+        self._live = self._console.is_terminal and not quiet
+        self._tasks: dict[str, TaskID] = {}
+        self._last_line = time.monotonic()
+        self._objective: Objective | None = None
+        self._done: dict[str, int] = {}
+        self._begun_with: Mapping[str, int] = {}
+        self._best: dict[str, float] = {}
+        self._planned: dict[str, int] = {}
+        self._lost = {"diverged": 0, "failed": 0}
+        self._started = time.monotonic()
+
+    def __enter__(self) -> Display:
+        if self._live:
+            self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Take the bars down."""
+        if self._live:
+            self._bars.stop()
+            self._live = False
+
+    def say(self, line: str) -> None:
+        """One line."""
+        self._console.print(line, markup=False, soft_wrap=True)
+
+    def always(self, line: str) -> None:
+        """One line that is not to be missed, quiet or not."""
+        self._always.print(line, markup=False, soft_wrap=True)
+
+    def preparing(self, what: str, done: int, total: int) -> None:
+        """Progress of the task's preparation."""
+        if self._live:
+            if what not in self._tasks:
+                self._tasks[what] = self._bars.add_task(what, note="")
+            self._bars.update(self._tasks[what], completed=done, total=total)
+        elif done == total or self._line_is_due():
+            self.say(f"{what}: {done} of {total}")
+
+    def begin(self, database: Database, planned: int) -> None:
+        """Show the trials of a comparison, `planned` a method; those already recorded count as done."""
+        self._objective = database.existing().objective
+        for label, best in database.best_objectives().items():
+            self._improve(self._group(label), [best])
+        for label, states in database.counts().items():
+            group = self._group(label)
+            self._planned[group] = self._planned.get(group, 0) + planned
+            self._done[group] = self._done.get(group, 0) + sum(n for state, n in states.items() if state != "proposed")
+            for state in self._lost:
+                self._lost[state] += states.get(state, 0)
+        if self._live:
+            for group, total in self._planned.items():
+                self._tasks[group] = self._bars.add_task(
+                    group, total=total, completed=self._done[group], note=self._note(group)
+                )
+        self._begun_with, self._started = dict(self._done), time.monotonic()
+        if any(self._done.values()):
+            self.say(f"going on with {database.path}, which has {sum(self._done.values())} trials")
+
+    def recorded(self, recorded: Recorded) -> None:
+        """Count what the loop has just recorded."""
+        label = self._group(recorded.method)
+        self._done[label] += len(recorded.results)
+        self._improve(
+            label, [r.objective for r in recorded.results if r.outcome == "complete" and r.objective is not None]
+        )
+        for result in recorded.results:
+            if result.outcome != "complete":
+                self._lost[result.outcome] += 1
+            if result.outcome == "failed":
+                self.say(f"{label}: a trial failed: {result.reason}")
+        if self._live:
+            self._bars.update(self._tasks[label], completed=self._done[label], note=self._note(label))
+        elif self._done == self._planned or self._line_is_due():
+            counts = ", ".join(
+                f"{label} {done}/{self._planned[label]} {self._note(label)}" for label, done in self._done.items()
+            )
+            self.say(f"{counts}, {self._time_left()} left at this rate")
+
+    def lost(self) -> str:
+        """How many trials of this run and those before it did not complete, in words; empty if all did."""
+        lost = {state: n for state, n in self._lost.items() if n}
+        return "".join(f", {n} trials {state}" for state, n in lost.items())
+
+    def _improve(self, label: str, objectives: list[float]) -> None:
+        assert self._objective is not None
+        better = max if self._objective.direction == "maximise" else min
+        if found := [*objectives, *([self._best[label]] if label in self._best else [])]:
+            self._best[label] = better(found)
+
+    def _note(self, label: str) -> str:
+        rate = (self._done[label] - self._begun_with.get(label, 0)) / max(1e-9, time.monotonic() - self._started)
+        best = f"best {Objective.text(self._best[label])}" if label in self._best else ""
+        return f"{best} {60 * rate:.1f}/min".strip()
+
+    def _time_left(self) -> str:
+        done = sum(self._done.values())
+        fresh = done - sum(self._begun_with.values())
+        left = (sum(self._planned.values()) - done) * (time.monotonic() - self._started) / max(1, fresh)
+        return f"{left / 60:.0f} min" if left > 90 else f"{left:.0f} s"
+
+    def _line_is_due(self) -> bool:
+        if time.monotonic() - self._last_line < SECONDS_BETWEEN_LINES:
+            return False
+        self._last_line = time.monotonic()
+        return True

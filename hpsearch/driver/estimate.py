@@ -1,0 +1,123 @@
+"""How long a comparison will take, measured: one pack of each method trained, one proposal of each made."""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpsearch.contracts.errors import TaskError
+from hpsearch.contracts.objective import Result
+from hpsearch.contracts.progress import Progress
+from hpsearch.contracts.searcher import History
+from hpsearch.contracts.space import Configuration
+from hpsearch.driver.pack import PackError, train_pack
+from hpsearch.searchers.random import SEARCHER as RANDOM
+from hpsearch.store.database import Database
+from hpsearch.study.plan import Plan
+
+TRIALS_BEFORE = 10
+"""How many trials a study has, at most, when its next proposal is timed."""
+ROW_BYTES = 600
+"""What a trial's row takes in the database beside its texts; measured on Figure 8."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a comparison costs from here on."""
+
+    trials: int
+    recorded: int
+    training_seconds: float
+    proposing_seconds: float
+    workers: int
+    database_bytes: int
+
+    @property
+    def seconds(self) -> float:
+        """Wall time: the driver proposes while the workers train, and they share the cores."""
+        together = (self.training_seconds + self.proposing_seconds) / self.workers
+        return max(together, self.proposing_seconds)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.trials} trials, of which {self.recorded} are recorded\n"
+            f"about {_duration(self.seconds)} with {self.workers} workers "
+            f"({_duration(self.training_seconds)} of training, {_duration(self.proposing_seconds)} of proposals)\n"
+            f"about {self.database_bytes / 1e6:.1f} MB of database"
+        )
+
+
+def estimate(plan: Plan, file: Path, workers: int, progress: Progress) -> Estimate:
+    """Measure on this machine, by the path that a run takes. Nothing is recorded; what a task caches is made.
+
+    Args:
+        plan: what is compared.
+        file: its database, if it is begun.
+        workers: how many will train at once.
+        progress: told about the task's preparation and each method.
+
+    Raises:
+        TaskError: if a method's pack cannot be trained, with what the task raised.
+    """
+    spec, size = plan.spec, plan.pack_size
+    plan.task.prepare(progress)
+    recorded = _recorded(file)
+    training = proposing = texts = 0.0
+    left = 0
+    for label, method in plan.methods.items():
+        remaining = spec.trials * spec.repeats - recorded.get(label, 0)
+        left += remaining
+        configurations = RANDOM.propose(method.space, [History()] * size, range(size))
+        try:
+            trained = train_pack(plan.by_name, label, configurations, list(range(size)))
+        except PackError as error:
+            raise TaskError(f"a pack of {label} cannot be trained: {error}\n{error.trace}".rstrip()) from error
+        if trained.together < size:  # the first attempt found out how many fit, which a run does once a worker
+            trained = train_pack(plan.by_name, label, configurations, list(range(size)))
+        training += remaining * trained.seconds / size
+        proposing += remaining * _proposal_seconds(plan, label, configurations, trained.results)
+        texts += remaining * _text_bytes(configurations, trained.results) / size
+    total = spec.trials * spec.repeats * len(plan.methods)
+    return Estimate(total, total - left, training, proposing, workers, int(texts + left * ROW_BYTES))
+
+
+def _proposal_seconds(
+    plan: Plan, label: str, configurations: Sequence[Configuration], results: Sequence[Result]
+) -> float:
+    """Seconds a proposal, measured on a whole pack whose studies have some ten trials each."""
+    size, objective = plan.pack_size, plan.task.objective
+    trials = min(plan.spec.trials - 1, TRIALS_BEFORE)
+    tried = [(c, objective.oriented(r.objective)) for c, r in zip(configurations, results, strict=True)]
+    histories = []
+    for study in range(size):
+        history = [tried[(study + trial) % size] for trial in range(trials)]
+        histories.append(History(tuple(c for c, _ in history), tuple(value for _, value in history)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a run counts them
+        plan.searcher.propose(plan.spaces[label], histories, range(size))  # the first call also imports
+        started = time.perf_counter()
+        plan.searcher.propose(plan.spaces[label], histories, range(size, 2 * size))
+    return (time.perf_counter() - started) / size
+
+
+def _recorded(file: Path) -> dict[str, int]:
+    if not file.is_file():
+        return {}
+    with Database(file) as database:
+        counts = database.counts()
+    return {label: sum(n for s, n in states.items() if s != "proposed") for label, states in counts.items()}
+
+
+def _text_bytes(configurations: Iterable[object], results: Iterable[Result]) -> int:
+    texts = [*configurations, *((dict(r.metrics), dict(r.curves)) for r in results)]
+    return sum(len(json.dumps(text)) for text in texts)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,135 @@
+"""Train one recorded trial again, and compare every number that was recorded of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpsearch.contracts.errors import DeviceError, OtherDataError, ReplayError
+from hpsearch.contracts.json import Json
+from hpsearch.contracts.objective import Result
+from hpsearch.contracts.progress import Progress
+from hpsearch.driver.pack import PackError, train_pack
+from hpsearch.store.database import Database
+from hpsearch.store.rows import Trial, stored
+from hpsearch.study.plan import Plan, resolve
+from hpsearch.study.registry import Registry
+from hpsearch.system.devices import CPU, named, use_here
+from hpsearch.system.provenance import differences, provenance
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A trial trained again.
+
+    Attributes:
+        numbers: how many were compared: state, reason, objective, metrics, and every epoch of every curve.
+        differing: what is not the same to the last bit, "NAME: OLD recorded, NEW now".
+        incomparable: why not even an honest replay has to agree: another processor, versions, settings.
+        changed_code: the commits, where they differ; same numbers are expected across most changes.
+        seconds: how long the training took.
+    """
+
+    numbers: int
+    differing: tuple[str, ...]
+    incomparable: tuple[str, ...]
+    changed_code: str
+    seconds: float
+
+
+def replay(file: Path, method: str, repeat: int, trial: int, progress: Progress) -> Replay:
+    """Train a trial again, alone, from its recorded configuration and seed.
+
+    Raises:
+        DatabaseError: if the file cannot be read.
+        ReplayError: if it holds no such trial, or its data is not here.
+    """
+    with Database(file) as database:
+        comparison, runs, row = database.existing(), database.runs(), _row(database, file, method, repeat, trial)
+    plan = resolve(comparison.spec, Registry.here(Path(comparison.study_file).parent))
+    data = dict(plan.task.prepare(progress))
+    if other := [name for name, value in comparison.data.items() if data.get(name) != value]:
+        raise OtherDataError(
+            f"{file}: was run on other data than lies here ({', '.join(other)} differ); "
+            "give the folder that has it with --data"
+        )
+    if (row.device or CPU).startswith(("cuda", "GPU")):
+        use_here(_first_gpu(file, str(row.device)))
+    started = time.monotonic()
+    result = _train(plan, method, row)
+    place = next((run.provenance for run in runs if run.id == row.run_id), {})
+    here = provenance()
+    old = _numbers(row.state, row.reason, row.objective, row.metrics, row.curves)
+    kept = stored(result)
+    new = _numbers(kept.state, kept.reason, kept.objective, kept.metrics, kept.curves)
+    then, now = place.get("commit"), here["commit"]
+    return Replay(
+        numbers=len(old),
+        differing=tuple(_differing(old, new)),
+        incomparable=(*differences(place, here), *_other_defaults(comparison.resolved, plan.settings(), method)),
+        changed_code="" if then == now else f"{then} then, {now} now",
+        seconds=time.monotonic() - started,
+    )
+
+
+def _row(database: Database, file: Path, method: str, repeat: int, trial: int) -> Trial:
+    rows = [row for row in database.all_trials() if row.state != "proposed"]
+    labels = list(dict.fromkeys(row.method for row in rows))
+    if method not in labels:
+        raise ReplayError(f"{file}: has no finished trial of {method!r}; there are {', '.join(labels) or 'none'}")
+    for row in rows:
+        if (row.method, row.repeat, row.trial) == (method, repeat, trial):
+            return row
+    studies = sum(row.method == method and row.trial == 1 for row in rows)
+    length = max(row.trial for row in rows if row.method == method)
+    raise ReplayError(
+        f"{file}: has no finished trial {trial} in study {repeat} of {method}; "
+        f"studies are 1 to {studies} and trials 1 to {length}"
+    )
+
+
+def _first_gpu(file: Path, recorded: str) -> str:
+    """A GPU of this machine: which one trains makes no difference that is worth asking for."""
+    first = named("auto")[0]
+    if first == CPU:
+        raise ReplayError(f"{file}: this trial was trained on {recorded}, and torch finds no GPU here")
+    return first
+
+
+def _train(plan: Plan, method: str, row: Trial) -> Result:
+    try:
+        trained = train_pack(plan.by_name, method, [row.configuration], [row.seed])
+    except (PackError, DeviceError) as error:
+        return Result(None, outcome="failed", reason=str(error))
+    return trained.results[0]
+
+
+def _numbers(
+    state: str,
+    reason: str,
+    objective: float | None,
+    metrics: Mapping[str, float | None],
+    curves: Mapping[str, Sequence[float | None]],
+) -> dict[str, float | str | None]:
+    numbers: dict[str, float | str | None] = {"state": state, "reason": reason, "objective": objective, **metrics}
+    for name, values in curves.items():
+        numbers |= {f"{name} in epoch {epoch}": value for epoch, value in enumerate(values, 1)}
+    return numbers
+
+
+def _differing(old: Mapping[str, float | str | None], new: Mapping[str, float | str | None]) -> Iterator[str]:
+    for name, was in old.items():  # a curve that did not exist then has nothing to differ from
+        now = new.get(name)
+        if was != now:
+            yield f"{name}: {was} recorded, {now} now"
+
+
+def _other_defaults(old: Json, new: Json, method: str) -> Iterator[str]:
+    """Settings whose value has changed since; one that is new since then was not there to differ."""
+    for part in ("task", "schedules"):
+        before, now = (r["task"] if part == "task" else r["methods"][method]["schedules"] for r in (old, new))
+        for name, value in before.items():
+            if now.get(name) != value:
+                yield f"{part}.{name}: {value!r} before, {now.get(name)!r} now"

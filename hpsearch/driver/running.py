@@ -1,0 +1,77 @@
+"""A comparison from its plan to its end, shown as it goes: what the command line and `hpsearch.run` share."""
+
+from __future__ import annotations
+
+import inspect
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from hpsearch.contracts.errors import SpecError
+from hpsearch.contracts.executor import Executor
+from hpsearch.driver import layout, loop
+from hpsearch.driver.display import Display
+from hpsearch.store.database import Database
+from hpsearch.study import registry
+from hpsearch.study.plan import Plan
+from hpsearch.study.registry import Registry
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where to train, as the user says it; None leaves a thing to the executor.
+
+    Attributes:
+        executor: its name.
+        workers: how many.
+        devices: "cpu", "auto", or GPUs such as "cuda:0,cuda:1".
+        per_device: workers on each GPU.
+        address: the address of a cluster.
+    """
+
+    executor: str = "processes"
+    workers: int | None = None
+    devices: str | None = None
+    per_device: int | None = None
+    address: str | None = None
+
+    def start(self, found_in: Registry, time_limit: float | None = None) -> Executor:
+        """The executor, started. Raises SpecError if there is none of that name, or it takes no such setting."""
+        make = found_in.find(registry.EXECUTOR, self.executor)
+        asked = {**asdict(self), "time_limit": time_limit}
+        given = {key: value for key, value in asked.items() if key != "executor" and value is not None}
+        if unknown := [key for key in given if key not in inspect.signature(make).parameters]:
+            raise SpecError(f"executor: {self.executor} takes no {unknown[0]}")
+        try:
+            return make(**given)
+        except ValueError as error:
+            raise SpecError(f"executor: {error}") from error
+
+
+def run_shown(plan: Plan, study_file: str, file: Path, where: Where, display: Display) -> None:
+    """Run or resume a comparison in a database; whatever stops it leaves all that is finished there.
+
+    Args:
+        plan: what is compared.
+        study_file: what the database remembers about where the study file was.
+        file: database to create or resume.
+        where: to train.
+        display: shows preparation and trials.
+    """
+    spec = plan.spec
+    executor = where.start(plan.found_in, spec.time_limit)
+    try:
+        with Database(file, write=True, say=display.say) as database:
+            layout.prepare(database, plan, study_file, display.preparing)
+            display.begin(database, spec.trials * spec.repeats)
+            for difference in loop.differs_from_last_run(database):
+                display.say(f"warning: results may not repeat to the last bit: {difference}")
+            with closing(loop.run(database, plan, executor, {"executor": where.executor, "threads": 1})) as records:
+                known = 0
+                for recorded in records:
+                    display.recorded(recorded)
+                    for line in executor.lost[known:]:
+                        display.say(f"warning: {line}")
+                        known += 1
+    finally:
+        executor.close()

@@ -1,0 +1,83 @@
+"""What several formats need: the studies of a comparison, packages that may be missing, and quiet."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hpsearch.contracts.errors import ExportError
+from hpsearch.contracts.objective import Objective
+from hpsearch.contracts.space import Space
+from hpsearch.store.database import Database
+from hpsearch.store.rows import Trial
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study as exports need it.
+
+    Attributes:
+        name: comparison, method and repeat, with slashes between them.
+        method: its label.
+        repeat: from 1.
+        seed: what all of the study's randomness comes from.
+        space: what was searched.
+        trials: in order, without one that is proposed only.
+    """
+
+    name: str
+    method: str
+    repeat: int
+    seed: int
+    space: Space
+    trials: Sequence[Trial]
+
+
+def read_studies(file: Path) -> tuple[Objective, list[Study]]:
+    """What a comparison measures and all its studies, by method and repeat. Raises DatabaseError."""
+    with Database(file) as database:
+        comparison, methods, studies = database.existing(), database.methods(), database.studies()
+        trials: dict[tuple[str, int], list[Trial]] = {(study.method, study.repeat): [] for study in studies}
+        for trial in database.all_trials():
+            if trial.state != "proposed":
+                trials[trial.method, trial.repeat].append(trial)
+    return comparison.objective, [
+        Study(
+            f"{comparison.name}/{study.method}/{study.repeat}",
+            study.method,
+            study.repeat,
+            study.seed,
+            methods[study.method].space,
+            trials[study.method, study.repeat],
+        )
+        for study in studies
+    ]
+
+
+def optional(package: str) -> Any:
+    """A package that hpsearch does without until somebody exports. Raises ExportError where it is missing."""
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise ExportError(
+            f"this export needs {package}: pip install -e '.[export]' where hpsearch was installed from"
+        ) from error
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """A context without warnings and without log lines below errors; afterwards everything is as it was."""
+    level = logging.root.manager.disable
+    try:
+        logging.disable(logging.WARNING)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)

@@ -1,0 +1,21 @@
+// Numbers as text.
+
+export function number(value) {
+  if (value === null || value === undefined) return "";
+  if (typeof value !== "number") return String(value);
+  const size = Math.abs(value);
+  if (value !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(3).replace(/\.?0+e/, "e");
+  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(size >= 1 ? 5 : 4)));
+}
+
+export const span = (estimate, low, high) =>
+  low === null || low === undefined
+    ? `${number(estimate)} (too few studies for an interval)`
+    : `${number(estimate)} (${number(low)} to ${number(high)})`;
+
+export const spanAt = (interval, i) => span(interval.estimate[i], interval.low[i], interval.high[i]);
+
+export function pText(p, reason) {
+  if (p === null) return reason || "cannot be tested";
+  return p < 1e-4 ? "<0.0001" : p.toPrecision(2);
+}

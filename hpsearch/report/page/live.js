@@ -1,0 +1,59 @@
+// While a comparison runs its page is asked for anew; what the reader has chosen stays.
+
+import { replaceReport, report } from "./data.js";
+import { drawHeading } from "./prose.js";
+import { buildAll, redrawAll } from "./sections.js";
+import { state } from "./state.js";
+
+const PAUSE = 1500; // milliseconds
+
+// A comparison that has just begun has nothing to draw yet.
+export function wait() {
+  drawHeading(`Waiting: ${report.waiting}`);
+  document.querySelector("main").hidden = true;
+}
+
+export async function listen(address) {
+  const said = document.getElementById("live");
+  let tag = null;
+  for (;;) {
+    try {
+      const answer = await fetch(address, { cache: "no-store", headers: tag ? { "If-None-Match": tag } : {} });
+      if (answer.status === 200) {
+        tag = answer.headers.get("ETag");
+        take(await answer.json());
+      }
+      said.textContent = await statusText(answer);
+    } catch {
+      said.textContent = "no answer: hpsearch watch has stopped";
+    }
+    await new Promise((done) => setTimeout(done, PAUSE));
+  }
+}
+
+function take(newer) {
+  const before = shape();
+  replaceReport(newer);
+  if (report.waiting) {
+    wait();
+    return;
+  }
+  document.querySelector("main").hidden = false;
+  if (shape() !== before) {
+    Object.assign(state, { target: report.shown, pair: 0, ahead: 0, picked: null });
+    buildAll();
+  }
+  redrawAll();
+}
+
+async function statusText(answer) {
+  if (!answer.ok && answer.status !== 304) return `live: ${await answer.text()}`;
+  return report.waiting ? "live" : `live: ${report.finished} of ${report.planned} trials`;
+}
+
+// The controls are built anew where this changes.
+function shape() {
+  if (report.waiting) return "";
+  const units = Object.keys(report.targets[0].units);
+  return JSON.stringify([report.methods.map((m) => m.label), report.targets.length, report.extra.length, units]);
+}

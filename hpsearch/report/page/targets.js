@@ -1,0 +1,50 @@
+// Whatever the target: the median that each method spends to reach each of them.
+
+import { chart } from "./chart.js";
+import { report } from "./data.js";
+import { h, place, table } from "./elements.js";
+import { number } from "./format.js";
+import { endLabels, hasRoomForLabels, line, mark, roomForLabels } from "./marks.js";
+import { medianText, targetName } from "./reach.js";
+import { state, visible } from "./state.js";
+
+export const range = {
+  id: "range",
+
+  build() {
+    place("range").replaceChildren(h("div", { class: "drawing" }), h("div", { class: "tables" }));
+  },
+
+  draw() {
+    drawMedians(place("range").querySelector(".drawing"));
+    const labels = report.methods.map(({ label }) => label);
+    const row = (t) => [targetName(t), ...labels.map((label) => medianText(t.units[state.unit].methods[label]))];
+    place("range").querySelector(".tables").replaceChildren(
+      table(`Median ${state.unit} to each target (95% interval). In the figure a triangle at the top: not within all.`,
+        ["target", ...labels], report.targets.map(row)));
+  },
+};
+
+const reaches = (label) => report.targets.map((t) => t.units[state.unit].methods[label]);
+
+function drawMedians(node) {
+  const targets = report.targets;
+  const top = Math.max(...report.methods.flatMap(({ label }) => reaches(label).map((of) => of.end)), 1) * 1.08;
+  const every = node.clientWidth > 620 ? 1 : 3;
+  const c = chart(node, {
+    x: { low: -0.3, high: targets.length - 0.7 }, y: { low: 0, high: top }, height: 300, right: roomForLabels(node),
+    xLabel: `target (${report.objective.name}; quantiles of all results)`, yLabel: `median ${state.unit}`,
+    label: `median ${state.unit} to each target; at the top: not within all`,
+    xTicks: targets.map((t, i) => [i, number(Number(t.value.toPrecision(3)))]).filter(([i]) => i % every === 0),
+  });
+  const height = (y) => c.Y(y === null ? top * 0.97 : y);
+  const ends = visible().map((m) => {
+    const { label } = report.methods[m], of = reaches(label), ys = of.map(({ median }) => median[0]);
+    const missed = ys.indexOf(null), reached = ys.slice(0, missed < 0 ? ys.length : missed);
+    line(c, reached.map((_, i) => i), reached, m);
+    ys.forEach((y, i) => c.plot.append(
+      mark(c.X(i), height(y), y === null, m, `${label}, ${targetName(targets[i])}: ${medianText(of[i])}`)));
+    return [m, height(ys.at(-1))];
+  });
+  if (hasRoomForLabels(node)) endLabels(c, ends);
+}

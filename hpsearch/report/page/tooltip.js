@@ -1,0 +1,27 @@
+// The box beside the pointer; the tables below the figures have the same for the keyboard.
+
+const tip = document.getElementById("tip");
+
+export function showTip(event, text) {
+  tip.textContent = text;
+  tip.hidden = false;
+  const box = tip.getBoundingClientRect();
+  tip.style.left = `${Math.max(4, Math.min(event.clientX + 14, innerWidth - box.width - 4))}px`;
+  tip.style.top = `${Math.max(4, Math.min(event.clientY + 14, innerHeight - box.height - 4))}px`;
+}
+
+export function hideTip() {
+  tip.hidden = true;
+}
+
+// Show over chart `c` what `text` says of the pointer's x.
+export function hover(c, text, away = () => {}) {
+  c.svg.addEventListener("pointermove", (event) => {
+    const box = c.svg.getBoundingClientRect();
+    showTip(event, text(((event.clientX - box.left) / box.width) * c.width));
+  });
+  c.svg.addEventListener("pointerleave", () => {
+    away();
+    hideTip();
+  });
+}

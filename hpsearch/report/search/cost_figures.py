@@ -1,0 +1,124 @@
+"""What tuning costs, for paper: trials to a target, and extra trials for what the best method has.
+
+Of a few methods as curves with their bands in one panel; of more, which would hide each other, as one row each.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from hpsearch.contracts.objective import Objective
+from hpsearch.report.search.figure import TOGETHER
+from hpsearch.report.search.findings import Findings
+from hpsearch.report.search.verdict import middle_trial
+from hpsearch.report.style import LOOKS, Look, save, verbatim
+from hpsearch.statistics.extra_trials import ExtraTrials
+from hpsearch.statistics.kaplan_meier import Survival
+
+Array = NDArray[np.float64]
+
+
+def draw_reach(found: Findings, paths: Sequence[Path], look: Look) -> None:
+    """How soon studies reach the target that is shown first."""
+    target, trials = found.shown(), found.curves.trials
+    survivals = target.units["trials"].survival
+    name = verbatim(f"{found.curves.objective.name} {Objective.text(target.value)}")
+    with look.context():
+        if len(survivals) > TOGETHER:
+            medians = {label: (s.median, s.median_low, s.median_high) for label, s in survivals.items()}
+            figure = _rows(medians, trials, f"median trials to {name} (95% interval)", look)
+        else:
+            figure, axes = _panel(look)
+            for (label, survival), of_method in zip(survivals.items(), cycle(LOOKS), strict=False):
+                _stairs(axes, label, survival, trials, of_method)
+            axes.set(xlim=(0, trials), ylim=(-0.02, 1.02), xlabel=f"trials spent to reach {name}")
+            axes.set_ylabel("share of studies")
+            axes.legend(frameon=False, fontsize="small", title="Kaplan-Meier, 95% log-log band")
+        save(figure, paths)
+
+
+def draw_extra(found: Findings, paths: Sequence[Path], look: Look) -> None:
+    """How many more trials each other method needs for what the best one has."""
+    best, trials = found.best, found.curves.trials
+    others = {b: extra for (a, b), extra in found.extra.items() if a == best}
+    with look.context():
+        if len(others) >= TOGETHER:
+            after = middle_trial(trials)
+            at = {b: (e.estimate[after - 1], e.low[after - 1], e.high[after - 1]) for b, e in others.items()}
+            text = f"more trials than {best} for what it has after {after} (95% interval)"
+            figure = _rows(at, trials - after, verbatim(text), look)
+        else:
+            figure, axes = _panel(look)
+            looks = dict(zip(found.labels, cycle(LOOKS)))
+            for label, extra in others.items():
+                _curve(axes, label, extra, looks[label])
+            axes.axhline(0, color="#888888", linewidth=0.7)
+            axes.set(xlim=(0.5, trials + 0.5), xlabel=verbatim(f"trials that {best} has had"))
+            axes.set_ylabel("more trials for the same")
+            axes.legend(frameon=False, fontsize="small", title="95% bootstrap interval; triangle: more than were left")
+        save(figure, paths)
+
+
+def _panel(look: Look) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(look.inches, 0.5 * look.inches if look.width == "page" else 2.4), layout="constrained")
+    axes = figure.add_subplot()
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    return figure, axes
+
+
+def _stairs(axes: Axes, label: str, survival: Survival, trials: int, look: Any) -> None:
+    color, _, line = look
+    x = np.concatenate([[0.0], survival.steps, [float(trials)]])
+
+    def held(values: Array) -> Array:
+        reached = np.concatenate([[0.0], 1 - values])
+        return np.append(reached, reached[-1])
+
+    axes.fill_between(x, held(survival.high), held(survival.low), step="post", color=color, alpha=0.15, linewidth=0)
+    axes.step(x, held(survival.not_reached), where="post", color=color, linestyle=line, label=verbatim(label))
+
+
+def _curve(axes: Axes, label: str, extra: ExtraTrials, look: Any) -> None:
+    color, _, line = look
+    after = np.arange(1, len(extra.estimate) + 1)
+
+    def beyond(values: Array) -> Array:
+        return np.where(np.isinf(values), extra.trials - after + 1.0, values)
+
+    axes.fill_between(after, beyond(extra.low), beyond(extra.high), color=color, alpha=0.15, linewidth=0)
+    axes.plot(after, beyond(extra.estimate), color=color, linestyle=line, label=verbatim(label))
+    never = np.isinf(extra.estimate)
+    axes.plot(after[never], (extra.trials - after + 1.0)[never], "^", color=color, markersize=4)
+
+
+def _rows(values: Mapping[str, tuple[float, float, float]], most: int, text: str, look: Look) -> Figure:
+    """A method a row: estimate and interval; what is infinite, more than `most`, ends in a triangle at the edge."""
+    height = 0.75 + 0.2 * len(values)
+    figure = Figure(figsize=(look.inches, height))
+    # By hand: constrained layout leaves too little for long names.
+    left = min(0.5, (0.25 + 0.075 * max(map(len, values))) / look.inches)
+    figure.subplots_adjust(left=left, right=0.98, bottom=0.55 / height, top=1 - 0.08 / height)
+    axes, edge = figure.add_subplot(), most + max(1.0, 0.04 * most)
+    ordered = sorted(values, key=lambda label: (values[label][0], values[label][2]))
+    for place, label in enumerate(ordered):
+        estimate, low, high = (edge if math.isinf(v) else float(v) for v in values[label])
+        if not math.isnan(low):
+            axes.plot([low, high], [place, place], color=LOOKS[1][0], linewidth=1.5, alpha=0.6)
+        axes.plot(estimate, place, "o" if estimate < edge else ">", color=LOOKS[1][0], markersize=4)
+    axes.axvline(edge, color="#888888", linewidth=0.7, linestyle=":")
+    axes.set_yticks(range(len(ordered)), [verbatim(label) for label in ordered], fontsize="small")
+    axes.set_ylim(len(ordered) - 0.5, -0.5)
+    axes.set_xlabel(f"{text}; dotted: more than {most}", fontsize="small")
+    ticks = MaxNLocator(integer=True, min_n_ticks=1).tick_values(*axes.get_xlim())
+    axes.set_xticks([tick for tick in ticks if axes.get_xlim()[0] <= tick <= most])
+    return figure

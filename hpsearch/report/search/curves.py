@@ -1,0 +1,120 @@
+"""What a report says, computed: incumbents of every study, their mean and band, chosen configurations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hpsearch.contracts.errors import DatabaseError
+from hpsearch.contracts.objective import Objective
+from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
+from hpsearch.statistics.incumbents import chosen_trials, incumbents
+from hpsearch.statistics.trials_to_level import TrialsToLevel, trials_to_final_level
+from hpsearch.store.tables import Tables, counted
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class MethodCurves:
+    """One method's studies.
+
+    Attributes:
+        objectives: as counted (a diverged or failed trial at chance), shape (studies, trials).
+        incumbents: best so far in the objective's own unit, shape (studies, trials).
+        mean: of the incumbents over studies, with its band, shape (trials,).
+        chosen: rows of the trials table, one a study: the trial with the best validation objective.
+        lost: number of trials that diverged or failed.
+    """
+
+    objectives: Array
+    incumbents: Array
+    mean: Interval
+    chosen: pd.DataFrame
+    lost: int
+
+
+@dataclass(frozen=True)
+class Curves:
+    """All methods of a comparison, up to the last trial that every begun study has finished.
+
+    Attributes:
+        objective: what was measured.
+        methods: label -> curves.
+        trials: length of every curve.
+        planned: (trials finished, trials planned) of the whole comparison.
+        metrics: names of the metrics beside the objective.
+    """
+
+    objective: Objective
+    methods: dict[str, MethodCurves]
+    trials: int
+    planned: tuple[int, int]
+    metrics: tuple[str, ...]
+    _final_levels: dict[tuple[str, str], TrialsToLevel] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def maximise(self) -> bool:
+        """Whether larger is better."""
+        return self.objective.direction == "maximise"
+
+    @property
+    def least(self) -> int:
+        """Studies of the method that has fewest, which intervals depend on."""
+        return min(len(method.incumbents) for method in self.methods.values())
+
+    def to_final_level(self, method: str, other: str) -> TrialsToLevel:
+        """Trials that `method` takes to the mean incumbent that `other` ends with."""
+        if (method, other) not in self._final_levels:  # both pages and the verdict ask for them
+            sign = 1 if self.maximise else -1
+            a, b = (sign * self.methods[label].incumbents for label in (method, other))
+            self._final_levels[method, other] = trials_to_final_level(a, b)
+        return self._final_levels[method, other]
+
+    def table(self) -> pd.DataFrame:
+        """A row a method and trial: mean incumbent, 95% band, studies."""
+        return pd.concat(
+            [
+                pd.DataFrame(
+                    {
+                        "method": label,
+                        "trial": np.arange(1, self.trials + 1),
+                        "mean_incumbent": method.mean.estimate,
+                        "low_95": method.mean.low,
+                        "high_95": method.mean.high,
+                        "studies": len(method.incumbents),
+                    }
+                )
+                for label, method in self.methods.items()
+            ],
+            ignore_index=True,
+        )
+
+
+def compute_curves(tables: Tables) -> Curves:
+    """Everything the report shows. Raises DatabaseError where no study of some method has begun."""
+    trials = tables.trials[tables.trials["state"] != "proposed"]
+    studies = trials.groupby(["method", "repeat"])["trial"].count()
+    for label in tables.methods:
+        if label not in studies.index.get_level_values("method"):
+            raise DatabaseError(f"no trial of {label} is finished yet; report again later")
+    length = int(studies.min())
+    within = trials[trials["trial"] <= length]
+    methods = {label: _method(within[within["method"] == label], tables.objective) for label in tables.methods}
+    return Curves(tables.objective, methods, length, (len(trials), tables.planned), tables.metrics)
+
+
+def _method(trials: pd.DataFrame, objective: Objective) -> MethodCurves:
+    maximise = objective.direction == "maximise"
+    objectives = np.asarray(counted(trials, objective), np.float64).reshape(trials["repeat"].nunique(), -1)
+    best = incumbents(objectives, maximise=maximise)
+    # A lost trial has nothing to choose, even where its study has nothing better than chance.
+    worst = -np.inf if maximise else np.inf
+    complete = (trials["state"] == "complete").to_numpy().reshape(objectives.shape)
+    chosen = chosen_trials(np.where(complete, objectives, worst), maximise=maximise)
+    positions = np.arange(len(objectives)) * objectives.shape[1] + chosen
+    lost = int((trials["state"] != "complete").sum())
+    return MethodCurves(objectives, best, bootstrap_mean(best), trials.iloc[positions], lost)

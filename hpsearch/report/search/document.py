@@ -1,0 +1,189 @@
+"""What the interactive page shows, as plain values for JSON. Numbers are rounded to what a screen can show."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpsearch.contracts.json import Json
+from hpsearch.contracts.space import Choice, Fixed, Parameter
+from hpsearch.report.context import ReportContext
+from hpsearch.report.facts import provenance_facts, schedule_of
+from hpsearch.report.search.findings import Findings, Reach
+from hpsearch.report.search.page import final_levels, without_tuner
+from hpsearch.report.search.verdict import sentences
+from hpsearch.statistics.bootstrap import Interval
+from hpsearch.statistics.coverage import COVERAGE, coverage
+from hpsearch.store.schema import STATES
+
+Array = NDArray[np.float64]
+
+
+def document(found: Findings, context: ReportContext) -> Json:
+    """A tree of dicts, lists, strings, numbers and None; infinity is None where a docstring here says so."""
+    curves, facts = found.curves, provenance_facts(context)
+    objective = curves.objective
+    return {
+        "title": context.name,
+        "description": context.description,
+        "objective": {
+            "name": objective.name, "unit": objective.unit, "maximise": curves.maximise, "chance": objective.chance,
+        },
+        "trials": curves.trials,
+        "finished": curves.planned[0],
+        "planned": curves.planned[1],
+        "states": list(STATES),
+        "complete": STATES.index("complete"),
+        "warnings": list(context.warnings),
+        "verdict": sentences(found),
+        "coverage": {statistic: coverage(statistic, curves.least) for statistic in COVERAGE},
+        "methods": [_method(found, label) for label in found.labels],
+        "averages": {
+            name: {label: _interval(values) for label, values in of.items()} for name, of in found.averages.items()
+        },
+        "targets": [
+            {"value": _n(t.value), "share": t.share, "units": {u: _reach(r) for u, r in t.units.items()}}
+            for t in found.targets
+        ],
+        "shown": found.targets.index(found.shown()),
+        "extra": [
+            {"a": a, "b": b, **{k: _extra(getattr(e, k)) for k in ("estimate", "low", "high")}}
+            for (a, b), e in found.extra.items()
+        ],
+        "wins": [[_n(x) for x in row] for row in found.wins],
+        "pairs": [
+            {"a": a, "b": b, **{k: _n(getattr(s, k)) for k in ("estimate", "low", "high")}, "p": found.adjusted[a, b]}
+            for (a, b), s in found.superiority.items()
+        ],
+        "ahead": [
+            {
+                "a": a, "b": b, "trials": list(of),
+                **{k: [_n(getattr(s, k)) for s in of.values()] for k in ("estimate", "low", "high")},
+            }
+            for (a, b), of in found.ahead.items()
+        ],
+        "ranks": _interval(found.ranks),
+        "tables": _tables(found),
+        "made": facts,
+        "command": dict(facts).get("commands", ""),
+    }  # fmt: skip
+
+
+def _method(found: Findings, label: str) -> Json:
+    tables, method = found.tables, found.curves.methods[label]
+    space = tables.methods[label]
+    rows = tables.trials[tables.trials["method"] == label]
+    importance = found.importances.get(label)
+    return {
+        "label": label,
+        "lost": method.lost,
+        "incumbents": [_numbers(study) for study in method.incumbents],
+        "repeats": [int(r) for r in method.chosen["repeat"]],
+        "hyper": [_parameter(p, schedule_of(tables, label, p.name)) for p in space],
+        "area": _interval(found.areas[label]),
+        "gaps": {name: _interval(gap) for name, gap in found.gaps[label].items()},
+        "boundaries": {
+            name: {"low": i.low, "high": i.high, "studies": i.studies, "narrow": i.too_narrow}
+            for name, i in found.boundaries[label].items()
+        },
+        "importance": None if importance is None else {
+            "names": list(importance.names),
+            "share": [_n(x) for x in importance.share],
+            "low": [_n(x) for x in importance.low],
+            "high": [_n(x) for x in importance.high],
+            "unexplained": _n(importance.unexplained),
+        },
+        "trials": {
+            "repeat": [int(x) for x in rows["repeat"]],
+            "trial": [int(x) for x in rows["trial"]],
+            "objective": _numbers(rows["objective"]),
+            "state": [STATES.index(x) for x in rows["state"]],
+            "reason": {str(i): text for i, text in enumerate(rows["reason"]) if text},
+            "seconds": _numbers(rows["seconds"]),
+            "values": {
+                p.name: [_value(x) for x in rows[p.name]] if isinstance(p, Choice) else _numbers(rows[p.name])
+                for p in space.searched
+            },
+            "metrics": {name: _numbers(rows[name]) for name in tables.metrics},
+        },
+    }  # fmt: skip
+
+
+def _tables(found: Findings) -> list[Json]:
+    """Of the page in Markdown, those that the figures here do not show."""
+    shown = []
+    if len(found.labels) > 1:
+        (head, *rows), note = final_levels(found)
+        shown.append({"caption": f"Trials to the other's final level. {note}", "head": head, "rows": rows})
+    (head, *rows), notes = without_tuner(found)
+    shown.append({"caption": f"Without a tuner. {' '.join(notes)}", "head": head if rows else [], "rows": rows})
+    return shown
+
+
+def _extra(values: Array) -> list[float | None] | None:
+    """None where there are too few studies; an element of None is infinite."""
+    return None if np.isnan(values).any() else [_n(x) for x in values]
+
+
+def _parameter(parameter: Parameter, schedule: str) -> Json:
+    said: Json = {"name": parameter.name, "schedule": schedule}
+    if isinstance(parameter, Fixed):
+        return {**said, "kind": "fixed", "value": _value(parameter.value)}
+    if isinstance(parameter, Choice):
+        return {**said, "kind": "choice", "values": [_value(value) for value in parameter.values]}
+    return {**said, "kind": "range", "low": parameter.low, "high": parameter.high, "log": parameter.log}
+
+
+def _reach(reach: Reach) -> Json:
+    """A median or bound of None is infinite: not within all trials."""
+    return {
+        "methods": {
+            label: {
+                "steps": [_n(x) for x in s.steps],
+                "reached": [_n(1 - x) for x in s.not_reached],
+                "low": [_n(1 - x) for x in s.high],
+                "high": [_n(1 - x) for x in s.low],
+                "median": [_n(s.median), _n(s.median_low), _n(s.median_high)],
+                "count": int(reach.times[label].reached.sum()),
+                "studies": len(reach.times[label].reached),
+                "end": _n(reach.spent),
+            }
+            for label, s in reach.survival.items()
+        },
+        "tests": [{"a": t.a, "b": t.b, "p": t.adjusted, "reason": t.reason} for t in reach.tests],
+    }
+
+
+def _interval(found: Interval) -> Json:
+    return {
+        name: np.vectorize(_n, otypes=[object])(getattr(found, name)).tolist() for name in ("estimate", "low", "high")
+    }
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    return _n(float(value)) if isinstance(value, int | float | np.integer | np.floating) else str(value)
+
+
+def _numbers(values: Any) -> list[float | None]:
+    """`_n` of many at once."""
+    found = np.asarray(values, np.float64)
+    with np.errstate(all="ignore"):
+        scale = 10.0 ** np.clip(5 - np.floor(np.log10(np.abs(found))), 0, 300)
+        short = np.where(found == 0, 0.0, np.round(found * scale) / scale)
+    return [value if finite else None for value, finite in zip(short.tolist(), np.isfinite(short), strict=True)]
+
+
+def _n(value: Any) -> float | int | None:
+    """Six digits; None where there is no finite number."""
+    if value is None:
+        return None
+    number = float(value)
+    if not math.isfinite(number):
+        return None
+    short = float(f"{number:.6g}")
+    return int(short) if short.is_integer() and abs(short) < 1e15 else short

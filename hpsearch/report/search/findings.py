@@ -1,0 +1,313 @@
+"""All that a report says of a search, computed once: the page, the tables and the figures only write it down.
+
+Statistics work on objectives of which larger is better; what is kept here is in the objective's own unit again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, permutations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hpsearch.contracts.progress import Progress, silent
+from hpsearch.contracts.space import Float, Int, Space
+from hpsearch.report.search.curves import Curves, compute_curves
+from hpsearch.statistics.area import area_under_curve
+from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
+from hpsearch.statistics.boundary import Incidence, boundary_incidence
+from hpsearch.statistics.extra_trials import ExtraTrials, extra_trials
+from hpsearch.statistics.gap import selection_gap
+from hpsearch.statistics.holm import holm
+from hpsearch.statistics.importance import Importance, importance
+from hpsearch.statistics.kaplan_meier import Survival, kaplan_meier
+from hpsearch.statistics.location import STATISTICS
+from hpsearch.statistics.log_rank import log_rank
+from hpsearch.statistics.ranks import mean_ranks, win_matrix
+from hpsearch.statistics.superiority import Superiority, probability_of_superiority
+from hpsearch.statistics.time_to_target import Times, times_to_target
+from hpsearch.store.tables import Tables, counted
+
+Array = NDArray[np.float64]
+
+SHARES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99)
+"""Targets are at least as good as these shares of all trials of all methods: nobody can pick the one that suits."""
+SHOWN = 0.9
+"""The one that is shown first."""
+LEAST_WHOLE = 40
+MOST_SHOWN = 25
+"""Trials at which the probability of being ahead is computed."""
+ALL_PAIRS = 4
+"""Up to so many methods every pair is compared; of more, each one with that which ends best."""
+
+
+@dataclass(frozen=True)
+class Test:
+    """Whether two methods reach a target equally soon: log-rank test, Holm-adjusted over all pairs and targets."""
+
+    a: str
+    b: str
+    p: float | None
+    adjusted: float | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How soon each method's studies reach a target, in one unit of cost, and what the dearest study spent in all."""
+
+    survival: Mapping[str, Survival]
+    times: Mapping[str, Times]
+    tests: Sequence[Test]
+    spent: float
+
+
+@dataclass(frozen=True)
+class Target:
+    """One target: its value in the objective's unit, the share of results that it is at least as good as, and reach.
+
+    `share` is None where the target was given. `units`: unit -> reach.
+    """
+
+    value: float
+    share: float | None
+    units: Mapping[str, Reach]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found.
+
+    Attributes:
+        tables: the comparison.
+        curves: incumbents, means, chosen configurations.
+        averages: name of the statistic -> label -> incumbents' average with its band, shape (trials,).
+        best: label of the method with the best mean at the end.
+        targets: from the easiest to the hardest.
+        extra: (a, b) -> how many more trials b needs for what a has.
+        superiority: (a, b), a before b -> probability that a study of a ends better than one of b.
+        adjusted: the same pairs -> Holm-adjusted p value.
+        ahead: (a, b) of those that are compared in detail -> trial -> probability that a study of a is ahead then.
+        wins: probability that a study of the row's method ends better than one of the column's, (methods, methods).
+        ranks: expected rank at the end, (methods,).
+        gaps: label -> metric that measures on test data what the objective does -> by how much it is worse there.
+        boundaries: label -> hyperparameter -> how often the chosen value lies at an end of its range.
+        importances: label -> how much of the objective's variance each hyperparameter explains; absent where there
+            are too few trials.
+        areas: label -> mean over trials of the best so far.
+    """
+
+    tables: Tables
+    curves: Curves
+    averages: Mapping[str, Mapping[str, Interval]]
+    best: str
+    targets: Sequence[Target]
+    extra: Mapping[tuple[str, str], ExtraTrials]
+    superiority: Mapping[tuple[str, str], Superiority]
+    adjusted: Mapping[tuple[str, str], float | None]
+    ahead: Mapping[tuple[str, str], Mapping[int, Superiority]]
+    wins: Array
+    ranks: Interval
+    gaps: Mapping[str, Mapping[str, Interval]]
+    boundaries: Mapping[str, Mapping[str, Incidence]]
+    importances: Mapping[str, Importance]
+    areas: Mapping[str, Interval]
+
+    @property
+    def labels(self) -> list[str]:
+        """Of the methods."""
+        return list(self.curves.methods)
+
+    def beats(self, a: str, b: str) -> tuple[float, float, float, float | None]:
+        """Probability that a study of `a` ends better than one of `b`, its interval, and the Holm-adjusted p value."""
+        if (a, b) in self.superiority:
+            s = self.superiority[a, b]
+            return s.estimate, s.low, s.high, self.adjusted[a, b]
+        s = self.superiority[b, a]
+        return 1 - s.estimate, 1 - s.high, 1 - s.low, self.adjusted[b, a]
+
+    def shown(self) -> Target:
+        """The target that is looked at first: the last given one, else that of 90% of all results."""
+        given = [target for target in self.targets if target.share is None]
+        return given[-1] if given else next(t for t in self.targets if t.share is not None and t.share >= SHOWN)
+
+
+def compute_findings(tables: Tables, given_targets: Sequence[float] = (), progress: Progress = silent) -> Findings:
+    """Everything. Raises DatabaseError where no study of some method has begun.
+
+    Args:
+        tables: a comparison by a searcher that searches.
+        given_targets: further targets, in the objective's unit.
+        progress: told of each part.
+    """
+    curves = compute_curves(tables)
+    sign = 1.0 if curves.maximise else -1.0
+    labels = list(curves.methods)
+    oriented = {label: sign * method.incumbents for label, method in curves.methods.items()}
+    progress("statistics", 0, 4)
+    averages = {
+        name: {label: _turned(statistic(values), sign) for label, values in oriented.items()}
+        for name, statistic in STATISTICS.items()
+        if name != "mean"
+    }
+    averages = {"mean": {label: method.mean for label, method in curves.methods.items()}, **averages}
+    finals = {label: values[:, -1] for label, values in oriented.items()}
+    best = max(labels, key=lambda label: float(finals[label].mean()))
+    costs = _costs(tables, curves)
+    progress("statistics", 1, 4)
+    targets = _targets(curves, oriented, costs, given_targets, sign, best)
+    progress("statistics", 2, 4)
+    compared = list(permutations(labels, 2)) if len(labels) <= ALL_PAIRS else _with_best(labels, best)
+    extra = {(a, b): extra_trials(oriented[a], oriented[b]) for a, b in compared}
+    pairs = list(combinations(labels, 2))
+    superiority = {(a, b): probability_of_superiority(finals[a], finals[b]) for a, b in pairs}
+    adjusted = dict(zip(pairs, holm([superiority[pair].p for pair in pairs]), strict=True))
+    shown = [int(t) for t in np.unique(np.linspace(1, curves.trials, min(curves.trials, MOST_SHOWN)).round())]
+    ahead = {
+        (a, b): {t: probability_of_superiority(oriented[a][:, t - 1], oriented[b][:, t - 1]) for t in shown}
+        for a, b in sorted(compared, key=lambda pair: pair[0] != best)
+        if a == best or (best not in (a, b) and labels.index(a) < labels.index(b))
+    }
+    progress("statistics", 3, 4)
+    importances = {label: found for label in labels if (found := _importance(tables, label, sign)) is not None}
+    findings = Findings(
+        tables, curves, averages, best, targets, extra, superiority, adjusted, ahead,
+        win_matrix(list(finals.values())), mean_ranks(list(finals.values())),
+        {label: _gaps(curves, label, sign) for label in labels},
+        {label: _boundaries(tables.methods[label], curves.methods[label].chosen) for label in labels},
+        importances,
+        {label: _turned(bootstrap_mean(area_under_curve(values)), sign) for label, values in oriented.items()},
+    )  # fmt: skip
+    progress("statistics", 4, 4)
+    return findings
+
+
+def _turned(found: Interval, sign: float) -> Interval:
+    """Back to the objective's own unit."""
+    return found if sign > 0 else Interval(-found.estimate, -found.high, -found.low)
+
+
+def _with_best(labels: Sequence[str], best: str) -> list[tuple[str, str]]:
+    return [pair for other in labels if other != best for pair in ((best, other), (other, best))]
+
+
+def _costs(tables: Tables, curves: Curves) -> dict[str, dict[str, Array]]:
+    """Unit -> label -> cumulative cost at the end of each trial, (studies, trials)."""
+    finished = tables.trials[(tables.trials["state"] != "proposed") & (tables.trials["trial"] <= curves.trials)]
+    costs: dict[str, pd.Series] = {"trials": pd.Series(1.0, finished.index)}
+    if len(tables.curves):
+        keys = ["method", "repeat", "trial"]
+        epochs = tables.curves.groupby(keys)["epoch"].max()
+        found = pd.Series(epochs.reindex(pd.MultiIndex.from_frame(finished[keys])).to_numpy(), finished.index)
+        complete = finished["state"] == "complete"
+        if not found[complete].isna().any():
+            # A lost trial without a curve is charged what its method's trials usually take: misses are not free.
+            usual = found.groupby(finished["method"]).transform("median").fillna(found.median())
+            costs["epochs"] = found.fillna(usual)
+    costs["seconds"] = finished["seconds"].astype(float).fillna(0.0)
+    of_method = {label: finished["method"] == label for label in curves.methods}
+    return {
+        unit: {
+            label: values[rows].to_numpy().reshape(-1, curves.trials).cumsum(axis=1)
+            for label, rows in of_method.items()
+        }
+        for unit, values in costs.items()
+        if values.sum() > 0
+    }
+
+
+def _targets(
+    curves: Curves,
+    oriented: Mapping[str, Array],
+    costs: Mapping[str, Mapping[str, Array]],
+    given: Sequence[float],
+    sign: float,
+    best: str,
+) -> list[Target]:
+    results = sign * np.concatenate([method.objectives.ravel() for method in curves.methods.values()])
+    # A level that several shares have in common is one target, of the largest of them.
+    shares = {float(np.quantile(results, share, method="inverted_cdf")): share for share in SHARES}
+    wanted: list[tuple[float, float | None]] = [*shares.items(), *((sign * value, None) for value in given)]
+    wanted.sort(key=lambda pair: pair[0])
+    labels = list(oriented)
+    pairs = list(combinations(labels, 2)) if len(labels) <= ALL_PAIRS else [(best, b) for b in labels if b != best]
+    units: list[dict[str, Reach]] = [{} for _ in wanted]
+    for unit, of_method in costs.items():
+        spent = max(float(cost[:, -1].max()) for cost in of_method.values())
+        all_times = [
+            {label: times_to_target(oriented[label], of_method[label], level) for label in labels}
+            for level, _ in wanted
+        ]
+        tests = [[log_rank(times[a], times[b]) for a, b in pairs] for times in all_times]
+        # Over all targets, for a reader looks at all of them.
+        adjusted = iter(holm([test.p for of_target in tests for test in of_target]))
+        for of_unit, times, of_target in zip(units, all_times, tests, strict=True):
+            of_unit[unit] = Reach(
+                {label: kaplan_meier(found.times, found.reached) for label, found in times.items()},
+                times,
+                [Test(a, b, t.p, next(adjusted), t.reason) for (a, b), t in zip(pairs, of_target, strict=True)],
+                spent,
+            )
+    return [Target(sign * level, share, of) for (level, share), of in zip(wanted, units, strict=True)]
+
+
+def _gaps(curves: Curves, label: str, sign: float) -> dict[str, Interval]:
+    """By how much the chosen trials are worse on test data: metrics called test_ and the objective's last word."""
+    chosen = curves.methods[label].chosen
+    last = curves.objective.name.split(" ")[-1].split("_")[-1]
+    found = {}
+    for metric in curves.metrics:
+        if metric.startswith("test") and metric.endswith(last):
+            pair = chosen[["objective", metric]].astype(float).dropna()
+            if len(pair):
+                found[metric] = selection_gap(sign * pair["objective"].to_numpy(), sign * pair[metric].to_numpy())
+    return found
+
+
+def _boundaries(space: Space, chosen: pd.DataFrame) -> dict[str, Incidence]:
+    # Of a few whole numbers some are at an end by chance: the statistic is for ranges that are nearly continuous.
+    ranges = [
+        p for p in space.searched if isinstance(p, Float) or (isinstance(p, Int) and p.high - p.low >= LEAST_WHOLE)
+    ]
+    found = {}
+    for parameter in ranges:
+        values = chosen[parameter.name].dropna()
+        if len(values):
+            found[parameter.name] = boundary_incidence(positions(parameter, values.to_numpy(np.float64)))
+    return found
+
+
+def positions(parameter: Float | Int, values: Array) -> Array:
+    """Places of numbers in their range, from 0 to 1, on the range's own scale; of the shape of `values`."""
+    low, high = float(parameter.low), float(parameter.high)
+    if parameter.log:
+        low, high, values = math.log(low), math.log(high), np.log(values)
+    return np.asarray(np.clip((values - low) / (high - low), 0.0, 1.0))
+
+
+def _importance(tables: Tables, label: str, sign: float) -> Importance | None:
+    """None where there is nothing to explain or too little to explain it by: fewer trials than ten a hyperparameter."""
+    searched = tables.methods[label].searched
+    rows = tables.trials[(tables.trials["method"] == label) & (tables.trials["state"] != "proposed")]
+    studies = [group for _, group in rows.groupby("repeat")]
+    length = min(len(group) for group in studies)
+    if not searched or len(studies) < 2 or length * len(studies) < 10 * len(searched):
+        return None
+    places = np.empty((len(studies), length, len(searched)))
+    first = pd.concat([group.head(length) for group in studies])
+    objectives = np.asarray(sign * counted(first, tables.objective).to_numpy(), np.float64).reshape(
+        len(studies), length
+    )
+    for i, parameter in enumerate(searched):
+        column = first[parameter.name]
+        if isinstance(parameter, Float | Int):
+            found = positions(parameter, column.to_numpy(np.float64))
+        else:
+            values = list(parameter.values)
+            found = np.array([values.index(value) for value in column]) / max(1, len(values) - 1)
+        places[:, :, i] = found.reshape(len(studies), length)
+    return importance(places, objectives, [p.name for p in searched])

@@ -1,0 +1,93 @@
+"""Tables for a paper: LaTeX with booktabs, numbers with their intervals and n in the caption."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from hpsearch.contracts.objective import Objective
+from hpsearch.report.search.findings import Findings
+from hpsearch.report.search.page import extra_text, moments
+from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
+from hpsearch.statistics.kaplan_meier import Survival
+
+SPECIAL = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+}  # fmt: skip
+
+
+def write_latex(found: Findings, path: Path) -> None:
+    """Write one file with three tables, to be input into a paper that uses the package booktabs."""
+    curves, target = found.curves, found.shown()
+    name = escaped(curves.objective.name)
+    counts = sorted({len(method.incumbents) for method in curves.methods.values()})
+    n = f"$n = {counts[0]}$" if len(counts) == 1 else f"$n = {counts[0]}$ to ${counts[-1]}$"
+    finals = [
+        [escaped(label), _interval(bootstrap_mean(method.incumbents[:, -1])), _interval(found.areas[label])]
+        for label, method in curves.methods.items()
+    ]
+    reach = target.units["trials"]
+    reached = [
+        [escaped(label), _median(reach.survival[label], curves.trials), f"{int(t.reached.sum())}/{len(t.reached)}"]
+        for label, t in reach.times.items()
+    ]
+    text = [
+        "% Made by hpsearch report; needs \\usepackage{booktabs}.",
+        _table(
+            f"Best {name} after {curves.trials} trials, and its mean over all trials (area under the best-so-far "
+            f"curve): means over studies with 95\\% bootstrap intervals, {n} studies a method.",
+            "final", ["Method", f"Final best {name}", "Area"], finals,
+        ),
+        _table(
+            f"Trials until the best {name} reaches {Objective.text(target.value)}: Kaplan--Meier medians with 95\\% "
+            "intervals, studies that do not reach it censored, and how many reach it.",
+            "target", ["Method", "Median trials", "Reached"], reached,
+        ),
+        *([_extra_table(found, n)] if found.extra else []),
+    ]  # fmt: skip
+    path.write_text("\n\n".join(text) + "\n", encoding="utf-8")
+
+
+def _extra_table(found: Findings, n: str) -> str:
+    after = moments(found.curves.trials)
+    rows = [
+        [escaped(b), escaped(a), *(extra_text(found.extra[a, b], t, "$") for t in after)]
+        for a, b in found.extra
+        if found.best in (a, b)
+    ]
+    return _table(
+        f"How many more trials the first method needs to reach what the second has after so many, less those that it "
+        f"took the second to get there: mean incumbents, 95\\% bootstrap intervals, {n} studies a method.",
+        "extra", ["Method", "has what", *(f"after {t}" for t in after)], rows,
+    )  # fmt: skip
+
+
+def escaped(text: str) -> str:
+    """Text with LaTeX's special characters as such."""
+    return "".join(SPECIAL.get(character, character) for character in text)
+
+
+def _table(caption: str, label: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [" & ".join(row) + r" \\" for row in rows]
+    return "\n".join([
+        r"\begin{table}", r"\centering", rf"\caption{{{caption}}}", rf"\label{{tab:{label}}}",
+        rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}", r"\toprule", " & ".join(head) + r" \\", r"\midrule",
+        *lines, r"\bottomrule", r"\end{tabular}", r"\end{table}",
+    ])  # fmt: skip
+
+
+def _interval(found: Interval) -> str:
+    estimate, low, high = (float(v) for v in (found.estimate, found.low, found.high))
+    if not math.isfinite(low):
+        return Objective.text(estimate)
+    return f"{Objective.text(estimate)} ({Objective.text(low)}--{Objective.text(high)})"
+
+
+def _median(survival: Survival, trials: int) -> str:
+    estimate, low, high = (
+        f"$>{trials}$" if math.isinf(v) else f"{v:g}"
+        for v in (survival.median, survival.median_low, survival.median_high)
+    )
+    return f"{estimate} ({low}--{high})"

@@ -1,0 +1,224 @@
+"""The page of a comparison in Markdown: the figure, the tables, and what made them."""
+
+from __future__ import annotations
+
+import math
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+
+from hpsearch.contracts.objective import Objective
+from hpsearch.report.context import ReportContext
+from hpsearch.report.facts import discussion_section, heading, provenance_table, searcher_of, space_table
+from hpsearch.report.markdown import interval, plain, table
+from hpsearch.report.search.findings import Findings
+from hpsearch.report.search.verdict import SIGNIFICANT, sentences, tested
+from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
+from hpsearch.statistics.coverage import coverage
+from hpsearch.statistics.extra_trials import ExtraTrials
+from hpsearch.statistics.kaplan_meier import Survival
+from hpsearch.statistics.time_to_target import Times
+from hpsearch.statistics.tunability import NotIndependent, expected_best, objective_quantiles
+
+MATRIX = 15
+"""More methods than this are compared with that which ends best alone."""
+EXTRA_FIGURE = "![More trials that the others need](extra.png)\n\n(As [SVG](extra.svg) and [PDF](extra.pdf).)"
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+BUDGETS = (1, 2, 5, 10, 25, 50, 100)
+PAIRS_LISTED = 3
+"""More methods than this are compared in a matrix: the list of their pairs would fill pages."""
+
+
+def write_page(found: Findings, context: ReportContext, path: Path) -> None:
+    """Write the page. Every number has its n, and every interval is of 95%, over studies."""
+    curves = found.curves
+    sections = [
+        heading(context),
+        *(f"**Warning: {plain(warning)}**" for warning in context.warnings),
+        "\n".join(f"- {plain(sentence)}" for sentence in sentences(found)),
+        f"![Best {curves.objective.name} so far against trials](curves.png)",
+        "(Also as [SVG](curves.svg) and [PDF](curves.pdf).) [index.html](index.html) lets one explore it: every study, "
+        "target and space, all trials, and what mattered. "
+        "Each dot or thin line is the best so far of one study; the "
+        "thick line is their mean, the band its 95% bootstrap interval. The worst one in a hundred may lie outside.",
+        *discussion_section(path.parent),
+        "## Best objective\n\n" + _best_table(found),
+        "## Trials to the other's final level\n\n" + _reach(found),
+        *([f"## Extra trials\n\n{_extra(found)}\n\n{EXTRA_FIGURE}"] if found.extra else []),
+        "## Trials to a target\n\n" + _targets(found),
+        "![How soon studies reach a target](reach.png)\n\n(As [SVG](reach.svg) and [PDF](reach.pdf).)",
+        *(["## Who beats whom\n\n" + _wins(found)] if len(found.labels) > 1 else []),
+        "## Without a tuner\n\n" + _random(found),
+        "## Search spaces\n\n" + space_table(context.tables),
+        "## What made this\n\n" + provenance_table(context),
+    ]
+    path.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+
+
+def _best_table(found: Findings) -> str:
+    curves = found.curves
+    metrics = curves.metrics
+    rows = [
+        ["method", "studies", f"final best {curves.objective.name}", *metrics, "area under the curve", "trials lost"]
+    ]
+    for label, method in curves.methods.items():
+        final = bootstrap_mean(method.incumbents[:, -1])
+        cells = []
+        for metric in metrics:
+            values = np.asarray(method.chosen[metric], np.float64)
+            cells.append(interval(bootstrap_mean(values)) if np.isfinite(values).all() else "not measured in all")
+        cells.append(interval(found.areas[label]))
+        rows.append([plain(label), str(len(method.incumbents)), interval(final), *cells, str(method.lost)])
+    note = (
+        f"Mean over studies (95% bootstrap interval; {coverage('mean', curves.least)}). The columns after the "
+        "objective are of the configuration that each study chose by its objective; the area is the mean of the best "
+        "so far over all trials. A lost trial diverged or failed; it counts as spent, at chance level."
+    )
+    return f"{table(rows)}\n\n{note}"
+
+
+def _reach(found: Findings) -> str:
+    if len(found.labels) < 2:
+        return "There is only one method."
+    rows, note = final_levels(found)
+    return f"{table([[plain(cell) for cell in row] for row in rows])}\n\n{note}"
+
+
+def final_levels(found: Findings) -> tuple[list[list[str]], str]:
+    """After how many trials each method has what another one ends with: rows, the first is the head, and a note."""
+    curves = found.curves
+    labels = list(curves.methods)
+    levels = {label: Objective.text(float(method.mean.estimate[-1])) for label, method in curves.methods.items()}
+    if len(labels) <= PAIRS_LISTED:
+        rows = [["method", "reaches the final mean level of", "level", "after trials (95% interval)"]]
+        for method, other in permutations(labels, 2):
+            rows.append([method, other, levels[other], str(curves.to_final_level(method, other))])
+    else:
+        others = labels if len(labels) <= MATRIX else [found.best]
+        rows = [["method", *(f"{other} {levels[other]}" for other in others)]]
+        for method in labels:
+            cells = ["" if method == other else curves.to_final_level(method, other).brief for other in others]
+            rows.append([method, *cells])
+    note = (
+        "The first trial at which the method's mean incumbent is as good as the other's at its last trial"
+        + ("" if len(labels) <= PAIRS_LISTED else ", which each column names with its level")
+        + ". The interval draws the studies of both anew (10,000 times); draws that never get there are kept "
+        f"({coverage('extra trials', curves.least)})."
+    )
+    return rows, note
+
+
+def _extra(found: Findings) -> str:
+    """After some trials; the page to explore has every one."""
+    after = moments(found.curves.trials)
+    shown = [pair for pair in found.extra if found.best in pair]
+    rows = [["method", "for what this one has", *(f"after {t}" for t in after)]]
+    rows += [[plain(b), plain(a), *(extra_text(found.extra[a, b], t) for t in after)] for a, b in shown]
+    note = (
+        "How many more trials the first method needs to reach what the second has after so many, less those that it "
+        "took the second to get there: mean incumbents, 95% bootstrap interval, and a level that is never reached "
+        f"counts as more than the trials that were left ({coverage('extra trials', found.curves.least)})."
+    )
+    return f"{table(rows)}\n\n{note}"
+
+
+def moments(trials: int) -> list[int]:
+    """Trials after which a table looks: every fifth of them."""
+    return sorted({max(1, round(trials * share)) for share in (0.2, 0.4, 0.6, 0.8, 1.0)})
+
+
+def extra_text(extra: ExtraTrials, after: int, mark: str = "") -> str:
+    """Extra trials after so many, with their interval; `mark` stands around each number."""
+    estimate, low, high = (
+        f"{mark}>{extra.trials - after}{mark}"
+        if math.isinf(values[after - 1])
+        else f"{mark}{values[after - 1]:.0f}{mark}"
+        for values in (extra.estimate, extra.low, extra.high)
+    )
+    return f"{estimate} ({low} to {high})" if not math.isnan(extra.low[after - 1]) else estimate
+
+
+def _targets(found: Findings) -> str:
+    labels = found.labels
+    tests = sum(len(target.units["trials"].tests) for target in found.targets) > 0 and len(labels) <= PAIRS_LISTED
+    rows = [["target", *map(plain, labels), *(["log-rank p, Holm-adjusted"] if tests else [])]]
+    for target in found.targets:
+        reach = target.units["trials"]
+        quantile = "given" if target.share is None else f"as good as {100 * target.share:g}%"
+        cells = [_median(found, reach.survival[label], reach.times[label]) for label in labels]
+        said = "; ".join(
+            f"{plain(t.a)}, {plain(t.b)}: {tested(t)}" if len(labels) > 2 else tested(t) for t in reach.tests
+        )
+        rows.append([f"{Objective.text(target.value)} ({quantile})", *cells, *([said] if tests else [])])
+    note = (
+        "Median number of trials to the target (95% interval; Kaplan-Meier, by inverting the log-log band) and how "
+        "many studies reached it; one that did not is kept as censored. Each target is at least as good as that share "
+        "of all results of all methods, so that nobody has picked one "
+        f"({coverage('median trials to a target', found.curves.least)}); p is Holm-adjusted over all pairs and targets."
+    )
+    return f"{table(rows)}\n\n{note}"
+
+
+def _random(found: Findings) -> str:
+    rows, notes = without_tuner(found)
+    tables = [table([[plain(cell) for cell in row] for row in rows])] if len(rows) > 1 else []
+    return "\n\n".join([*tables, *map(plain, notes)])
+
+
+def without_tuner(found: Findings) -> tuple[list[list[str]], list[str]]:
+    """What random configurations give: rows, the first of them the head, and notes; refused of dependent trials."""
+    curves = found.curves
+    sign = 1.0 if curves.maximise else -1.0
+    budgets = [n for n in BUDGETS if n <= curves.trials]
+    rows = [["method", "trials", *(f"{100 * q:g}%" for q in QUANTILES), *(f"best of {n}" for n in budgets)]]
+    refused: dict[str, list[str]] = {}
+    for label, method in curves.methods.items():
+        drawn, searcher = sign * method.objectives.ravel(), searcher_of(found.tables, label)
+        try:
+            quantiles = objective_quantiles(drawn, QUANTILES, independent=searcher == "random")
+            best = expected_best(drawn, budgets, independent=searcher == "random")
+        except NotIndependent as error:
+            refused.setdefault(f"by the searcher {searcher}: {error}", []).append(label)
+            continue
+        ordered = quantiles if curves.maximise else quantiles[::-1]
+        rows.append([label, str(len(drawn)), *(Objective.text(float(sign * x)) for x in (*ordered, *best))])
+    note = (
+        "Quantiles of the objective over the space, and the expected best of n random trials, without intervals: of "
+        "all trials of all studies."
+    )
+    refusals = [
+        f"Quantiles over the space and the expected best of n are not given for {', '.join(labels)}, searched {reason}."
+        for reason, labels in refused.items()
+    ]
+    return rows, ([note] if len(rows) > 1 else []) + refusals
+
+
+def _median(found: Findings, survival: Survival, times: Times) -> str:
+    trials = found.curves.trials
+    estimate, low, high = (
+        f">{trials}" if math.isinf(value) else f"{value:g}"
+        for value in (survival.median, survival.median_low, survival.median_high)
+    )
+    return f"{estimate} ({low}-{high}), {int(times.reached.sum())} of {len(times.reached)}"
+
+
+def _wins(found: Findings) -> str:
+    labels, least = found.labels, found.curves.least
+    order = sorted(range(len(labels)), key=lambda i: float(found.ranks.estimate[i]))
+    rows = [["method", "mean rank", *(plain(labels[i]) for i in order)]]
+    for i in order:
+        rank = interval(Interval(found.ranks.estimate[i], found.ranks.low[i], found.ranks.high[i]))
+        rows.append([plain(labels[i]), rank, *("" if i == j else _win(found, labels[i], labels[j]) for j in order)])
+    note = (
+        "Probability that a study of the row's method ends better than one of the column's (ties half; 95% interval "
+        f"for few methods; {coverage('probability of superiority', least)}); a star: Holm-adjusted p below 0.05. The "
+        f"rank is that among one random study of each; 1 is best ({coverage('mean rank', least)})."
+    )
+    return f"{table(rows)}\n\n{note}"
+
+
+def _win(found: Findings, a: str, b: str) -> str:
+    estimate, low, high, p = found.beats(a, b)
+    star = "\\*" if p is not None and p < SIGNIFICANT else ""
+    return f"{estimate:.2f}{star}" + (f" ({low:.2f} to {high:.2f})" if len(found.labels) <= PAIRS_LISTED else "")

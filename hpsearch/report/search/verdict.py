@@ -1,0 +1,245 @@
+"""The verdict in words: sentences that survive being quoted alone, each with its n and its interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from hpsearch.contracts.objective import Objective
+from hpsearch.report.markdown import interval
+from hpsearch.report.search.findings import Findings, Target, Test
+from hpsearch.statistics.bootstrap import bootstrap_mean
+from hpsearch.statistics.boundary import Incidence
+
+SIGNIFICANT = 0.05
+MOST_LISTED = 5
+ONE_SPLIT = (
+    "All intervals are over studies, each with its own seeds of search and training, on one split of the data: of "
+    "other data they say nothing."
+)
+
+
+def sentences(found: Findings) -> list[str]:
+    """In the order in which a reader wants them: who is ahead, by how many trials, how surely, and what limits it."""
+    return [*_unfinished(found), *_who(found), *_cautions(found), ONE_SPLIT]
+
+
+def _who(found: Findings) -> list[str]:
+    if len(found.labels) == 1:
+        return [_ends(found, found.labels[0]) + "."]
+    others = [label for label in found.labels if label != found.best]
+    final = [float(found.curves.methods[label].mean.estimate[-1]) for label in found.labels]
+    tied = final.count(float(found.curves.methods[found.best].mean.estimate[-1])) > 1
+    place = "as good as any" if tied else "the best mean"
+    said = [_ends(found, found.best) + f", {place} of {len(found.labels)} methods."]
+    said += [_against(found, other) for other in others] if len(others) <= 3 else _against_many(found, others)
+    return [*said, _whatever_the_target(found)]
+
+
+def _unfinished(found: Findings) -> list[str]:
+    curves = found.curves
+    finished, planned = curves.planned
+    if finished == planned:
+        return []
+    begun = {len(method.incumbents) for method in curves.methods.values()}
+    studies = f"{min(begun)} to {max(begun)}" if len(begun) > 1 else str(min(begun))
+    return [
+        f"Not finished: {finished} of {planned} trials; all of this is up to trial {curves.trials}, of the {studies} "
+        "studies a method that have begun."
+    ]
+
+
+def _ends(found: Findings, label: str) -> str:
+    curves = found.curves
+    method = curves.methods[label]
+    return (
+        f"After {_count(curves.trials, 'trial')} {label} has a mean best {curves.objective.name} of "
+        f"{interval(bootstrap_mean(method.incumbents[:, -1]))}, n = {len(method.incumbents)}"
+    )
+
+
+def _against(found: Findings, other: str) -> str:
+    a, trials = found.best, found.curves.trials
+    chance, low, high, p = found.beats(a, other)
+    wins = (
+        f"A study of {a} ends better than one of {other} with probability {chance:.2f} ({low:.2f} to {high:.2f}; "
+        f"{_p(p)})."
+    )
+    if trials < 2:
+        return wins
+    middle = middle_trial(trials)
+    needs = f"To reach what {a} has after {_count(middle, 'trial')}, {_extra(found, other, middle)}."
+    return f"{needs} {_back(found, other)} {wins}"
+
+
+def middle_trial(trials: int) -> int:
+    """The trial after which methods are asked for what they need: 10 of 25."""
+    return max(1, round(trials * 0.4))
+
+
+def _extra(found: Findings, other: str, middle: int) -> str:
+    extra, room = found.extra[found.best, other], found.curves.trials - middle
+    estimate, low, high = (float(values[middle - 1]) for values in (extra.estimate, extra.low, extra.high))
+    if math.isinf(low):
+        return f"{other} needs more than the {room} that were left (as do all of the 95% interval)"
+    span = "too few studies for an interval"
+    if not math.isnan(low):
+        span = f"95% interval {_more(low, room)} to {_more(high, room)}"
+    if estimate < 0:
+        return f"{other} needs {-estimate:.0f} fewer ({span})"
+    return f"{other} needs {_more(estimate, room)} more ({span})"
+
+
+def _more(value: float, room: int) -> str:
+    return f"more than {room}" if math.isinf(value) else f"{value:.0f}"
+
+
+def _back(found: Findings, other: str) -> str:
+    reach = found.curves.to_final_level(found.best, other)
+    trials = "trial" if reach.estimate == reach.high == 1 else "trials"
+    return f"{found.best} reaches what {other} ends with after {reach} {trials}."
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _against_many(found: Findings, others: list[str]) -> list[str]:
+    trials = found.curves.trials
+    ends = _told_apart_at_the_end(found, others)
+    if trials < 2:
+        return [ends]
+    middle = middle_trial(trials)
+    extra = sorted((float(found.extra[found.best, other].estimate[middle - 1]), other) for other in others)
+    (least, first), (most, last) = extra[0], extra[-1]
+    beyond = [other for more, other in extra if math.isinf(more)]
+    upto = f"{most:.0f} ({last})"
+    if beyond:
+        upto = f"more than the {trials - middle} that were left ({len(beyond)} of them: {_first_few(beyond)})"
+    needs = "more than that" if math.isinf(least) else f"from {least:.0f} more ({first})"
+    return [
+        f"To reach what {found.best} has after {_count(middle, 'trial')}, the others need {needs} to {upto}; with "
+        "intervals under Extra trials.",
+        ends,
+    ]
+
+
+def _first_few(names: list[str]) -> str:
+    return ", ".join(names[:MOST_LISTED]) + (" and others" if len(names) > MOST_LISTED else "")
+
+
+def _told_apart_at_the_end(found: Findings, others: list[str]) -> str:
+    clear: list[str] = []
+    unclear: list[str] = []
+    for other in others:
+        *_, p = found.beats(found.best, other)
+        (clear if p is not None and p < SIGNIFICANT else unclear).append(other)
+    said = (
+        f"At the end {found.best} is told from {len(clear)} of the {len(others)} others (Holm-adjusted p below "
+        f"{SIGNIFICANT})"
+    )
+    return said + (f", but not from {', '.join(unclear)}." if unclear else ".")
+
+
+def _whatever_the_target(found: Findings) -> str:
+    """Over the targets that are quantiles of all results, so that nobody has picked one."""
+    targets = [target for target in found.targets if target.share is not None]
+    shares = [target.share for target in targets if target.share is not None]
+    span = f"{_count(len(targets), 'target')}, at least as good as {min(shares):.0%} of all results"
+    if len(targets) > 1:
+        span = (
+            f"{len(targets)} targets, at least as good as {min(shares):.0%} to {max(shares):.0%} of all results (they "
+            "are not independent of each other)"
+        )
+    meaning = f"told apart meaning a log-rank p below {SIGNIFICANT}, Holm-adjusted over all pairs and targets"
+    others = [label for label in found.labels if label != found.best]
+    counts = {other: _sooner(targets, found.best, other) for other in others}
+    if len(others) <= 3:
+        said = "; ".join(
+            f"{found.best} is sooner than {other} at {ahead} ({_apart(sure)}), later at {behind} ({_apart(surely)})"
+            for other, (ahead, sure, behind, surely) in counts.items()
+        )
+        return f"Of {span} {said}; by trials spent, {meaning}."
+    ahead = sum(sooner > len(targets) / 2 for sooner, *_ in counts.values())
+    apart = sum(sure > 0 for _, sure, *_ in counts.values())
+    return (
+        f"At more than half of {span} {found.best} is sooner than {ahead} of the {len(others)} other methods, and at "
+        f"one or more it is sooner and told apart from {apart} of them; by trials spent, {meaning}."
+    )
+
+
+def _apart(targets: int) -> str:
+    return f"told apart at {targets or 'none'}"
+
+
+def _sooner(targets: Sequence[Target], a: str, b: str) -> tuple[int, int, int, int]:
+    """At how many targets `a` spends fewer trials than `b`, at how many told apart, and the other way round.
+
+    Trials spent are counted over studies that end when they reach the target or with their last trial.
+    """
+    ahead = sure = behind = surely = 0
+    for target in targets:
+        reach = target.units["trials"]
+        difference = float(reach.times[a].times.mean() - reach.times[b].times.mean())
+        test = next(test for test in reach.tests if {test.a, test.b} == {a, b})
+        significant = test.adjusted is not None and test.adjusted < SIGNIFICANT
+        ahead, sure = ahead + (difference < 0), sure + (difference < 0 and significant)
+        behind, surely = behind + (difference > 0), surely + (difference > 0 and significant)
+    return ahead, sure, behind, surely
+
+
+def _cautions(found: Findings) -> list[str]:
+    said = []
+    incidences = [
+        (
+            max(i.low, i.high) / i.studies,
+            f"{name} of {label} ({max(i.low, i.high)} of {i.studies} at the {_end(i)} end)",
+        )
+        for label, of_method in found.boundaries.items()
+        for name, i in of_method.items()
+        if i.too_narrow
+    ]
+    narrow = [text for _, text in sorted(incidences, key=lambda pair: -pair[0])]
+    if len(narrow) > MOST_LISTED:
+        narrow = [*narrow[:MOST_LISTED], f"and {len(narrow) - MOST_LISTED} more"]
+    if narrow:
+        said.append(
+            "A range may be too narrow, and the method cheaper or dearer than it seems: " + "; ".join(narrow) + "."
+        )
+    worse = [
+        (float(gap.estimate), f"{label} by {interval(gap)}")
+        for label, of_metric in found.gaps.items()
+        for gap in list(of_metric.values())[:1]
+        if float(gap.low) > 0
+    ]
+    gaps = [text for _, text in (sorted(worse, reverse=True) if len(worse) > MOST_LISTED else worse)]
+    if len(gaps) > MOST_LISTED:
+        gaps = [*gaps[:MOST_LISTED], f"and {len(gaps) - MOST_LISTED} more by less"]
+    if gaps:
+        said.append(
+            f"The chosen trials are worse on test data than their {found.curves.objective.name}: {'; '.join(gaps)}. "
+            "Choosing by validation flatters, or the test data are harder."
+        )
+    lost = {label: method.lost for label, method in found.curves.methods.items() if method.lost}
+    if lost:
+        listed = ", ".join(f"{label} {count}" for label, count in lost.items())
+        chance = Objective.text(found.curves.objective.chance)
+        said.append(f"Trials that diverged or failed count as spent, at chance ({chance}): {listed}.")
+    return said
+
+
+def _end(incidence: Incidence) -> str:
+    return "lower" if incidence.low >= incidence.high else "upper"
+
+
+def _p(p: float | None) -> str:
+    if p is None:
+        return "cannot be tested"
+    return f"p = {p:.2g}" if p >= 1e-4 else "p < 0.0001"
+
+
+def tested(test: Test) -> str:
+    """A test's outcome for a table."""
+    if test.adjusted is None:
+        return test.reason
+    return f"{test.adjusted:.2g}" if test.adjusted >= 1e-4 else "<0.0001"

@@ -1,0 +1,1 @@
+"""The report of given configurations: results against what was varied."""

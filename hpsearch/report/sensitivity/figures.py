@@ -1,0 +1,163 @@
+"""Results against a hyperparameter, and training curves at each of its values; mean with 95% bootstrap interval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from hpsearch.contracts.space import Choice
+from hpsearch.report.sensitivity.results import MethodResponses, Response, Sensitivity, named, over_epochs
+from hpsearch.report.style import LOOKS, Look, save, verbatim
+from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
+
+LETTERS = 34
+"""Of a legend's line below a panel of 2.3 inches."""
+
+
+def draw_responses(found: Sensitivity, paths: Sequence[Path], look: Look) -> None:
+    """A column a hyperparameter, a row a quantity, a line a method."""
+    axes_of: dict[str, list[str]] = {}
+    for label, method in found.methods.items():
+        axes_of.setdefault(method.axis.name if method.axis else "", []).append(label)
+    measures = found.measures()
+    looks = dict(zip(found.methods, cycle(LOOKS)))
+    with look.context():
+        size = (look.inches if len(axes_of) > 1 else min(4.2, look.inches), 2.3 * (1 + len(measures)))
+        figure = Figure(figsize=size, layout="constrained")
+        grid = figure.subplots(1 + len(measures), len(axes_of), squeeze=False, sharey="row", sharex="col")
+        for column, (name, labels) in enumerate(axes_of.items()):
+            for label in labels:
+                objectives = [(r, bootstrap_mean(r.objectives)) for r in found.methods[label].responses]
+                _draw_response(grid[0, column], label, found.methods[label], objectives, looks[label])
+                for row, measure in enumerate(measures, 1):
+                    means = [
+                        (r, over_epochs(r, measure)) for r in found.methods[label].responses if len(r.curves[measure])
+                    ]
+                    _draw_response(grid[row, column], label, found.methods[label], means, looks[label])
+            grid[-1, column].set_xlabel(verbatim(name))
+            if len(found.methods) > 1:
+                grid[0, column].legend(frameon=False, fontsize=7)
+        unit = f" ({found.objective.unit})" if found.objective.unit else ""
+        grid[0, 0].set_ylabel(verbatim(found.objective.name + unit))
+        for row, measure in enumerate(measures, 1):
+            grid[row, 0].set_ylabel(verbatim(f"{measure},\nmean over epochs"))
+            _logarithmic_if_wide(grid[row])
+        save(figure, paths)
+
+
+def draw_epochs(found: Sensitivity, paths: Sequence[Path], look: Look) -> None:
+    """A column a method, a row a training curve, a line a configuration."""
+    labels = list(found.methods)
+    with look.context():
+        heights = [1.0] * len(found.curves)
+        lengths = [sum(len(_values(r)) for r in method.responses) for method in found.methods.values()]
+        legend = 0.085 * max(lengths) + 0.35
+        size = (max(look.inches if len(labels) > 1 else 3.3, 2.3 * len(labels)), 1.7 * (len(heights) + legend))
+        figure = Figure(figsize=size, layout="constrained")
+        grid = figure.subplots(
+            len(heights) + 1, len(labels), squeeze=False, sharex=True, sharey="row",
+            gridspec_kw={"height_ratios": [*heights, legend]},
+        )  # fmt: skip
+        for column, label in enumerate(labels):
+            responses = found.methods[label].responses
+            for row, name in enumerate(found.curves):
+                for response, shade in zip(responses, _shades(len(responses)), strict=True):
+                    _draw_epochs(grid[row, column], response, name, shade)
+                grid[row, column].xaxis.set_major_locator(MaxNLocator(integer=True))
+            grid[0, column].set_title(verbatim(label))
+            grid[len(heights) - 1, column].set_xlabel("epoch")
+            grid[len(heights) - 1, column].tick_params(labelbottom=True)
+            grid[-1, column].axis("off")
+            names = ", ".join(responses[0].varied)
+            grid[-1, column].legend(
+                handles=grid[0, column].get_lines(), loc="upper center", frameon=False, fontsize=6.5,
+                title="\n".join(wrap(verbatim(names), LETTERS)) or None, title_fontsize=6.5, borderaxespad=0.2,
+            )  # fmt: skip
+        for row, name in enumerate(found.curves):
+            grid[row, 0].set_ylabel(verbatim(name))
+            _logarithmic_if_wide(grid[row])
+        save(figure, paths)
+
+
+def _draw_response(
+    axes: Axes, label: str, method: MethodResponses, means: Sequence[tuple[Response, Interval]], look: Any
+) -> None:
+    color, marker, line = look
+    for others, points in _lines(means).items():
+        x = [_position(method, response) for response, _ in points]
+        middle = np.array([float(m.estimate) for _, m in points])
+        spread = np.array([[float(m.estimate - m.low), float(m.high - m.estimate)] for _, m in points]).T
+        text = ", ".join([f"{label} (n = {_fewest(points)})", *others])
+        axes.errorbar(
+            x, middle, yerr=spread, color=color, marker=marker, linestyle=line, markersize=4, linewidth=1.3,
+            capsize=2, elinewidth=0.9, label=verbatim(text),
+        )  # fmt: skip
+    if method.axis is None:
+        axes.set_xticks([])
+    elif isinstance(method.axis, Choice):
+        axes.set_xticks(range(len(method.axis.values)), [verbatim(str(value)) for value in method.axis.values])
+    elif method.axis.log:
+        axes.set_xscale("log")
+
+
+def _lines(
+    means: Sequence[tuple[Response, Interval]],
+) -> Mapping[tuple[str, ...], Sequence[tuple[Response, Interval]]]:
+    """A line for each combination of the other varied hyperparameters, unless those only follow the axis."""
+    lines: dict[tuple[str, ...], list[tuple[Response, Interval]]] = {}
+    for response, mean in means:
+        others = tuple(named(name, value) for name, value in list(response.varied.items())[1:])
+        lines.setdefault(others, []).append((response, mean))
+    return {(): means} if all(len(line) == 1 for line in lines.values()) else lines
+
+
+def _position(method: MethodResponses, response: Response) -> float:
+    if method.axis is None:
+        return 0.0
+    value = response.varied[method.axis.name]
+    return float(method.axis.values.index(value) if isinstance(method.axis, Choice) else value)
+
+
+def _fewest(points: Sequence[tuple[Response, Interval]]) -> int:
+    return min(len(response.objectives) for response, _ in points)
+
+
+def _draw_epochs(axes: Axes, response: Response, name: str, look: tuple[Any, Any]) -> None:
+    values = response.curves[name]
+    if not len(values):
+        return
+    mean, epochs = bootstrap_mean(values), np.arange(1, values.shape[1] + 1)
+    color, line = look
+    axes.fill_between(epochs, mean.low, mean.high, color=color, alpha=0.2, linewidth=0)
+    axes.plot(epochs, mean.estimate, color=color, linestyle=line, linewidth=1.3, label="\n".join(_values(response)))
+
+
+def _values(response: Response) -> list[str]:
+    """Of what was varied, with n, in lines that a panel is wide enough for."""
+    values = ", ".join(named(n, v).partition(" = ")[2] for n, v in response.varied.items())
+    return wrap(verbatim(f"{values or 'the one configuration'} (n = {len(response.objectives)})"), LETTERS)
+
+
+def _logarithmic_if_wide(row: Iterable[Axes]) -> None:
+    """Values over more than two decades, as flip ratios have, need a logarithmic axis; it leaves zeros out."""
+    axes = list(row)
+    drawn = np.concatenate([np.asarray(line.get_ydata(), np.float64) for a in axes for line in a.get_lines()])
+    positive = drawn[drawn > 0]
+    if positive.size and (drawn >= 0).all() and positive.max() > 100 * positive.min():
+        axes[0].set_yscale("log", nonpositive="mask")
+        axes[0].set_ylim(positive.min() / 2, positive.max() * 2)
+
+
+def _shades(count: int) -> list[tuple[Any, Any]]:
+    """From dark to light in the order of the values, the line's kind alternating too."""
+    shades = mpl.colormaps["viridis"](np.linspace(0.0, 0.85, count)) if count > 1 else [mpl.colormaps["viridis"](0.3)]
+    return list(zip(shades, cycle(("-", "--", "-.", ":")), strict=False))

@@ -1,0 +1,1 @@
+"""The study database: schema and upgrades, typed rows, and the same as tables."""

@@ -1,0 +1,85 @@
+"""The configuration that each study chose: its complete trial with the best objective, the first of equals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from hpsearch.contracts.json import Json
+from hpsearch.contracts.space import Choice, Fixed, Int, Parameter, Value
+from hpsearch.store.tables import Tables
+
+BETWEEN = " / study "
+"""What stands, in the label of a chosen configuration that is confirmed, between the method and the study."""
+
+
+def method_of(label: str) -> str:
+    """The method whose choice a confirming method's label names."""
+    return label.rpartition(BETWEEN)[0] or label
+
+
+def study_of(label: str) -> int:
+    """The number of the study whose choice a confirming method's label names."""
+    return int(label.rpartition(BETWEEN)[2])
+
+
+def chosen(tables: Tables, *, overall: bool = False) -> dict[str, pd.DataFrame]:
+    """Label -> one row a study, of the trials table: repeat, trial, objective, hyperparameters, metrics, seed.
+
+    A study without a complete trial has no row. With `overall` only the best study of each method has one.
+    """
+    maximise = tables.objective.direction == "maximise"
+    complete = tables.trials[tables.trials["state"] == "complete"]
+    found = {}
+    for label, space in tables.methods.items():
+        rows = complete[complete["method"] == label].sort_values("objective", ascending=not maximise, kind="stable")
+        rows = rows.head(1) if overall else rows.groupby("repeat").head(1).sort_values("repeat")
+        columns = ["repeat", "trial", "objective", *space.names, *tables.metrics, "seed"]
+        found[label] = rows[columns].reset_index(drop=True)
+    return found
+
+
+def chosen_as_settings(tables: Tables, found: Mapping[str, pd.DataFrame]) -> Json:
+    """What it takes to train the chosen configurations elsewhere, as plain values for TOML or JSON."""
+    comparison = tables.comparison
+    return {
+        "comparison": comparison.name,
+        "objective": tables.objective.name,
+        "direction": tables.objective.direction,
+        "task": {"name": comparison.spec.task.name, **_without_null(comparison.resolved["task"])},
+        "methods": {
+            label: {
+                "schedules": comparison.schedules(label),
+                "chosen": [_row(tables, label, row) for row in rows.to_dict("records")],
+            }
+            for label, rows in found.items()
+        },
+    }
+
+
+def _row(tables: Tables, label: str, row: Mapping[Any, Any]) -> Json:
+    metrics = {name: row[name] for name in tables.metrics if pd.notna(row[name])}
+    return {
+        "repeat": row["repeat"],
+        "trial": row["trial"],
+        "objective": row["objective"],
+        "seed": row["seed"],
+        "configuration": {p.name: typed(p, row[p.name]) for p in tables.methods[label]},
+        "metrics": metrics,
+    }
+
+
+def typed(parameter: Parameter, value: Value) -> Value:
+    """A value of a column in its own type: integers become floats where other methods leave cells empty."""
+    if isinstance(parameter, Fixed):
+        return parameter.value
+    if isinstance(parameter, Choice):
+        return parameter.values[parameter.values.index(value)]
+    return int(value) if isinstance(parameter, Int) else float(value)
+
+
+def _without_null(settings: Json) -> Json:
+    """Settings without those that are None, for which TOML has no value."""
+    return {name: value for name, value in settings.items() if value is not None}

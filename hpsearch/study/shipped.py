@@ -1,0 +1,32 @@
+"""Where study files are: the shipped ones by name, any other by its path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hpsearch.contracts.errors import SpecError
+from hpsearch.study.faults import unknown
+
+
+def shipped_studies() -> dict[str, Path]:
+    """The study files that come with the tool, by name."""
+    here = Path(__file__).resolve().parent.parent
+    folder = next((f for f in (here / "studies", here.parent / "studies") if f.is_dir()), here)
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def find_study(name: str) -> Path:
+    """The study file at a path, with or without its .toml, or the shipped one of that name."""
+    for path in (Path(name), Path(f"{name}.toml")):
+        if path.is_file():
+            return path
+    shipped = shipped_studies()
+    if name in shipped:
+        return shipped[name]
+    raise SpecError(unknown(name, name, shipped, what="no such study file, and no shipped study"))
+
+
+def recorded_name(path: Path) -> str:
+    """What a database remembers about where its study file was: a shipped one's name, another one's path."""
+    shipped = {study.resolve() for study in shipped_studies().values()}
+    return path.name if path.resolve() in shipped else str(path.resolve())

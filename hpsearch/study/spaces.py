@@ -1,0 +1,82 @@
+"""A method's space as a study file narrows or widens it: a value fixes, a range or choices replace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from hpsearch.contracts.errors import SpecError
+from hpsearch.contracts.space import RESERVED, Choice, Fixed, Float, Int, Parameter, Space, Value
+from hpsearch.study.faults import unknown
+from hpsearch.study.schema import Choices, Range, SpaceChange
+
+
+def changed(space: Space, changes: Mapping[str, SpaceChange], key: str, *, open_space: bool) -> Space:
+    """`space` with the changes of a study file; with `open_space` it may gain hyperparameters.
+
+    Raises SpecError naming `key` and the hyperparameter.
+    """
+    for name, change in changes.items():
+        where = f"{key}.space.{name}"
+        if name in RESERVED:
+            raise SpecError(f"{where}: a hyperparameter may not have this name: a column of the trials table has it")
+        if name not in space.names and not open_space:
+            raise SpecError(unknown(where, name, space.names))
+        old = space[name] if name in space.names else None
+        try:
+            space = space.replaced(_parameter(name, change, old))
+        except ValueError as error:
+            raise SpecError(f"{where}: {error}") from error
+    return space
+
+
+def _parameter(name: str, change: SpaceChange, old: Parameter | None) -> Parameter:
+    """One line of a study file's space: a value fixes, [low, high] or a table gives the range."""
+    if isinstance(change, Choices):
+        return _choice(name, change.choices, change.ordered, old)
+    if isinstance(change, list):
+        if isinstance(old, Choice):
+            return _choice(name, change, old.ordered, old)
+        if len(change) != 2 or not all(type(bound) in (int, float) for bound in change):
+            raise ValueError("expected a value, [low, high], {low, high, log} or {choices = [...]}")
+        whole = old is None and all(type(bound) is int for bound in change)
+        change = Range.model_validate({"low": change[0], "high": change[1], "integer": whole or None})
+    if isinstance(change, Range):
+        return _range(name, change, old)
+    return _fixed(name, change, old)
+
+
+def _fixed(name: str, value: Value, old: Parameter | None) -> Fixed:
+    if isinstance(old, Choice) and not any(type(v) is type(value) and v == value for v in old.values):
+        raise ValueError(f"expected one of {list(old.values)}, got {value!r}")
+    if isinstance(old, Float | Int):
+        if isinstance(value, bool | str):
+            raise ValueError(f"expected a number, got {value!r}")
+        if isinstance(old, Int) and value != int(value):
+            raise ValueError(f"expected a whole number, got {value!r}")
+    # A fixed value may lie outside the searched range: the range is only where it is worth looking.
+    return Fixed(name, value)
+
+
+def _choice(name: str, values: Sequence[Value], ordered: bool, old: Parameter | None) -> Choice:
+    if isinstance(old, Float | Int):
+        values = [_fixed(name, value, old).value for value in values]
+    if isinstance(old, Choice):
+        for value in values:
+            _fixed(name, value, old)
+    return Choice(name, tuple(values), ordered)
+
+
+def _range(name: str, change: Range, old: Parameter | None) -> Float | Int:
+    if isinstance(old, Choice):
+        raise ValueError(f"expected one of {list(old.values)} or a list of some of them, got a range")
+    known = old if isinstance(old, Float | Int) else None
+    low = change.low if change.low is not None else known.low if known else None
+    high = change.high if change.high is not None else known.high if known else None
+    log = change.log if change.log is not None else known.log if known else False
+    integer = change.integer if change.integer is not None else isinstance(known, Int)
+    if low is None or high is None:
+        raise ValueError("a range needs both low and high")
+    if integer:
+        return Int(name, cast(int, low), cast(int, high), log)
+    return Float(name, float(low), float(high), log)

@@ -1,0 +1,1 @@
+"""What the machine gives and does: cores, children, devices, locks, signals, versions."""

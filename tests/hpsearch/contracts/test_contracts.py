@@ -1,0 +1,204 @@
+"""One suite over every searcher, executor, task and method that is found: a new file is tested by being there."""
+
+import os
+import random
+import re
+import warnings
+from concurrent.futures import BrokenExecutor
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+import torch
+
+from hpsearch.contracts.errors import SpecError
+from hpsearch.contracts.searcher import History
+from hpsearch.contracts.space import Choice, Fixed, Float, Int, Space
+from hpsearch.searchers.random import SEARCHER as RANDOM
+from hpsearch.study import registry
+from hpsearch.study.registry import Registry
+from hpsearch.system.cores import available_cores
+from tests.tools.methods import METHODS, method_of
+from tests.tools.studies import started
+
+MIXED = Space(
+    (
+        Float("rate", 1e-4, 1.0, log=True),
+        Int("depth", 1, 5),
+        Choice("on", (False, True)),
+        Choice("kind", ("a", "b", "c")),
+        Fixed("held", 3),
+    )
+)
+SEARCHERS, EXECUTORS, TASKS = (
+    Registry().names(kind) for kind in (registry.SEARCHER, registry.EXECUTOR, registry.TASK)
+)
+DECADE = 10  # trials of a history that every searcher has left its initial design by
+
+
+def history(space, n, seed):
+    points = np.random.default_rng(seed).random((n, len(space.searched)))
+    configurations = tuple(space.decode(point.tolist()) for point in points)
+    return History(configurations, tuple(float(-((point - 0.6) ** 2).sum()) for point in points))
+
+
+# "fixed" and "grid" draw nothing at random, and have tests of their own.
+@pytest.fixture(params=[name for name in SEARCHERS if name not in ("fixed", "grid")])
+def searcher(request):
+    return Registry().find(registry.SEARCHER, request.param)
+
+
+class TestSearchers:
+    def test_proposals_lie_in_the_space(self, searcher):
+        for n in (0, 1, DECADE):
+            (proposed,) = searcher.propose(MIXED, [history(MIXED, n, n)], [5])
+            assert list(proposed) == list(MIXED.names)
+            assert proposed["held"] == 3
+            assert all(parameter.contains(proposed[parameter.name]) for parameter in MIXED.searched)
+            assert type(proposed["on"]) is bool
+            assert type(proposed["depth"]) is int
+
+    def test_a_proposal_depends_on_its_own_history_and_seed_only(self, searcher):
+        space = Space((Float("x", 0.0, 1.0), Float("y", 1e-3, 1.0, log=True)))
+        histories = [history(space, DECADE, 1), history(space, DECADE, 2)]
+        together = searcher.propose(space, histories, [2**62 + 1, 2])
+        np.random.seed(123)  # nor on the global generators, which it leaves alone
+        torch.manual_seed(123)
+        random.seed(123)
+        before = random.getstate(), np.random.get_state()[1].tolist(), torch.random.get_rng_state().tolist()
+        threads = torch.get_num_threads()
+        assert searcher.propose(space, histories[1:], [2]) == together[1:]
+        assert searcher.propose(space, histories[:1], [2**62 + 1]) == together[:1]
+        assert torch.get_num_threads() == threads
+        after = random.getstate(), np.random.get_state()[1].tolist(), torch.random.get_rng_state().tolist()
+        assert after == before
+
+    def test_seeds_differ_from_the_first_trial_on(self, searcher):
+        proposed = searcher.propose(MIXED, [History()] * 20, list(range(20)))
+        assert len({p["rate"] for p in proposed}) == 20
+        assert {p["on"] for p in proposed} == {False, True}
+
+    def test_a_space_with_nothing_to_search_gives_its_values(self, searcher):
+        assert searcher.propose(Space((Fixed("a", 1.5),)), [History()], [1]) == [{"a": 1.5}]
+
+    def test_equal_objectives_are_no_obstacle(self, searcher):
+        flat = replace(history(MIXED, DECADE, 4), objectives=(0.1,) * DECADE)
+        assert len(searcher.propose(MIXED, [flat], [1])) == 1
+
+    def test_a_space_smaller_than_its_history_is_no_obstacle(self, searcher):
+        space = Space((Choice("on", (False, True)),))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            (proposed,) = searcher.propose(space, [history(space, DECADE, 4)], [1])
+        assert proposed["on"] in (False, True)
+
+    def test_the_first_trials_of_many_studies_are_uniform(self, searcher):
+        space = Space((Float("x", 0.0, 1.0),))
+        first = [p["x"] for p in searcher.propose(space, [History()] * 400, range(400))]
+        counts = np.histogram(first, bins=4, range=(0, 1))[0]
+        assert counts.min() > 60  # 100 expected; four standard deviations below is 65
+
+
+def square(x):
+    return x * x
+
+
+def fail():
+    raise ValueError("as asked")
+
+
+def die():
+    os._exit(3)
+
+
+def threads():
+    return torch.get_num_threads(), os.environ["OMP_NUM_THREADS"], "ax" in __import__("sys").modules
+
+
+@pytest.fixture(scope="module", params=EXECUTORS)
+def executor(request):
+    executor = started(request.param)
+    yield executor
+    executor.close()
+
+
+class TestExecutors:
+    def test_calls_return_their_results_and_raise_their_errors(self, executor):
+        futures = [executor.submit(square, i) for i in range(5)]
+        failing = executor.submit(fail)
+        assert [future.result() for future in futures] == [0, 1, 4, 9, 16]
+        with pytest.raises(ValueError, match="as asked"):
+            failing.result()
+
+    def test_a_call_runs_on_one_thread_and_without_ax(self, executor):
+        pinned, variable, has_ax = executor.submit(threads).result()
+        assert (pinned, variable) == (1, "1")
+        assert not has_ax or type(executor).__name__ == "Inline"
+
+    def test_a_nonsensical_number_of_workers_is_refused(self, executor):
+        with pytest.raises(SpecError, match="worker"):
+            started(type(executor).__name__.lower(), workers=-1)
+
+
+def test_a_worker_that_dies_fails_its_own_call_and_is_replaced():
+    executor = started("processes", workers=1)
+    try:
+        dying, living = executor.submit(die), executor.submit(square, 3)
+        with pytest.raises(BrokenExecutor, match="died"):
+            dying.result()
+        assert living.result() == 9
+    finally:
+        executor.close()
+
+
+def test_there_is_a_worker_for_each_core_by_default():
+    executor = started("processes")
+    assert executor.workers == available_cores()
+    executor.close()
+
+
+@pytest.mark.parametrize("name", TASKS)
+class TestTasks:
+    def test_a_task_states_what_it_measures(self, name):
+        task = Registry().find(registry.TASK, name)
+        assert task.objective.name
+        assert task.objective.direction in ("maximise", "minimise")
+        assert task.pack >= 1
+        assert task.methods is None or METHODS
+
+    def test_every_setting_is_documented(self, name):
+        task = Registry().find(registry.TASK, name)
+        for setting in (field.name for field in fields(task)):
+            assert f"{setting}:" in (type(task).__doc__ or ""), f"{setting} is missing from the docstring"
+
+
+@pytest.mark.parametrize("name", METHODS)
+class TestMethods:
+    def h(self, method, rank, k=3):
+        drawn = RANDOM.propose(method.space, [History()] * k, range(k))
+        shape = (k, *[1] * (rank - 1))
+        values = {n: torch.tensor([float(c[n]) for c in drawn]).view(shape) for n in method.space.names}
+        return {**values, "progress": torch.full(shape, 0.5), "step": torch.full(shape, 7.0)}
+
+    @pytest.mark.parametrize("shape", [(3, 16), (3, 4, 5), (3, 4, 2, 3, 3)])
+    def test_it_works_on_tensors_of_any_rank(self, name, shape):
+        method = method_of(name)
+        h = self.h(method, len(shape))
+        noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+        state = method.start(noise, h)
+        before = {key: value.clone() for key, value in state.items()}
+        method.update(state, torch.randn(shape, generator=torch.Generator().manual_seed(1)), h)
+        assert all(value.shape == shape for value in state.values())
+        assert any(not torch.equal(state[key], before[key]) for key in state)
+        if len(shape) > 2:
+            weights = method.weights(state, h, training=False)
+            assert weights.shape == shape
+            assert method.gradient(state, torch.ones(shape), h).shape == shape
+
+    def test_its_module_names_its_source(self, name):
+        module = __import__(f"binarynet.methods.{name}", fromlist=["METHOD"])
+        assert re.search(r"\b20\d\d\)", module.__doc__ or ""), "a paper with its year"
+
+    def test_its_schedules_are_of_its_own_hyperparameters(self, name):
+        method = method_of(name)
+        assert set(method.schedules) <= set(method.space.names)

@@ -1,0 +1,85 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hpsearch.contracts.space import Choice, Fixed, Float, Int, Space, space_as_json, space_from_json
+
+SPACE = Space(
+    (
+        Float("rate", 1e-6, 1e1, log=True),
+        Float("shift", -3.0, 5.0),
+        Int("depth", 1, 7),
+        Int("units", 1, 4096, log=True),
+        Choice("kind", ("a", "b", "c")),
+        Choice("on", (False, True)),
+        Fixed("held", 0.25),
+    )
+)
+points = st.lists(st.floats(0, 1), min_size=6, max_size=6)
+
+
+@given(points)
+def test_a_recorded_configuration_survives_encoding_and_decoding(point):
+    configuration = SPACE.decode(point)
+    again = SPACE.decode(SPACE.encode(configuration))
+    for name in ("rate", "shift"):
+        assert again[name] == pytest.approx(configuration[name], rel=1e-12, abs=1e-12)
+    for name in ("depth", "units", "kind", "on", "held"):
+        assert again[name] == configuration[name]
+
+
+@given(st.floats(0, 1))
+def test_a_float_position_survives_within_1e_12(position):
+    for parameter in (SPACE["rate"], SPACE["shift"]):
+        assert parameter.encode(parameter.decode(position)) == pytest.approx(position, abs=1e-12)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=6, max_size=6))
+def test_decoding_clips_to_the_bounds(point):
+    configuration = SPACE.decode(point)
+    assert all(SPACE[name].contains(configuration[name]) for name in SPACE.names if name != "held")
+    assert all(0 <= position <= 1 for position in SPACE.encode(configuration))
+
+
+@pytest.mark.parametrize("parameter", [Int("n", 3, 6), Choice("c", ("p", "q", "r"))])
+def test_each_discrete_value_takes_an_equal_share(parameter):
+    values = [parameter.decode((i + 0.5) / 1200) for i in range(1200)]
+    shares = {value: values.count(value) for value in values}
+    assert set(shares.values()) == {1200 // len(shares)}
+
+
+def test_a_logarithmic_float_is_uniform_in_its_logarithm():
+    assert SPACE["rate"].decode(0.5) == pytest.approx(math.sqrt(1e-6 * 1e1))
+
+
+def test_a_fixed_value_is_in_every_configuration_and_in_no_coordinate():
+    assert SPACE.decode([0.0] * 6)["held"] == 0.25
+    assert "held" not in {parameter.name for parameter in SPACE.searched}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Float("x", 1.0, 1.0),
+        lambda: Float("x", 2.0, 1.0),
+        lambda: Float("x", 0.0, 1.0, log=True),
+        lambda: Float("x", math.nan, 1.0),
+        lambda: Float("x", 0.0, math.inf),
+        lambda: Int("x", 0, 4, log=True),
+        lambda: Int("x", 0.5, 4),
+        lambda: Choice("x", ("only",)),
+        lambda: Choice("x", ("a", "a")),
+        lambda: Choice("x", (1, True, "b")),
+        lambda: Space((Float("x", 0, 1), Int("x", 0, 1))),
+        lambda: SPACE.decode([0.5]),
+    ],
+)
+def test_a_wrong_space_is_refused(make):
+    with pytest.raises(ValueError, match=r"x|coordinates"):
+        make()
+
+
+def test_a_space_survives_json():
+    assert space_from_json(space_as_json(SPACE)) == SPACE

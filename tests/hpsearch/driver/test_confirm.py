@@ -1,0 +1,121 @@
+"""Chosen configurations trained again with fresh seeds."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hpsearch.contracts.errors import DatabaseError
+from hpsearch.driver.confirm import confirmation, method_of
+from hpsearch.report.confirmed import compute_confirmed, write_confirmed
+from hpsearch.report.style import Look
+from hpsearch.store.chosen import chosen
+from hpsearch.store.database import Database
+from hpsearch.store.tables import load_tables
+from hpsearch.study.registry import Registry
+from hpsearch.study.shipped import find_study
+from tests.tools.studies import run_to_end
+
+
+@pytest.fixture
+def file(own_study):
+    return run_to_end(own_study())
+
+
+def confirm(file, *words):
+    command = [sys.executable, "-m", "hpsearch", "confirm", file.name, *words]
+    done = subprocess.run(command, cwd=file.parent, capture_output=True, text=True, env={**os.environ})
+    assert done.returncode == 0, done.stderr
+    return load_tables(file.with_name(f"{file.stem}-confirm.db")), done.stdout
+
+
+def test_every_choice_is_trained_with_fresh_seeds_and_nothing_else_changed(file):
+    searched = load_tables(file)
+    tables, printed = confirm(file, "--seeds", "4", "--executor", "inline", "--quiet")
+    picked = chosen(searched)
+    assert len(tables.trials) == 2 * 3 * 4  # methods, studies, seeds
+    for label, rows in picked.items():
+        for row in rows.to_dict("records"):
+            again = tables.trials[tables.trials["method"] == f"{label} / study {row['repeat']}"]
+            assert again["x"].tolist() == [row["x"]] * 4
+    assert not set(tables.trials["seed"]) & set(searched.trials["seed"])
+    assert tables.trials["seed"].nunique() == 24
+    assert "run-confirm-report" in printed
+
+
+def test_its_statistics_by_hand(file):
+    tables, _ = confirm(file, "--seeds", "3", "--executor", "inline", "--quiet")
+    wide = compute_confirmed(tables)["wide"]
+    mine = tables.trials[tables.trials["method"].map(method_of) == "wide"]
+    means = mine.groupby("method")["objective"].mean()
+    assert float(wide.mean(wide.objectives).estimate) == pytest.approx(means.mean())
+    assert wide.recorded.tolist() == pytest.approx(chosen(load_tables(file))["wide"]["objective"].tolist())
+    # One-way analysis of variance: between configurations (3 of 3 seeds) and within them.
+    within = mine.groupby("method")["objective"].var().mean()
+    noise = wide.noise()
+    assert noise.within == pytest.approx(np.sqrt(within))
+    assert noise.between == pytest.approx(np.sqrt(max(0.0, means.var() - within / 3)))
+    table = pd.read_csv(file.with_name("run-confirm-report") / "confirmed.csv")
+    assert table["seeds"].tolist() == [3] * 6
+    page = (file.with_name("run-confirm-report") / "README.md").read_text()
+    assert "| wide | 3 x 3 |" in page
+    assert "flattered by" in page
+
+
+def test_it_goes_on_where_it_stopped(file):
+    tables, _ = confirm(file, "--seeds", "3", "--executor", "inline", "--quiet")
+    whole = tables.trials.drop(columns=["seconds"])
+    out = file.with_name("run-confirm.db")
+    with Database(out, write=True) as database:  # as a run that was killed leaves it
+        database._connection.execute("UPDATE trials SET state = 'proposed', objective = NULL WHERE study_id > 7")
+        database._connection.commit()
+    again, _ = confirm(file, "--seeds", "3", "--executor", "inline", "--quiet")
+    pd.testing.assert_frame_equal(again.trials.drop(columns=["seconds"]), whole)
+
+
+def test_only_the_best_study_of_each_method(file):
+    spec = confirmation(load_tables(file), Registry.here(file.parent), 5, True, {}).spec
+    assert [method_of(label) for label in spec.methods] == ["wide", "narrow"]
+
+
+def test_a_label_that_looks_like_a_confirmed_one_stays_whole():
+    assert method_of("a / study 3 / study 12") == "a / study 3"
+    assert method_of("plain") == "plain"
+
+
+def test_nothing_complete_is_nothing_to_confirm(file):
+    tables = load_tables(file)
+    tables.trials["state"] = "failed"
+    with pytest.raises(DatabaseError, match="no trial is complete yet"):
+        confirmation(tables, Registry.here(file.parent), 5, False, {})
+
+
+def test_a_longer_budget_is_a_setting_of_the_task():
+    tables = load_tables(find_study("figure8-fsdd").parents[1] / "reports/figure8-fsdd/figure8-fsdd.db")
+    plan = confirmation(tables, Registry(), 2, True, {"epochs": 60})
+    spec = plan.spec
+    assert spec.task.settings["epochs"] == 60
+    assert spec.task.settings["width"] == 64
+    # What is changed stands on the page, for it is not the seeds alone that the objective then owes its difference to.
+    assert spec.confirm.changed == {"epochs": 60}
+    assert confirmation(tables, Registry(), 2, True, {"epochs": 20}).spec.confirm.changed == {}
+    assert plan.pack_size == 2
+
+
+def test_a_page_of_other_settings_says_so_and_calls_nothing_flattery(file, tmp_path):
+    tables, _ = confirm(file, "--seeds", "2", "--executor", "inline", "--quiet")
+    page = file.with_name("run-confirm-report") / "README.md"
+    assert "flattered by" in page.read_text()
+    spec = tables.comparison.spec
+    spec = spec.model_copy(update={"confirm": spec.confirm.model_copy(update={"changed": {"epochs": 60}})})
+    other = replace(tables, comparison=replace(tables.comparison, spec=spec))
+    (tmp_path / "other").mkdir()
+    write_confirmed(other, file, tmp_path / "other", Look())
+    text = (tmp_path / "other" / "README.md").read_text()
+    assert "**Trained with other settings than own**: epochs = 60." in text
+    assert "flattered" not in text
+    assert "worse than when chosen by" in text

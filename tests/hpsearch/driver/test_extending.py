@@ -1,0 +1,71 @@
+"""A study file that grew: the old part is an exact prefix of what a fresh run gives."""
+
+import pytest
+
+from hpsearch.contracts.errors import DatabaseError
+from hpsearch.store.tables import load_tables
+from tests.tools.editing import edited
+from tests.tools.studies import OWN_STUDY, going_on, run_to_end
+
+MORE_TRIALS = edited(OWN_STUDY, "trials = 6", "trials = 9")
+MORE_REPEATS = edited(OWN_STUDY, "repeats = 3", "repeats = 5")
+MORE_METHODS = OWN_STUDY + "\n[methods.third]\nspace = {{ x = [2.0, 3.0] }}\n"
+ALL = edited(edited(MORE_METHODS, "trials = 6", "trials = 9"), "repeats = 3", "repeats = 5")
+SAME = ["method", "repeat", "trial", "objective", "x", "depth", "test_loss", "state", "seed"]
+
+
+def trials(file):
+    table = load_tables(file).trials[SAME]
+    return table.sort_values(["method", "repeat", "trial"]).reset_index(drop=True)
+
+
+@pytest.mark.parametrize("grown", [MORE_TRIALS, MORE_REPEATS, MORE_METHODS, ALL])
+def test_more_of_anything_goes_on_and_equals_a_fresh_run(own_study, grown):
+    study = own_study(study=edited(OWN_STUDY, '"sobol"', '"botorch"'))
+    module = study.read_text().split('task = "')[1].split('"')[0]
+    before = trials(run_to_end(study))
+    study.write_text(edited(grown, '"sobol"', '"botorch"').format(module=module))
+    extended = trials(run_to_end(study))
+    assert extended.equals(trials(run_to_end(study, "fresh.db")))
+    kept = extended.merge(before[["method", "repeat", "trial"]])
+    assert kept.equals(before)
+    assert len(extended) > len(before)
+
+
+def test_an_extension_that_was_stopped_goes_on(own_study):
+    study = own_study()
+    module = study.read_text().split('task = "')[1].split('"')[0]
+    file = run_to_end(study)
+    study.write_text(ALL.format(module=module))
+    with going_on(study, file.name) as records:
+        next(records)
+    assert trials(run_to_end(study)).equals(trials(run_to_end(study, "fresh.db")))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("trials = 6", "trials = 5", "trials is 5 here and 6 there"),
+        ("repeats = 3", "repeats = 2", "repeats is 2 here and 3 there"),
+        ("x = [0.0, 1.0]", "x = [0.0, 2.0]", r"methods.narrow.space.x is \[0.0, 2.0\] here and \[0.0, 1.0\] there"),
+        ("[methods.narrow]", "[methods.thin]", "methods.narrow is absent here and"),
+        ("seed = 7", "seed = 7\npack = 1", "pack is 1 here and absent there"),
+    ],
+)
+def test_any_other_change_is_refused_with_both_values_and_nothing_written(own_study, old, new, said):
+    study = own_study()
+    file = run_to_end(study)
+    before = file.read_bytes()
+    study.write_text(edited(study.read_text(), old, new))
+    with pytest.raises(DatabaseError, match=said):
+        run_to_end(study)
+    assert trials(file).equals(trials(file))
+    assert file.read_bytes()[100:] == before[100:]  # beyond the header, where opening for writing counts
+
+
+def test_what_decides_no_trial_may_change(own_study):
+    study = own_study()
+    file = run_to_end(study)
+    study.write_text(edited(study.read_text(), "seed = 7", "seed = 7\non_failure = 'stop'\ntime_limit = 100"))
+    with going_on(study, file.name) as records:
+        assert list(records) == []

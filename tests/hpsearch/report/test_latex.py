@@ -1,0 +1,15 @@
+import pytest
+
+from hpsearch.report.search.latex import escaped
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("a_b", r"a\_b"), ("50%", r"50\%"), ("{x}", r"\{x\}"), ("a\\b", r"a\textbackslash{}b"), ("<i>&#$^~", None)],
+)
+def test_special_characters_are_text(text, expected):
+    found = escaped(text)
+    if expected is not None:
+        assert found == expected
+    for character in "&%$#_":
+        assert found.count(character) == found.count("\\" + character)

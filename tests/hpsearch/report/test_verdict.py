@@ -1,0 +1,179 @@
+"""What is said in words, from objectives made by hand: the sentences, the targets behind them, the LaTeX tables."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hpsearch.contracts.objective import Objective
+from hpsearch.contracts.space import Float, Space
+from hpsearch.report.search.findings import compute_findings
+from hpsearch.report.search.latex import write_latex
+from hpsearch.report.search.page import without_tuner
+from hpsearch.report.search.verdict import ONE_SPLIT, sentences
+from hpsearch.store.tables import Tables
+
+X = Space((Float("x", 0.0, 1.0),))
+
+
+def tables(objectives, direction="maximise", planned=None, searcher="botorch", test=None, x=0.5):
+    """Tables of (studies, trials) of each method."""
+    rows = [
+        {
+            "method": label, "repeat": repeat, "trial": trial, "objective": value, "x": x, "state": "complete",
+            "reason": "", "seconds": 1.0, "seed": 1, **({"test_score": value - test} if test else {}),
+        }
+        for label, studies in objectives.items()
+        for repeat, study in enumerate(studies, 1)
+        for trial, value in enumerate(study, 1)
+    ]  # fmt: skip
+    comparison = {
+        "spec": {"searcher": {"name": searcher}, "task": {"name": "t"}}, "planned": planned or len(rows), "name": "n",
+        "resolved": {"methods": {label: {"schedules": {}} for label in objectives}},
+    }  # fmt: skip
+    return Tables(
+        comparison, Objective("score", 0.0, direction), dict.fromkeys(objectives, X), ("test_score",) if test else (),
+        pd.DataFrame(rows), pd.DataFrame({"epoch": []}), [], 0,
+    )  # fmt: skip
+
+
+def said(objectives, **named):
+    return sentences(compute_findings(tables(objectives, **named)))
+
+
+def studies(seed, n=20, trials=25, shift=0.0, top=1.0):
+    drawn = np.random.default_rng(seed).beta(5, 2, size=(n, trials)) + shift
+    return np.minimum(drawn, top)
+
+
+FAST = np.array([[0.5, 0.8, 0.9, 0.9, 0.9]] * 6) + 0.001 * np.arange(6)[:, None]
+SLOW = np.array([[0.1, 0.2, 0.5, 0.6, 0.7]] * 6) + 0.001 * np.arange(6)[:, None]
+
+
+@pytest.mark.parametrize(("direction", "sign"), [("maximise", 1), ("minimise", -1)])
+def test_who_is_ahead_and_by_how_much(direction, sign):
+    found = said({"slow": sign * SLOW, "fast": sign * FAST}, direction=direction)
+    assert found[0].startswith(f"After 5 trials fast has a mean best score of {'' if sign > 0 else '-'}0.9025 (")
+    assert found[0].endswith("n = 6, the best mean of 2 methods.")
+    # After 2 trials fast has 0.8025, which slow never has in the 3 that were left.
+    assert "To reach what fast has after 2 trials, slow needs more than the 3 that were left" in found[1]
+    assert "fast reaches what slow ends with after 2 (2 to 2) trials." in found[1]
+    assert "A study of fast ends better than one of slow with probability 1.00" in found[1]
+    assert re.search(
+        r"fast is sooner than slow at \d+ \(told apart at \d+\), later at 0 \(told apart at none\)", found[2]
+    )
+    assert found[-1] == ONE_SPLIT
+
+
+def test_the_slower_one_needs_more_and_the_faster_one_fewer():
+    # By mean: what SLOW has after 2 trials, 0.2, FAST had after 1: it needs 1 fewer.
+    ahead = np.array([[0.5, 0.6, 0.65, 0.66, 0.69]] * 6)
+    found = said({"slow": SLOW, "early": ahead})
+    assert "After 5 trials slow has a mean best score" in found[0]
+    assert "To reach what slow has after 2 trials, early needs 1 fewer (95% interval -1 to -1)." in found[1]
+    assert "slow reaches what early ends with after 5 (5 to 5) trials." in found[1]
+
+
+def test_one_study_gives_no_interval_in_any_sentence():
+    found = said({"slow": SLOW[:1], "fast": FAST[:1]})
+    assert "(too few studies for an interval), n = 1" in found[0]
+    assert "slow needs more than 3 more (too few studies for an interval)." in found[1]
+    assert "fast reaches what slow ends with after 2 (too few studies for an interval) trials." in found[1]
+    assert found[1].endswith("with probability 1.00 (0.21 to 1.00; p = 1).")  # Newcombe's interval of 1 of 1
+
+
+def test_equal_methods_are_told_apart_by_nothing():
+    found = said({"a": FAST, "b": FAST})
+    assert "as good as any of 2 methods" in found[0]
+    assert "b needs 0 more (95% interval" in found[1]
+    assert "a is sooner than b at 0 (told apart at none), later at 0 (told apart at none)" in found[2]
+
+
+def test_equal_methods_are_rarely_told_apart_at_any_of_the_targets():
+    """Of 60 pairs of equal methods at n = 20: with 11 targets each adjusted alone, about 18 were told apart at one."""
+    apart = sum(
+        "told apart at none), later" not in text or not text.split("later")[1].count("told apart at none")
+        for text in (said({"a": studies(i), "b": studies(1000 + i)})[2] for i in range(60))
+    )
+    assert apart <= 7  # 60 x 5% = 3; more than 7 has a chance of 1%
+
+
+def test_targets_that_fall_together_are_one():
+    coarse = compute_findings(tables({"a": studies(0, top=0.8), "b": studies(1, top=0.8)}))
+    values = [target.value for target in coarse.targets]
+    assert len(set(values)) == len(values) < 11
+    assert values[-1] == 0.8
+    assert coarse.targets[-1].share == 0.99
+    assert coarse.shown().value == 0.8
+    same = compute_findings(tables({"a": np.full((5, 4), 0.5), "b": np.full((5, 4), 0.5)}))
+    assert [target.value for target in same.targets] == [0.5]
+    assert "Of 1 target, at least as good as 99% of all results a is sooner than b at 0" in sentences(same)[2]
+
+
+def test_each_target_is_at_least_as_good_as_its_share_of_all_results():
+    found = compute_findings(tables({"a": studies(0), "b": studies(1)}), [0.5])
+    results = np.concatenate([studies(0), studies(1)])
+    for target in found.targets:
+        if target.share is not None:
+            assert (results <= target.value).mean() >= target.share
+            assert (results < target.value).mean() < target.share
+    assert [target.value for target in found.targets if target.share is None] == [0.5]
+
+
+def test_many_methods_in_two_sentences_more():
+    methods = {f"m{i}": studies(i, n=8, trials=10, shift=-0.04 * i) for i in range(7)}
+    found = said(methods, test=0.05)
+    assert found[0].startswith("After 10 trials m0 has a mean best score of")
+    assert re.match(
+        r"To reach what m0 has after 4 trials, the others need from \d+ more \(m\d\) to (\d+ \(m\d\)|"
+        r"more than the 6 that were left \(\d of them: m\d.*\)); with intervals under Extra trials\.$", found[1],
+    )  # fmt: skip
+    assert re.match(r"At the end m0 is told from \d of the 6 others", found[2])
+    assert re.match(r"At more than half of 11 targets, .* m0 is sooner than \d of the 6 other methods, and ", found[3])
+    (gap,) = [text for text in found if "worse on test data" in text]
+    assert len(re.findall(r"m\d by 0\.05", gap)) == 5
+    assert "and 2 more by less" in gap
+
+
+def test_an_unfinished_comparison_says_so_first():
+    found = said({"slow": SLOW, "fast": FAST}, planned=100)
+    assert found[0] == (
+        "Not finished: 60 of 100 trials; all of this is up to trial 5, of the 6 studies a method that have begun."
+    )
+
+
+def test_a_narrow_range_is_a_caution():
+    found = said({"slow": SLOW, "fast": FAST}, x=1.0)
+    assert any("A range may be too narrow" in text and "x of fast (6 of 6 at the upper end)" in text for text in found)
+
+
+def test_one_method_alone():
+    found = said({"fast": FAST})
+    assert found[0].endswith("n = 6.")
+    assert found[1:] == [ONE_SPLIT]
+
+
+def test_random_configurations_are_described_for_the_methods_that_drew_some():
+    random, sobol = tables({"a": FAST}, searcher="random"), tables({"b": SLOW}, searcher="sobol")
+    (head, row), (note,) = without_tuner(compute_findings(random))
+    assert (head[0], row[0], row[1]) == ("method", "a", "30")
+    assert "expected best of n random trials" in note
+    rows, (refused,) = without_tuner(compute_findings(sobol))
+    assert len(rows) == 1
+    assert refused.startswith(
+        "Quantiles over the space and the expected best of n are not given for b, searched by the "
+    )
+    assert "searcher sobol" in refused
+    assert "Sobol points keep apart" in refused
+
+
+def test_the_latex_tables(tmp_path):
+    write_latex(compute_findings(tables({"slow": SLOW, "fast_one": FAST}), [0.85]), tmp_path / "tables.tex")
+    text = (tmp_path / "tables.tex").read_text()
+    assert text.count(r"\begin{tabular}") == text.count(r"\bottomrule") == 3
+    rows = [line for line in text.splitlines() if line.startswith(("slow", r"fast\_one"))]
+    assert rows[0] == r"slow & 0.7025 (0.7004--0.7046) & 0.4225 (0.4204--0.4246) \\"
+    assert rows[2:4] == [r"slow & $>5$ ($>5$--$>5$) & 0/6 \\", r"fast\_one & 3 (3--3) & 6/6 \\"]
+    # 0.5025, which fast has after one trial, slow has after 3; 0.8025 never.
+    assert re.match(r"slow & fast\\_one & \$2\$ \(\$\d\$ to \$\d\$\) & \$>3\$ \(\$>3\$ to \$>3\$\) & ", rows[5])

@@ -1,0 +1,224 @@
+from pathlib import Path
+
+import pytest
+
+from hpsearch.contracts.errors import SpecError
+from hpsearch.contracts.space import Choice, Fixed, Float, Int
+from hpsearch.study.plan import read_plan, resolve
+from hpsearch.study.registry import Registry
+from hpsearch.study.schema import parse
+from hpsearch.study.shipped import find_study, recorded_name, shipped_studies
+from tests.tools.editing import edited
+from tests.tools.studies import OWN_STUDY, OWN_TASK
+
+HEAD = """
+name = "one"
+trials = 4
+repeats = 3
+seed = 1
+task = "audio_task"
+searcher = "sobol"
+"""
+
+
+def plan_of(text):
+    return resolve(parse(text, "one.toml"), Registry(), "one.toml")
+
+
+def space_of(text, label):
+    return plan_of(HEAD + text).spaces[label]
+
+
+def fault(text):
+    with pytest.raises(SpecError) as caught:
+        plan_of(text)
+    return str(caught.value)
+
+
+def test_a_method_keeps_its_own_space_unless_a_line_changes_it():
+    default = space_of("[methods.filter]", "filter")
+    changed = space_of("[methods.filter]\nspace.alpha = [1e-3, 1e-2]", "filter")
+    assert changed["alpha"] == Float("alpha", 1e-3, 1e-2, log=True)
+    assert changed["gamma"] == default["gamma"]
+
+
+def test_a_value_fixes_a_hyperparameter_and_a_list_narrows_a_choice():
+    space = space_of("[methods.latent]\nspace.init = 0\nspace.scaling = true\nspace.momentum = {low = 0.05}", "latent")
+    assert space["init"] == Fixed("init", 0)
+    assert space["scaling"] == Fixed("scaling", True)
+    assert space["momentum"] == Float("momentum", 0.05, 1.0, log=True)
+    assert isinstance(space["clipping"], Choice)
+
+
+def test_a_label_may_differ_from_the_methods_name():
+    space = space_of('[methods.no_scaling]\nmethod = "latent"\nspace.scaling = false', "no_scaling")
+    assert space["scaling"] == Fixed("scaling", False)
+
+
+def test_a_method_may_be_any_object_by_module_and_name():
+    assert space_of('[methods.mine]\nmethod = "binarynet.methods.filter:METHOD"', "mine").names == ("alpha", "gamma")
+
+
+def test_a_task_without_methods_takes_spaces(own_study):
+    path = own_study(
+        study="""
+name = "spaces"
+trials = 2
+repeats = 2
+seed = 1
+task = "{module}"
+searcher = "random"
+[methods.forest.space]
+x = [0.5, 2.0]
+trees = [1, 500]
+depth = {{ low = 1, high = 64, log = true, integer = true }}
+kind = {{ choices = ["gini", "entropy"] }}
+"""
+    )
+    assert tuple(read_plan(path).spaces["forest"]) == (
+        Float("x", 0.5, 2.0),
+        Int("trees", 1, 500),
+        Int("depth", 1, 64, log=True),
+        Choice("kind", ("gini", "entropy")),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        (edited(HEAD, "trials", "trails") + "[methods.filter]", ["trails", "unknown key", "'trials'"]),
+        (edited(HEAD, "trials = 4\n", "") + "[methods.filter]", ["trials", "needed and missing"]),
+        (edited(HEAD, "trials = 4", "trials = 0") + "[methods.filter]", ["trials", "greater than or equal to 1", "0"]),
+        (edited(HEAD, "trials = 4", 'trials = "many"') + "[methods.filter]", ["trials", "integer", "'many'"]),
+        (edited(HEAD, "audio_task", "audio_tusk") + "[methods.filter]", ["task", "audio_tusk", "'audio_task'"]),
+        (
+            edited(HEAD, "sobol", "sobel") + "[methods.filter]",
+            ["searcher", "'sobol'", "ax, botorch, fixed, grid, random, sobol"],
+        ),
+        (HEAD + "[methods.flter]", ["methods.flter.method", "'filter'"]),
+        (HEAD + "[methods.filter]\nspce.alpha = 1.0", ["methods.filter.spce", "'space'"]),
+        (HEAD + "[methods.filter]\nspace.alhpa = 1.0", ["methods.filter.space.alhpa", "'alpha'"]),
+        (HEAD + "[methods.filter]\nspace.alpha = [1.0, 0.1]", ["methods.filter.space.alpha", "low must be below"]),
+        (HEAD + "[methods.filter]\nspace.alpha = [0.0, 0.1]", ["methods.filter.space.alpha", "logarithmic"]),
+        (HEAD + "[methods.filter]\nspace.alpha = [1.0]", ["methods.filter.space.alpha", "[low, high]"]),
+        (HEAD + '[methods.filter]\nspace.alpha = "big"', ["methods.filter.space.alpha", "number", "'big'"]),
+        (HEAD + "[methods.filter]\nspace.alpha = {lo = 1.0}", ["methods.filter.space.alpha", "{low, high, log}"]),
+        (HEAD + "[methods.latent]\nspace.scaling = 3", ["methods.latent.space.scaling", "[False, True]"]),
+        (HEAD + '[methods.filter]\nschedules.alpa = "cosine"', ["methods.filter.schedules.alpa", "'alpha'"]),
+        (HEAD + '[methods.filter]\nschedules.alpha = "cosin"', ["methods.filter", "'cosin'", "constant, cosine"]),
+        (
+            HEAD + '[methods.latent]\nschedules.scaling = "cosine"',
+            ["latent.schedules.scaling", "a choice has no schedule"],
+        ),
+        (HEAD, ["methods", "needed and missing"]),
+        (HEAD + "[methods]", ["methods", "at least 1"]),
+        (edited(HEAD, "seed = 1", "seed = -1") + "[methods.filter]", ["seed", "greater than or equal to 0"]),
+        (edited(HEAD, '"one"', '"../one"') + "[methods.filter]", ["name", "pattern"]),
+        ("name = ", ["not valid TOML"]),
+    ],
+)
+def test_a_fault_names_the_file_the_key_and_what_was_expected(text, parts):
+    message = fault(text)
+    assert message.startswith("one.toml: ")
+    for part in parts:
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("line", "parts"),
+    [
+        ("widht = 64", ["task.widht", "'width'"]),
+        ("width = 0", ["task", "width must be at least 1"]),
+        ('width = "wide"', ["task.width", "integer", "'wide'"]),
+        ('corpus = "fssd"', ["task.corpus", "'fsdd' or 'synthetic'"]),
+    ],
+)
+def test_a_wrong_setting_of_the_task_is_a_fault_of_the_file(line, parts):
+    head = edited(HEAD, 'task = "audio_task"\n', "")
+    message = fault(f'{head}[methods.filter]\n[task]\nname = "audio_task"\n{line}')
+    for part in parts:
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("task", "study", "message"),
+    [
+        ("TASK = 3", OWN_STUDY, "TASK has no objective; wrap a function"),
+        ("def TASK(): pass", OWN_STUDY, "TASK has no objective; wrap a function"),
+        ("x = 1", OWN_STUDY, "has no TASK"),
+        ("def (", OWN_STUDY, "raised SyntaxError"),
+        ("import sys; sys.exit()", OWN_STUDY, "raised SystemExit"),
+        (
+            edited(OWN_TASK, 'Objective("loss", chance=1.0, direction="minimise")', "'loss'"),
+            OWN_STUDY,
+            "an .*Objective",
+        ),
+        (
+            edited(OWN_TASK, "TASK = FunctionTask(", "class Odd(FunctionTask):\n    pack = 0\n\n\nTASK = Odd("),
+            OWN_STUDY,
+            "TASK.pack must be a whole number from 1",
+        ),
+        (OWN_TASK, edited(OWN_STUDY, "[0.0, 1.0]", f"[0, 1{'0' * 400}]"), "narrow.space.x: x: bounds must be finite"),
+        (OWN_TASK, edited(OWN_STUDY, "[0.0, 1.0]", "[-1e308, 1e308]"), "less than 1.8e308 apart"),
+        (OWN_TASK, edited(OWN_STUDY, "seed = 7", f"seed = {'7' * 5000}"), "own.toml: "),
+        (OWN_TASK, edited(OWN_STUDY, "seed = 7", f"seed = {'[' * 5000}"), "own.toml: "),
+        (OWN_TASK, edited(OWN_STUDY, "seed = 7", "seed = 7\ntime_limit = 1e300"), "time_limit"),
+        (
+            OWN_TASK,
+            edited(OWN_STUDY, '"sobol"', '{{ name = "botorch", samples = 1_000_000_000 }}'),
+            "at most 1,000,000",
+        ),
+        (OWN_TASK, edited(OWN_STUDY, '"sobol"', '{{ name = "grid", points = 1_000_000_000 }}'), "at most 10,000"),
+        (
+            OWN_TASK,
+            edited(OWN_STUDY, "x = [0.0, 1.0]", "seed = [0.0, 1.0]"),
+            "narrow.space.seed: .* may not have this name",
+        ),
+        (OWN_TASK, OWN_STUDY + 'schedules.x = "cosine"', "narrow.schedules: this task has no methods"),
+        (OWN_TASK, OWN_STUDY + 'method = "os:getcwd"', "narrow.method: this task has no methods"),
+    ],
+)
+def test_a_wrong_task_of_ones_own_is_a_sentence(own_study, task, study, message):
+    with pytest.raises(SpecError, match=message):
+        read_plan(own_study(task, study))
+
+
+def test_what_is_no_method_is_a_sentence():
+    assert "os:getcwd is not a method" in fault(HEAD + '[methods.mine]\nmethod = "os:getcwd"')
+
+
+def test_every_fault_is_reported_at_once():
+    message = fault(edited(edited(HEAD, "trials", "trails"), "seed", "sead") + "[methods.filter]")
+    assert "trails" in message
+    assert "sead" in message
+
+
+def test_an_error_inside_a_users_module_says_so(own_study):
+    path = own_study(task="import not_there_at_all\n")
+    with pytest.raises(SpecError, match="needs the module not_there_at_all"):
+        read_plan(path)
+
+
+@pytest.mark.parametrize(
+    ("repeats", "pack", "size"), [(20, None, 10), (20, 16, 10), (20, 4, 4), (7, 4, 4), (3, None, 3)]
+)
+def test_the_pack_size_is_the_wish_evened_out(repeats, pack, size):
+    head = edited(HEAD, "repeats = 3", f"repeats = {repeats}") + (f"pack = {pack}\n" if pack else "")
+    assert plan_of(head + "[methods.filter]").pack_size == size
+
+
+@pytest.mark.parametrize("name", sorted(shipped_studies()))
+def test_every_shipped_study_is_valid_and_bears_its_files_name(name):
+    assert read_plan(find_study(name)).spec.name == name
+
+
+def test_an_unknown_study_lists_the_shipped_ones():
+    with pytest.raises(SpecError, match=r"figure8-fsdd"):
+        find_study("figure8-fsd")
+
+
+def test_a_shipped_study_is_remembered_by_its_name_however_it_was_given(monkeypatch, tmp_path):
+    shipped = find_study("demo")
+    monkeypatch.chdir(shipped.parents[1])
+    assert recorded_name(Path("studies/demo.toml")) == recorded_name(shipped) == "demo.toml"
+    assert recorded_name(tmp_path / "demo.toml") == str((tmp_path / "demo.toml").resolve())
