@@ -41,7 +41,7 @@ WORTH_A_PROCESS = 4
 CHECKSUMS = "checksums.json"
 
 Shape = tuple[int, int, int]
-"""Of a part's features: draws, clips, MELS * FRAMES."""
+"""Axes of a part's features: draws, clips, MELS * FRAMES."""
 
 
 @dataclass(frozen=True)

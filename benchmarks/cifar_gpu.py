@@ -51,7 +51,7 @@ def make_data(device: str, images: int) -> Data:
 
 
 def network() -> torch.nn.Module:
-    """Of one trial."""
+    """One plain network."""
     return bireal20.Network("bireal")
 
 
@@ -174,7 +174,7 @@ def row(way: str, at_once: int, found: float) -> None:
 
 
 def head(title: str) -> None:
-    """Of a table."""
+    """The head of a table."""
     print(f"\n{title}\n\n| way | trainings | images a second, all | ms an epoch of 50,000 | of an H100's limit |")
     print("| --- | --- | --- | --- | --- |", flush=True)
 

@@ -134,7 +134,7 @@ def ours(study: Path, trials: int, seed: int) -> dict[str, float]:  # noqa: ARG0
 
 
 def proposals_a_second() -> float:
-    """Of this process alone: packs of ten at 15 trials, both methods' spaces alike often."""
+    """How many proposals this process makes in a second: packs of ten at 15 trials, both spaces alike."""
     total = 0.0
     for method in (filtering.METHOD, latent.METHOD):
         histories = []

@@ -79,7 +79,7 @@ class Stacked(nn.Module):
                     parameter.copy_(draw(parameter.shape[1:], generators) * (2.0 / inputs) ** 0.5)
 
     def train(self, mode: bool = True) -> Stacked:
-        """As of every module."""
+        """Put the packed network into training, or into evaluation."""
         super().train(mode)
         self.network.train(mode)
         return self
@@ -117,7 +117,7 @@ class Stacked(nn.Module):
         return isinstance(self._layers[name], _BatchNorm)
 
     def _operand(self, name: str, parameter: Tensor) -> Tensor:
-        """As the layers want it; for all trials at once, so that it is a call a layer and not one a trial."""
+        """A parameter as the layers want it; for all trials at once, a call a layer rather than one a trial."""
         if self._is_norm(name):
             return parameter
         operand = self._rounded(parameter)
@@ -126,7 +126,7 @@ class Stacked(nn.Module):
         return operand
 
     def _rounded(self, x: Tensor) -> Tensor:
-        """In the type of operands; on a CPU in single precision where that is bf16, in which it convolves slowly."""
+        """A tensor in the type of operands; a CPU convolves slowly in bf16 and gets single precision."""
         operand = x.to(self.multiply)
         return operand if operand.is_cuda or operand.dtype is not torch.bfloat16 else operand.float()
 

@@ -17,9 +17,9 @@ PAD = 4
 CROPS = 2 * PAD + 1
 WHOLE = SIDE + 2 * PAD
 MEAN, DEVIATION = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
-"""Of the training images' red, green and blue, as shares of 255."""
+"""Means and deviations of the training images' red, green and blue, as shares of 255."""
 SPLIT_SEED = 2009
-"""Of the fixed order of the training images from which validation images are taken."""
+"""Seed of the fixed order of the training images from which validation images are taken."""
 
 
 @dataclass(frozen=True)

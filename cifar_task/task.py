@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from binarynet.training import Data
 
 IMAGES = 50_000
-"""That the publisher gives for training, and we divide into training and validation."""
+"""How many images the publisher gives for training; we divide them into training and validation."""
 
 
 @dataclass(frozen=True)

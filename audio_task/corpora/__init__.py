@@ -38,10 +38,10 @@ class Corpus(Protocol):
         """
 
     def facts(self, clips: Sequence[Clip]) -> Mapping[str, str | int]:
-        """What of the clips belongs in the provenance beside its identity."""
+        """Facts about the clips for the provenance, beside their identity."""
 
     def files(self, clips: Sequence[Clip]) -> list[Path]:
-        """Those that the clips lie in."""
+        """Files that the clips lie in."""
 
     def clips(self) -> list[Clip]:
         """All clips, always in the same order, without their samples. Raises TaskError where some are missing."""

@@ -51,7 +51,7 @@ class AudioMnist:
     speakers: Literal["all", "present"] = "all"
 
     def identity(self, clips: Sequence[Clip], progress: Progress, *, anew: bool = False) -> str:
-        """Of the files' names and bytes, whatever the fold."""
+        """SHA-256 of the files' names and bytes, whatever the fold."""
         return identity([self._path(clip) for clip in clips], PUBLISHED_RATE, progress, anew=anew)
 
     def facts(self, clips: Sequence[Clip]) -> Mapping[str, str | int]:

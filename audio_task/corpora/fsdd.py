@@ -19,7 +19,7 @@ from hpsearch.contracts.progress import Progress
 NAME = re.compile(r"(\d)_([a-z]+)_(\d+)\.wav")
 COMMIT = "26eb9aa"
 IDENTITY = "6b1a8e30f4df78a933fe25cf1ca0140c8c6f169c0a83649a15b70a5ae7407014"
-"""Of the 3,000 recordings of that commit, computed from them."""
+"""SHA-256 of the 3,000 recordings of that commit, computed from them."""
 
 
 def part_of(index: int) -> Part:
@@ -34,7 +34,7 @@ class Fsdd:
     folder: Path
 
     def identity(self, clips: Sequence[Clip], progress: Progress, *, anew: bool = False) -> str:
-        """Of the files' names and bytes."""
+        """SHA-256 of the files' names and bytes."""
         return identity([self._path(clip) for clip in clips], RATE, progress, anew=anew)
 
     def facts(self, clips: Sequence[Clip]) -> Mapping[str, str | int]:  # noqa: ARG002
@@ -58,7 +58,7 @@ class Fsdd:
         return clips
 
     def samples(self, clip: Clip) -> NDArray[np.float32]:
-        """As recorded, at 8 kHz."""
+        """The clip as recorded, at 8 kHz."""
         return read_wav(self._path(clip), RATE)
 
     def _path(self, clip: Clip) -> Path:

@@ -77,7 +77,7 @@ class SyntheticSpeech:
     takes: int
 
     def identity(self, clips: Sequence[Clip], progress: Progress) -> str:  # noqa: ARG002 it takes no time
-        """Of the numbers of voices and takes and of this file, which makes the rest."""
+        """SHA-256 of the numbers of voices and takes and of this file, which makes the rest."""
         source = Path(__file__).read_bytes()
         return hashlib.sha256(f"{self.voices} {self.takes}\n".encode() + source).hexdigest()
 

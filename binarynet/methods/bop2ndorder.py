@@ -14,7 +14,7 @@ from binarynet.schedules import check_schedules
 from hpsearch.contracts.space import Float, Space
 
 EPSILON = 1e-10
-"""As in the authors' code."""
+"""The authors' code adds this to the denominator."""
 
 
 @dataclass(frozen=True)

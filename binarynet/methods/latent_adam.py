@@ -14,7 +14,7 @@ from binarynet.quantizers import follow_sign_, whole_vectors
 from hpsearch.contracts.space import Choice, Float, Space
 
 EPSILON = 1e-8
-"""Of Kingma and Ba (2015), algorithm 1."""
+"""The constants of Kingma and Ba (2015), algorithm 1."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class LatentAdam(Latent):
     schedules: Mapping[str, str] = field(default_factory=lambda: {"learning_rate": "linear"})
 
     def start(self, noise: Tensor, h: Hyperparameters) -> State:
-        """As `latent`, and the second average at 0."""
+        """The start of `latent`, with the second average at 0."""
         return {**super().start(noise, h), "second": torch.zeros_like(noise)}
 
     def update(self, state: State, gradient: Tensor, h: Hyperparameters) -> None:

@@ -26,7 +26,7 @@ class PiecewiseLinear(ProxConnect):
     real_in_training: ClassVar[bool] = True
 
     def forward(self, latent: Tensor, binary: Tensor, h: Hyperparameters) -> Tensor:  # noqa: ARG002
-        """Of slope 1 / (1 - r) between -(1 - r) and 1 - r."""
+        """A line of slope 1 / (1 - r) between -(1 - r) and 1 - r."""
         rest = (1 - h["rho"]) * (1 - h["progress"])  # 1 - r, above 0 in every step
         return (latent / rest).clamp(-1.0, 1.0)
 

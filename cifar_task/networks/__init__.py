@@ -13,7 +13,7 @@ from torch import nn
 
 
 def names() -> list[str]:
-    """Of all networks that there are."""
+    """Names of all networks that there are."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 

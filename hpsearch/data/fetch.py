@@ -1,6 +1,6 @@
-"""Get a data set: download its archive, resumably, unpack what is wanted of it, and check what arrived.
+"""Get a data set: download its archive, unpack the wanted files, and check what arrived.
 
-Whatever stops it, the same command goes on: a download where it broke off, the rest from its beginning.
+Whatever stops it, the same command goes on: it resumes a download where that broke off, and repeats the other steps.
 The data set's folder appears at the end, whole.
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, NamedTuple, Self, cast
 
 from hpsearch.contracts.dataset import DataSet
-from hpsearch.contracts.errors import TaskError
+from hpsearch.contracts.errors import FetchError, NoSpaceError, TaskError
 from hpsearch.contracts.progress import Progress
 from hpsearch.system.only_one import only_one
 
@@ -28,19 +28,17 @@ if TYPE_CHECKING:
     from requests import Response
 
 BLOCK = 2**16
-"""Bytes read and written at once; of a connection that breaks, fewer than these are lost."""
+"""Bytes read and written at once; a connection that breaks loses fewer than these."""
 FULL = (errno.ENOSPC, errno.EDQUOT)
 BUSY = (429, 500, 502, 503, 504)
-"""Answers after which it is worth trying again."""
+"""Status codes of a server that is worth asking again."""
 BREAKS = 5
-"""How often in a row a connection may break without a byte gained before we give up."""
+"""How often in a row a connection may break without a new byte before the download fails."""
 EXPANDS = 20
-"""How many times the size of the published archive its files may have; recordings and images expand by less than 2."""
+"""How many times as large as the published archive its files may be; recordings and images expand by less than 2."""
 MOST_FILES = 1_000_000
 LONGEST_HEADER = 2**20
-"""Bytes of a tar's long name or attributes; tarfile reads them whole into memory."""
-
-
+"""Bytes that a tar's long name or attributes may have; tarfile reads them whole into memory."""
 EXTENSIONS = (
     tarfile.XHDTYPE,
     tarfile.XGLTYPE,
@@ -48,6 +46,7 @@ EXTENSIONS = (
     tarfile.GNUTYPE_LONGNAME,
     tarfile.GNUTYPE_LONGLINK,
 )
+"""Types of a tar's headers that hold a long name or attributes of the next one."""
 Open = Callable[[], IO[bytes]]
 
 
@@ -60,32 +59,21 @@ class _File(NamedTuple):
     regular: bool = True
 
 
-class FetchError(Exception):
-    """Why a data set could not be had, in one sentence: what, where, and what to do."""
-
-    exit_code = 4
-
-
-class NoSpaceError(FetchError):
-    """The disk is full, or will be."""
-
-    exit_code = 3
-
-
 def fetch(dataset: DataSet, folder: Path, source: str | None, progress: Progress) -> tuple[Path, str]:
     """Bring a data set into a data folder, unless it is there.
 
     Args:
-        dataset: what to get.
-        folder: the data folder; it is made if need be.
-        source: another address, or an archive of this machine, in place of the publisher's archive.
+        dataset: the data set to get.
+        folder: the data folder, which is made if it is missing.
+        source: another address, or an archive on this machine, instead of the publisher's archive.
         progress: told of bytes, files and clips.
 
     Returns:
-        Where it lies, and what the check says of it.
+        The data set's folder, and what its check says.
 
     Raises:
-        FetchError: if the archive cannot be had, or is not what it should be; nothing of it stays.
+        FetchError: if the archive cannot be had, or is not what it should be. A wrong archive is removed; the beginning
+            of a download stays.
         NoSpaceError: if the disk is full; what is downloaded stays, and the next call goes on.
     """
     there = dataset.place(folder)
@@ -93,11 +81,11 @@ def fetch(dataset: DataSet, folder: Path, source: str | None, progress: Progress
         target = folder / dataset.places[0]
         with _clear_of_space(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            with only_one(folder / f".{dataset.name}.lock", "waiting for another fetch of it", progress):
+            with only_one(folder / f".{dataset.name}.lock", "waiting for another fetch of the same data set", progress):
                 if not target.is_dir():
                     return target, _get(dataset, folder / f".fetching-{dataset.name}", target, source, progress)
         there = target
-    # What a fetch left that was killed at its very end.
+    # A fetch that was killed at its very end leaves this behind.
     shutil.rmtree(folder / f".fetching-{dataset.name}", ignore_errors=True)
     try:
         return there, dataset.check(there, progress)
@@ -106,11 +94,11 @@ def fetch(dataset: DataSet, folder: Path, source: str | None, progress: Progress
 
 
 def _get(dataset: DataSet, work: Path, target: Path, source: str | None, progress: Progress) -> str:
-    """Download, unpack and check in a folder of its own, then rename; returns what the check says."""
+    """Download, unpack and check in a working folder, then rename; returns what the check says."""
     work.mkdir(exist_ok=True)
     unpacked = work / "unpacked"
     shutil.rmtree(unpacked, ignore_errors=True)
-    archive = _archive(dataset, work, source, progress)  # what an error here leaves is the beginning of the next try
+    archive = _archive(dataset, work, source, progress)  # the next try goes on with what an error leaves here
     try:
         _verify(archive, dataset)
         _unpack(archive, unpacked, dataset, progress)
@@ -119,9 +107,9 @@ def _get(dataset: DataSet, work: Path, target: Path, source: str | None, progres
         shutil.rmtree(unpacked, ignore_errors=True)
         raise
     except (FetchError, TaskError) as error:
-        shutil.rmtree(work)  # or the next try would stumble over it again
+        shutil.rmtree(work)  # or the next try would meet it again
         if isinstance(error, TaskError):
-            found = str(error).replace(str(unpacked), "the archive")  # which is gone
+            found = str(error).replace(str(unpacked), "the archive")  # the folder is gone
             raise FetchError(f"what came is not {dataset.title} as known: {found}") from error
         raise
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -131,29 +119,24 @@ def _get(dataset: DataSet, work: Path, target: Path, source: str | None, progres
 
 
 def _archive(dataset: DataSet, work: Path, source: str | None, progress: Progress) -> Path:
-    """The archive on this machine: the user's own, or downloaded."""
+    """The archive on this machine: the user's own, or a downloaded one."""
     if source and "://" not in source:
         if not Path(source).is_file():
             raise FetchError(f"{source}: no such archive, nor is it an address with ://")
         return Path(source)
-    import pooch
-
     address = source or dataset.archive
     if not address.startswith(("http://", "https://")):
         raise FetchError(f"{address}: only http:// and https:// addresses can be fetched; give an archive by its path")
-    name = hashlib.sha256(address.encode()).hexdigest()[:16]  # what another address gave must not be taken for it
-
-    def resumed(address: str, output: str, _: object) -> None:
-        _stream(address, work / f"{name}.part", dataset.megabytes * 10**6, progress)
-        (work / f"{name}.part").replace(output)
-
-    pooch.get_logger().setLevel("WARNING")  # it would tell hashes and hidden names
-    # An archive that is made on request has no stable hash; where there is one, it is compared before unpacking.
-    return Path(pooch.retrieve(address, known_hash=None, fname=name, path=work, downloader=resumed))
+    archive = work / hashlib.sha256(address.encode()).hexdigest()[:16]  # another address may give another archive
+    if not archive.is_file():
+        part = archive.with_suffix(".part")
+        _stream(address, part, dataset.megabytes * 10**6, progress)
+        part.replace(archive)
+    return archive
 
 
 def _stream(address: str, part: Path, size: int, progress: Progress) -> None:
-    """Download into `part`, going on where an earlier call or a broken connection left off."""
+    """Download into `part`, from where an earlier call or a broken connection left off."""
     import requests
 
     broken = 0
@@ -183,7 +166,7 @@ def _stream(address: str, part: Path, size: int, progress: Progress) -> None:
 
 
 def _resuming(part: Path) -> dict[str, str]:
-    """Headers that ask for the rest of the very file that `part` is the beginning of."""
+    """Headers that ask for the rest of the file that `part` begins, and only if it is still exactly that file."""
     if not _size(part) or not _validator(part).is_file():
         return {"Accept-Encoding": "identity"}
     validator = _validator(part).read_text(encoding="ascii")
@@ -191,10 +174,10 @@ def _resuming(part: Path) -> dict[str, str]:
 
 
 def _receive(response: Response, part: Path, size: int, progress: Progress) -> bool:
-    """Append or write a response's body; returns whether that was all of it."""
+    """Append or write a response's body; returns whether the archive is complete."""
     if response.status_code in BUSY:
         return False
-    if response.status_code == 416:  # no more than is kept: it was all, or more than the server has
+    if response.status_code == 416:  # there is no more: what is kept is all, or more than the server has
         whole = response.headers.get("Content-Range") == f"bytes */{_size(part)}"
         if not whole:
             part.unlink()
@@ -230,7 +213,7 @@ def _receive(response: Response, part: Path, size: int, progress: Progress) -> b
 
 
 def _verify(archive: Path, dataset: DataSet) -> None:
-    """Compare the archive with the publisher's checksum, where there is one."""
+    """Compare the archive with the publisher's checksum, if there is one."""
     if dataset.md5 is None:
         return
     with archive.open("rb") as file:
@@ -244,7 +227,7 @@ def _verify(archive: Path, dataset: DataSet) -> None:
 
 @contextmanager
 def _opened(archive: Path, dataset: DataSet) -> Iterator[list[_File]]:
-    """The files in a zip or tar archive; of a tar, regular ones only."""
+    """The files in a zip archive, or the regular files in a tar archive."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as opened:
             entries = opened.infolist()
@@ -255,13 +238,13 @@ def _opened(archive: Path, dataset: DataSet) -> Iterator[list[_File]]:
     except tarfile.ReadError:  # its own text lists every compression that it has tried
         raise ValueError("it begins like neither") from None
     with tape:
-        # Of links only the names are looked at: what they lead to is not the archive's, or counted already.
+        # A link is not followed: what it leads to is outside the archive, or is counted already.
         members = (_File(i.name, i.size, cast("Open", partial(tape.extractfile, i)), i.isreg()) for i in tape)
         yield _modest(members, dataset)
 
 
 class _Header(tarfile.TarInfo):
-    """A tar's header that says how long what follows is before it is read."""
+    """A tar's header that refuses a long name or attributes of too many bytes before they are read."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
@@ -272,10 +255,10 @@ class _Header(tarfile.TarInfo):
 
 
 def _modest(files: Iterable[_File], dataset: DataSet) -> list[_File]:
-    """The files, unless there is no end of them: a small archive may hold more than any disk, or lead nowhere."""
+    """The regular files; FetchError if they would fill more than they should, or lie outside their folder."""
     found: list[_File] = []
     size, limit = 0, EXPANDS * dataset.megabytes * 10**6
-    for count, file in enumerate(files, 1):  # of a tar one by one: nothing is unpacked to get past what is too large
+    for count, file in enumerate(files, 1):  # a tar is read one by one, and no further than to what is too large
         if file.regular:
             found.append(file)
         size += abs(file.size)  # attributes of a tar may say less than nothing
@@ -290,13 +273,13 @@ def _modest(files: Iterable[_File], dataset: DataSet) -> list[_File]:
 
 
 def _unpack(archive: Path, work: Path, dataset: DataSet, progress: Progress) -> None:
-    """The wanted files of an archive, each at the place that its name gives."""
+    """Unpack the wanted files of an archive, each to the path that its name gives."""
     try:
         with _opened(archive, dataset) as files:
             matches = [(file, match[1]) for file in files if (match := re.fullmatch(dataset.members, file.name))]
             if not matches:
                 raise FetchError(
-                    f"the archive holds no {dataset.title} among its {len(files)} files; they should be called as in "
+                    f"the archive holds no {dataset.title} among its {len(files)} files; they should be named as in "
                     f"{dataset.archive}"
                 )
             _needs(work.parent, sum(file.size for file, _ in matches))
@@ -305,20 +288,22 @@ def _unpack(archive: Path, work: Path, dataset: DataSet, progress: Progress) -> 
                 with file.open() as packed, (work / path).open("wb") as unpacked:
                     shutil.copyfileobj(packed, unpacked, BLOCK)
                 progress("unpacking files", done, len(matches))
-    except (FetchError, MemoryError):
+    except (FetchError, NoSpaceError, MemoryError):
         raise
-    except Exception as error:  # a broken archive may raise anything, down to OSError from its decompressors
+    except Exception as error:  # a broken archive may raise anything, even OSError from a decompressor
         if isinstance(error, OSError) and error.errno in FULL:
             raise
         raise FetchError(f"what came is no sound zip or tar archive ({error}); fetch again, or use --from") from error
 
 
 def _leads_out(name: str) -> bool:
+    """Whether a file of this name would lie outside the folder that an archive is unpacked into."""
     path = PurePosixPath(name.replace("\\", "/"))
     return path.is_absolute() or ".." in path.parts or ":" in name
 
 
 def _needs(folder: Path, needed: int) -> None:
+    """Raise NoSpaceError unless the folder's disk has this many bytes free."""
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise NoSpaceError(f"{folder}: {needed / 1e6:.0f} MB are needed there, and {free / 1e6:.0f} MB are free")
@@ -326,6 +311,7 @@ def _needs(folder: Path, needed: int) -> None:
 
 @contextmanager
 def _clear_of_space(folder: Path) -> Iterator[None]:
+    """Turn the operating system's error of a full disk into NoSpaceError."""
     try:
         yield
     except OSError as error:
@@ -335,9 +321,10 @@ def _clear_of_space(folder: Path) -> Iterator[None]:
 
 
 def _size(path: Path) -> int:
+    """Bytes of a file; 0 if there is none."""
     return path.stat().st_size if path.is_file() else 0
 
 
 def _validator(part: Path) -> Path:
-    """Where the ETag or date of a partial download is kept: without one, its rest might be of another file."""
+    """The file that keeps the ETag or date of a partial download: without it the rest might be of another file."""
     return part.with_name(part.name + ".validator")

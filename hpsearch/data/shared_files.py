@@ -24,7 +24,7 @@ FOLDERS = {"HPSEARCH_DATA": data_folder, "HPSEARCH_CACHE": cache_folder}
 
 @dataclass(frozen=True)
 class _File:
-    """Which folder it lies in, where in it, and what tells whether it is the same one."""
+    """A file: the folder it lies in, its place there, and what tells whether it is the same one."""
 
     variable: str
     path: str
@@ -107,7 +107,7 @@ def bundle(paths: Sequence[Path], put: Callable[[Any], Any]) -> SharedFiles:
 
 
 def _private_folder() -> Path:
-    """Of this user in the machine's temporary folder, where anybody could have made one of its name."""
+    """This user's folder in the machine's temporary one, where anybody could have made one of its name."""
     folder = Path(tempfile.gettempdir()) / f"hpsearch-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()

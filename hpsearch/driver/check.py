@@ -123,7 +123,7 @@ def _records(
     trials: dict[int, list[TrialRow]],
     spaces: dict[str, Space],
 ) -> list[str]:
-    """What the rows say of each other: seeds are derived, numbers have no gaps, configurations lie in their space."""
+    """Where rows contradict each other: seeds are derived, numbers have no gaps, configurations lie in their space."""
     faults = []
     seed, planned = comparison.seed, comparison.repeats * len(spaces)
     if len(studies) != planned:

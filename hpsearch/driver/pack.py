@@ -23,9 +23,9 @@ from hpsearch.system import devices
 from hpsearch.system.stopping import Stopped
 
 LINES_KEPT = 12
-"""Of a traceback: its end says where in the task's code the fault is."""
+"""How many lines of a traceback are kept: its end says where in the task's code the fault is."""
 LONGEST = 2_000
-"""Characters of what a task says of a failure: a database keeps it of every attempt."""
+"""How many characters of a task's message are kept: a database keeps one for every attempt that failed."""
 LARGEST = sys.float_info.max
 
 
@@ -154,7 +154,7 @@ def _or_diverged(result: Result) -> Result:
 
 
 def _text(text: str) -> str:
-    """What can be kept of it: a file's name may hold what is no character, a message a whole array."""
+    """The text as it can be kept: a file's name may hold what is no character, a message a whole array."""
     text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} ... and {len(text) - LONGEST} characters more"
 

@@ -1,10 +1,10 @@
-"""In this process, one call after the other: the simplest executor, and the one to debug with."""
+"""The inline executor calls in this process, one call after the other: the simplest one, and the one to debug with."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from hpsearch.contracts.executor import Executor
 from hpsearch.system.devices import CPU, named, use_here
@@ -25,7 +25,7 @@ class Inline(Executor):
         self.lost: list[str] = []
         use_here(self.device)
 
-    def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
+    def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
         """Call now; the future is done when this returns."""
         future: Future[T] = Future()
         try:

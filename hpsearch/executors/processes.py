@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, wait
@@ -85,7 +84,7 @@ class Processes(Executor):
 
     @property
     def workers(self) -> int:
-        """Those that have not been given up."""
+        """How many workers have not been given up."""
         return len(self._workers)
 
     @property
@@ -93,7 +92,7 @@ class Processes(Executor):
         """One, to have the next call at hand when a worker is free."""
         return 1
 
-    def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
+    def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
         """Call in the next free worker; BrokenExecutor if that worker dies of it."""
         future: Future[T] = Future()
         with self._lock:
@@ -155,14 +154,14 @@ class Processes(Executor):
             call.future.set_exception(error)
         return None
 
-    def _in_process(self, worker: _Worker, function: Callable[..., T], *arguments: Any) -> Future[T]:
+    def _in_process(self, worker: _Worker, function: Callable[..., T], *arguments: object) -> Future[T]:
         with self._lock:  # a worker process begins with its first call: `close` must see it or forbid it
             if self._closed:
                 raise BrokenExecutor("the executor is closed")
             if worker.pool is None:
                 # Spawned, so that a worker starts from nothing: no torch threads, locks or files of this process.
                 context = multiprocessing.get_context("spawn")
-                worker.pool = ProcessPoolExecutor(1, context, _begin, (list(sys.path), worker.device))
+                worker.pool = ProcessPoolExecutor(1, context, _begin, (worker.device,))
             with without_ctrl_c():  # which reaches the whole group, and is for the driver alone
                 return worker.pool.submit(function, *arguments)
 
@@ -213,12 +212,11 @@ def _ready() -> None:
     pass
 
 
-def _begin(path: list[str], device: str) -> None:
-    """First thing in a worker: one thread, its device, the driver's import path, and no life after the driver's."""
+def _begin(device: str) -> None:
+    """First thing in a worker: one thread, its device, and no life after the driver's."""
     end_with_driver()
     pin_threads()
     hpsearch_devices.use_alone(device)
-    sys.path[:] = path
 
 
 EXECUTOR = Processes

@@ -23,6 +23,7 @@ from hpsearch.executors.processes import PROBE_SECONDS
 from hpsearch.system import devices as hpsearch_devices
 from hpsearch.system.cores import available_cores
 from hpsearch.system.devices import CPU
+from hpsearch.system.import_path import look_in
 from hpsearch.system.threads import pin_threads
 
 T = TypeVar("T")
@@ -109,7 +110,7 @@ class Ray(Executor):
         """Put what training reads where every node can get it."""
         self._files = bundle(files, self._ray.put)
 
-    def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
+    def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
         """Call in the cluster; BrokenExecutor if it fails however often Ray tries."""
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()
@@ -163,7 +164,7 @@ class Ray(Executor):
             self._start(future, payload)
 
     def _nodes(self) -> list[dict[str, Any]]:
-        """Those that are alive and could train."""
+        """Nodes that are alive and could train."""
         resource = "GPU" if self._on_gpus else "CPU"
         return [node for node in self._ray.nodes() if node["Alive"] and node["Resources"].get(resource, 0)]
 
@@ -210,7 +211,7 @@ def _call(
     if _spoilt:
         os._exit(1)  # Ray runs this call in another process
     pin_threads()
-    sys.path[:] = [*path, *(entry for entry in sys.path if entry not in path)]
+    look_in(path)
     node = ray.get_runtime_context().get_node_id()
     if files is not None:
         files.settle(ray.get)

@@ -1,4 +1,4 @@
-"""Ax: a folder with a JSON file a study, for `ax.api.client.Client.load_from_json_file`, which can go on.
+"""Ax: a folder with one JSON file a study, from which `ax.api.client.Client.load_from_json_file` can go on.
 
 Ax itself keeps ten decimals of a metric in such a file.
 """

@@ -26,7 +26,7 @@ def tables(file: Path) -> dict[str, Table]:
     """A comparison as tables that name each other's rows by method, repeat and trial.
 
     Returns:
-        trials: a row a trial with its objective, hyperparameters (None where its method has no such one),
+        trials: a row a trial with its objective, hyperparameters (None where its method does not have it),
             metrics, state, reason, seconds and seed; also those that are proposed only.
         training: when (ISO 8601, UTC), where and how each trial was trained.
         curves: a row an epoch, from 1.

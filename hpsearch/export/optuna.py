@@ -1,4 +1,4 @@
-"""Optuna: an SQLite storage with a study a repeat, for `optuna.load_study` and optuna-dashboard."""
+"""Optuna: an SQLite storage with one study for each of ours, for `optuna.load_study` and optuna-dashboard."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _write(file: Path, out: Path, progress: Progress) -> None:
 
     with quiet():
         optuna = optional("optuna")
-        # By `creator`, for a URL would read some characters of a path as its own.
+        # A `creator`, for a URL would read some characters of a path as its own.
         storage = optuna.storages.RDBStorage("sqlite://", engine_kwargs={"creator": connect})
         try:
             for study in studies:
@@ -84,9 +84,9 @@ def _local(time: str | None) -> datetime | None:
 
 
 def _add_curves(connection: sqlite3.Connection, studies: list[Study], objective: Objective) -> None:
-    """The objective's curve as intermediate values, where a task records it under the objective's name.
+    """Add the objective's curve as intermediate values, where a task records it under the objective's name.
 
-    By SQL: through Optuna each epoch costs three queries, and 1,000 trials most of a minute.
+    This is SQL: through Optuna each epoch costs three queries, and 1,000 trials most of a minute.
     """
     curve = objective.name.replace(" ", "_")
     connection.executemany(

@@ -61,7 +61,7 @@ def read_studies(file: Path) -> tuple[Objective, list[Study]]:
 
 
 def optional(package: str) -> Any:
-    """A package that hpsearch does without until somebody exports. Raises ExportError where it is missing."""
+    """Import a package that hpsearch does without until somebody exports. Raises ExportError where it is missing."""
     try:
         return importlib.import_module(package)
     except ImportError as error:

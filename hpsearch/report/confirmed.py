@@ -1,4 +1,4 @@
-"""What fresh seeds say of the configurations that were chosen, computed and written: page, table and figure."""
+"""What fresh seeds say about the configurations that were chosen, computed and written: page, table and figure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Confirmed:
 
     Attributes:
         studies: numbers of the studies that chose them.
-        recorded: objective for which each was chosen, (configurations,).
+        recorded: the objective that each was chosen for, shape (configurations,).
         objectives: as counted, one array of seeds a configuration.
         metrics: name -> values of complete trainings, one array of seeds a configuration.
         lost: trainings that diverged or failed.
@@ -122,8 +122,8 @@ def write_confirmed(context: ReportContext, page: Path) -> list[Path]:
 def _measure(tables: Tables, found: Mapping[str, Confirmed]) -> str:
     """What to compare methods by: the first test metric, or the objective.
 
-    The latter where there is no test metric, or where trainings were lost: for those it alone has a value, chance, and
-    a method is not to be judged by its survivors.
+    It is the objective where there is no test metric, or where trainings were lost: only the objective has a value for
+    those, chance, and a method must not be judged by its survivors.
     """
     tests = [name for name in tables.metrics if name.startswith("test")]
     return tests[0] if tests and not any(c.lost for c in found.values()) else tables.objective.name
@@ -147,7 +147,7 @@ def _unfinished(tables: Tables, found: Mapping[str, Confirmed]) -> list[str]:
 
 
 def _changed(tables: Tables) -> list[str]:
-    """A confirmation under other settings measures what they change, too, and nobody's flattery."""
+    """A sentence for a confirmation under other settings, which measures what they change and not only flattery."""
     confirm = tables.comparison.spec.confirm
     if confirm is None or not confirm.changed:
         return []

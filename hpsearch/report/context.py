@@ -57,7 +57,7 @@ class ReportContext:
 
 
 def searches(comparison: Comparison) -> bool:
-    """Whether its searcher looks for the best, or tries given configurations.
+    """Whether the comparison's searcher looks for the best; otherwise it tries given configurations.
 
     Nothing is imported that only the database names: a searcher that does not ship with hpsearch is taken to search.
     """

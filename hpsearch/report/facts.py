@@ -75,7 +75,7 @@ def provenance_facts(context: ReportContext) -> list[tuple[str, str]]:
 
 
 def searcher_of(tables: Tables, label: str) -> str:
-    """Name of the searcher that proposed a method's trials; files that were compared by force may have several."""
+    """Name of the searcher that proposed a method's trials; files compared by force may have different ones."""
     return tables.part_with(label).spec.searcher.name
 
 

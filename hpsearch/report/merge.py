@@ -1,4 +1,4 @@
-"""Several databases as one comparison, if they measured the same thing in the same way."""
+"""Several databases in one report, if they measured the same thing in the same way."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hpsearch.store.tables import Tables
 def merged(files: Sequence[Path], all_tables: Sequence[Tables], force: bool) -> ReportContext:
     """One report of all methods; its warnings say which differences `force` has let pass.
 
-    A method that several files have under one label gets its file's name added.
+    Where several files have a method of the same label, the file's name is added to it.
 
     Raises:
         DifferentError: if objective, task, budget, data or searcher differ and `force` is not given; or if the
@@ -62,7 +62,7 @@ def _shared_seeds(files: Sequence[Path], all_tables: Sequence[Tables]) -> list[s
 
 
 def _differences(first: Tables, other: Tables) -> list[str]:
-    """Names of what a fair comparison holds fixed and these two do not, each with both values where those are short."""
+    """What two comparisons do not have in common and should, by name, with both values where those are short."""
     a, b = _held(first), _held(other)
     return [
         f"{name} ({a.get(name)} against {b.get(name)})" if len(f"{a.get(name)}{b.get(name)}") < 60 else name

@@ -110,7 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 30
 
     def do_GET(self) -> None:
-        """The page, or its data."""
+        """Answer with the page, or with its data."""
         # Another site's page may resolve its own name to this machine and ask in a reader's browser.
         if (self.headers.get("Host") or "").partition(":")[0] not in (HOST, "localhost"):
             self._answer(HTTPStatus.FORBIDDEN, b"only for this machine", "text/plain")
@@ -144,4 +144,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 the base class's name
-        """Nothing: a page that asks every two seconds would fill the terminal."""
+        """Log nothing: a page that asks every two seconds would fill the terminal."""

@@ -178,7 +178,7 @@ class _Model:
         return np.asarray(np.log(deviation) + _log_mean(_log_h(z)[0])[0])
 
     def log_improvement_and_slope(self, points: Array, studies: NDArray[np.intp]) -> tuple[Array, Array]:
-        """The same and its gradient, (s, p) and (s, p, columns)."""
+        """The acquisition and its gradient, (s, p) and (s, p, columns)."""
         scales, difference, kernel, solved, deviation, z = self._at(points, studies)
         log_h, ratio = _log_h(z)
         value, share = _log_mean(log_h)
@@ -331,7 +331,7 @@ def _batched_l_bfgs_b(
 
 
 def _standardised(objectives: Sequence[float]) -> Array:
-    """Of mean 0 and deviation 1; of one value, or of equal ones, all 0."""
+    """Values shifted and scaled to mean 0 and deviation 1; all 0 where there is one value, or all are equal."""
     y = np.array(objectives, np.float64)
     if (largest := float(np.abs(y).max())) > HUGE:  # whose squares overflow
         y = y / largest

@@ -12,7 +12,7 @@ from hpsearch.contracts.space import Choice, Fixed, Int, Parameter, Value
 from hpsearch.store.tables import Tables
 
 BETWEEN = " / study "
-"""What stands, in the label of a chosen configuration that is confirmed, between the method and the study."""
+"""What stands between method and study in the label of a chosen configuration that is trained again."""
 
 
 def method_of(label: str) -> str:

@@ -1,4 +1,4 @@
-"""The study database: one SQLite file a comparison, its schema and upgrades, and all SQL.
+"""The study database: one SQLite file a comparison, and all SQL.
 
 Only the driver writes, in short transactions that are on disk when they return (synchronous=FULL), so
 that losing power costs at most the packs in flight. Anybody may read at any time. Floats are kept at
@@ -7,17 +7,13 @@ full precision; what is not finite becomes NULL with its reason beside it.
 
 from __future__ import annotations
 
-import itertools
 import json
-import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import wraps
-from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
-from urllib.parse import quote
 
 import orjson
 
@@ -25,6 +21,7 @@ from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.objective import Objective, Result
 from hpsearch.contracts.space import Configuration, space_as_json, space_from_json
+from hpsearch.store.file import DatabaseFile
 from hpsearch.store.rows import (
     Comparison,
     FailedAttempt,
@@ -37,10 +34,8 @@ from hpsearch.store.rows import (
     TrialRow,
     stored,
 )
-from hpsearch.store.schema import STATES, TABLES, UPGRADES, shape
+from hpsearch.store.schema import STATES
 from hpsearch.study.schema import Spec, from_record
-from hpsearch.system.file_system import is_shared
-from hpsearch.system.lock import HeldError, Lock
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -78,177 +73,11 @@ def _reading(method: Callable[Concatenate[Database, P], T]) -> Callable[Concaten
     return read
 
 
-class Database:
-    """A comparison's file, open for reading, or for writing by the one driver."""
-
-    def __init__(self, path: Path, *, write: bool = False, say: Callable[[str], None] = lambda _: None) -> None:
-        """Open an existing file, or with `write` also a new one; `say` is told what it waits for.
-
-        Raises DatabaseError.
-        """
-        self.path, self._write = path, write
-        self._file = path.resolve()  # a link to it has no lock of its own
-        self._opened: os.stat_result | None = None
-        if path.is_dir():
-            raise DatabaseError(f"{path}: is a folder, not a database")
-        if not write and not path.is_file():
-            raise DatabaseError(f"{path}: no such file; `hpsearch run STUDY` makes one")
-        if write and path.exists() and path.stat().st_nlink > 1:
-            raise DatabaseError(
-                f"{path}: has another name on this disk (a hard link), under which another run could write it; "
-                "copy it instead"
-            )
-        self._lock = _locked(self._file, path, say) if write else None
-        try:
-            self._connection = _connect(self._file, write)
-            try:
-                self._open(write)
-            except BaseException:
-                self._connection.close()
-                raise
-        except BaseException as error:
-            self._release()
-            if isinstance(error, sqlite3.Error | UnicodeDecodeError):
-                said = str(error).splitlines()[0]
-                raise DatabaseError(f"{path}: not a readable hpsearch database: {said}") from error
-            raise
-
-    def _open(self, write: bool) -> None:
-        """Look before touching anything, then set up for writing."""
-        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        tables = {name for (name,) in self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if version < 0 or (version and not tables >= TABLES):  # many programs count versions from 1
-            raise DatabaseError(f"{self.path}: not a readable hpsearch database: another program's, by its tables")
-        if version > len(UPGRADES):
-            raise DatabaseError(
-                f"{self.path}: written by a newer hpsearch (version {version}, this one knows {len(UPGRADES)}); "
-                "upgrade hpsearch to read it"
-            )
-        if 0 < version < len(UPGRADES) and version < shape(self._connection):
-            raise DatabaseError(
-                f"{self.path}: damaged: it says that it is of version {version}, and has what later ones added; "
-                "nothing was written: go on from a copy of it"
-            )
-        if version == 0 and (tables or not write):
-            raise DatabaseError(f"{self.path}: not a readable hpsearch database: it holds no comparison")
-        # A torn page or a missing end: found before anything is written that would make it worse.
-        (found,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
-        if found != "ok":
-            raise DatabaseError(f"{self.path}: damaged ({found}); nothing was written: go on from a copy of it")
-        if write:
-            self._connection.execute(f"PRAGMA journal_mode={_journal_mode(self._file)}")
-            self._connection.execute("PRAGMA synchronous=FULL")
-            self._connection.execute("PRAGMA foreign_keys=ON")
-            self._connection.execute("PRAGMA wal_autocheckpoint=100")  # pages: a lost log loses little
-            if version < len(UPGRADES):
-                self._upgrade(version)
-            self._opened = self._file.stat()
-
-    def __enter__(self) -> Database:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close. A writer leaves one complete file, without a log beside it, that can be copied and mailed.
-
-        A new file in which no comparison was laid out, because its task could not start, is removed.
-        """
-        try:
-            if self._write and self._is_still_ours():
-                self._write = False
-                unused = self.comparison() is None
-                try:
-                    self._connection.execute("PRAGMA journal_mode=DELETE")
-                except sqlite3.OperationalError:  # somebody is reading: the log stays, but holds nothing new
-                    with suppress(sqlite3.OperationalError):  # the disk is full: the log stays, with what it holds
-                        self._connection.execute("PRAGMA wal_checkpoint")
-                self._connection.close()
-                if unused:
-                    self._file.unlink(missing_ok=True)
-        finally:
-            self._connection.close()
-            self._release()
-
-    def _is_still_ours(self) -> bool:
-        try:
-            self._check_lock()
-        except DatabaseError:
-            return False
-        return True
-
-    def _check_lock(self) -> None:
-        assert self._lock is not None
-        if self._opened is not None and not self._is_in_place(self._opened):
-            raise DatabaseError(
-                f"{self.path}: was removed, moved or replaced while it was written; this run stops, and what it "
-                "recorded lies in the moved file, if there is one"
-            )
-        try:
-            self._lock.check()
-        except HeldError as error:
-            raise DatabaseError(f"{self.path}: taken over meanwhile by {error}; this run stops") from None
-        except OSError as error:
-            raise DatabaseError(f"{self.path}: its lock cannot be read: {error.strerror}; run again") from error
-
-    def _is_in_place(self, opened: os.stat_result) -> bool:
-        try:
-            return os.path.samestat(self._file.stat(), opened)
-        except OSError:
-            return False
-
-    def _release(self) -> None:
-        if self._lock is not None:
-            self._lock.release()
-
-    def _upgrade(self, version: int) -> None:
-        """All steps in one transaction; of a file with something in it after a copy, NAME.vN.db."""
-        if version:
-            self._copy(f"v{version}")
-        with self._transaction():
-            for number in range(version, len(UPGRADES)):
-                UPGRADES[number](self._connection)
-            self._connection.execute(f"PRAGMA user_version={len(UPGRADES)}")
-
-    def _copy(self, version: str) -> None:
-        """Whole or absent, under a name that nothing has yet."""
-        stem, suffix = self._file.stem, self._file.suffix
-        again = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
-        places = (self._file.with_name(f"{stem}.{version}{number}{suffix}") for number in again)
-        kept = next(place for place in places if not place.exists())
-        partial = kept.with_name(f".{kept.name}.partial")
-        partial.unlink(missing_ok=True)
-        try:
-            with closing(sqlite3.connect(partial)) as copy:
-                self._connection.backup(copy)
-            partial.rename(kept)
-        except (sqlite3.Error, OSError) as error:
-            partial.unlink(missing_ok=True)
-            raise DatabaseError(
-                f"{self.path}: cannot be copied to {kept.name} before it is upgraded: {error}; nothing was changed"
-            ) from error
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        try:
-            try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                self._check_lock()
-                yield self._connection
-                self._check_lock()
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:  # of a full disk SQLite has taken it back already
-                    self._connection.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:  # a full disk, a lost one, a file that has become read-only or damaged
-            raise DatabaseError(
-                f"{self.path}: cannot be written: {error}; everything recorded before is kept: run again"
-            ) from error
+class Database(DatabaseFile):
+    """A comparison's database: all SQL that writes or reads it."""
 
     def _rows(self, sql: str, *parameters: int | str) -> list[Json]:
-        cursor = self._connection.execute(sql, parameters)
+        cursor = self.connection.execute(sql, parameters)
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor]
 
@@ -273,7 +102,7 @@ class Database:
             "created": comparison.created,
             "resolved": json.dumps(comparison.resolved),
         }
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             marks = ", ".join("?" * len(columns))
             connection.execute(
                 f"INSERT INTO comparison (id, {', '.join(columns)}) VALUES (1, {marks})", tuple(columns.values())
@@ -281,11 +110,11 @@ class Database:
             self._add(connection, methods, studies)
         # From now on the file alone tells what it holds, should its log be lost or damaged.
         with suppress(sqlite3.OperationalError):  # somebody is reading
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def extend(self, spec: Spec, resolved: Json, methods: Iterable[MethodRow], studies: Iterable[NewStudy]) -> None:
         """Take over a study file that asks for more, and add methods and studies, in one transaction."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 "UPDATE comparison SET trials = ?, repeats = ?, spec = ?, resolved = ?",
                 (spec.trials, spec.repeats, json.dumps(spec.model_dump(mode="json")), json.dumps(resolved)),
@@ -306,7 +135,7 @@ class Database:
 
     def start_run(self, started: str, provenance: Json) -> int:
         """Record who runs now; returns the run's id."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             cursor = connection.execute(
                 "INSERT INTO runs (started, provenance) VALUES (?, ?)", (started, json.dumps(provenance))
             )
@@ -314,7 +143,7 @@ class Database:
 
     def end_run(self, run_id: int, ended: str) -> None:
         """Record an orderly end, finished or stopped."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute("UPDATE runs SET ended = ? WHERE id = ?", (ended, run_id))
 
     def propose(
@@ -325,7 +154,7 @@ class Database:
         warnings: int = 0,
     ) -> None:
         """Record what is about to be trained: (study id, trial, seed, configuration), one transaction."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.executemany(
                 "INSERT INTO trials (study_id, trial, seed, configuration, state, run_id, proposed) "
                 "VALUES (?, ?, ?, ?, 'proposed', ?, ?)",
@@ -342,7 +171,7 @@ class Database:
     ) -> None:
         """Record what came out: (study id, trial, result), one transaction. A result is final."""
         changed = 0
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             for study_id, trial, result in results:
                 kept = stored(result)
                 changed += connection.execute(
@@ -374,7 +203,7 @@ class Database:
 
     def failed_attempt(self, run_id: int, at: str, trials: Sequence[tuple[int, int]], attempt: int, error: str) -> None:
         """Record that training these trials together, (study id, trial), failed, with the error's last lines."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.executemany(
                 "INSERT INTO attempts (study_id, trial, attempt, run_id, at, together, error) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -384,7 +213,7 @@ class Database:
     @_reading
     def failed_attempts(self) -> list[FailedAttempt]:
         """Every failed attempt, by study, trial and attempt."""
-        if self._connection.execute("PRAGMA user_version").fetchone()[0] < 3:
+        if self.connection.execute("PRAGMA user_version").fetchone()[0] < 3:
             return []
         rows = self._rows(
             "SELECT methods.label AS method, repeat, trial, attempt, at, together, error FROM attempts "
@@ -398,11 +227,11 @@ class Database:
     def faults(self) -> list[str]:
         """What is wrong with the file itself, a sentence each."""
         found = [
-            f"integrity: {row[0]}" for row in self._connection.execute("PRAGMA integrity_check(10)") if row[0] != "ok"
+            f"integrity: {row[0]}" for row in self.connection.execute("PRAGMA integrity_check(10)") if row[0] != "ok"
         ]
         found += [
             f"a row of {row[0]} refers to one of {row[2]} that is not there"
-            for row in self._connection.execute("PRAGMA foreign_key_check")
+            for row in self.connection.execute("PRAGMA foreign_key_check")
         ]
         return found
 
@@ -415,7 +244,7 @@ class Database:
         first: dict[int, int] = {}
         for study_id, trial in failures:
             first[study_id] = min(trial, first.get(study_id, trial))
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             for study_id, trial in first.items():
                 connection.execute("DELETE FROM trials WHERE study_id = ? AND trial > ?", (study_id, trial))
                 connection.execute(
@@ -556,10 +385,10 @@ class Database:
     @_reading
     def all_trials(self) -> list[Trial]:
         """Every trial, by method, repeat and trial."""
-        columns = {row[1] for row in self._connection.execute("PRAGMA table_info(trials)")}
+        columns = {row[1] for row in self.connection.execute("PRAGMA table_info(trials)")}
         recorded = ", ".join(f"trials.{name}" for name in Trial._fields[2:-1])
         halved = "trials.halved" if "halved" in columns else "0"  # a file from before this was noted
-        cursor = self._connection.execute(
+        cursor = self.connection.execute(
             f"SELECT label, repeat, {recorded}, {halved} FROM trials JOIN studies ON studies.id = study_id "
             "JOIN methods ON methods.id = method_id ORDER BY method_id, repeat, trial"
         )
@@ -605,33 +434,3 @@ def _trial(row: Json) -> TrialRow:
     return TrialRow(
         row["study_id"], row["trial"], row["seed"], json.loads(row["configuration"]), row["state"], objective
     )
-
-
-def _locked(file: Path, path: Path, say: Callable[[str], None]) -> Lock:
-    try:
-        return Lock(file, say)
-    except HeldError as error:
-        who = f": {error}" if str(error) else ""
-        raise DatabaseError(f"{path}: another run is writing it{who}") from None
-    except OSError as error:
-        raise DatabaseError(f"{path}: cannot be written there: {error.strerror}") from error
-
-
-def _connect(path: Path, write: bool) -> sqlite3.Connection:
-    # Autocommit: every transaction is begun and committed by name.
-    name = f"file:{quote(os.fsencode(path))}?mode={'rwc' if write else 'ro'}"
-    connection = sqlite3.connect(name, uri=True, isolation_level=None, timeout=30)
-    beside = [path.with_name(path.name + ending) for ending in ("-wal", "-journal")]
-    if not write and not any(p.exists() for p in beside):
-        try:
-            connection.execute("SELECT count(*) FROM sqlite_master")
-        except sqlite3.OperationalError:
-            # A finished file in a folder that cannot be written: no log to share, so read it as it is.
-            with closing(connection):
-                return sqlite3.connect(f"{name}&immutable=1", uri=True, isolation_level=None)
-    return connection
-
-
-def _journal_mode(path: Path) -> str:
-    """WAL lets others read during a write, but needs memory that all of them share: a local disk."""
-    return "DELETE" if is_shared(path) else "WAL"

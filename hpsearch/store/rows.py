@@ -165,7 +165,7 @@ class Stored:
 
 
 def stored(result: Result) -> Stored:
-    """What of a result is kept."""
+    """A result as it is kept."""
     return Stored(
         result.outcome,
         _finite(result.objective),

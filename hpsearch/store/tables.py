@@ -93,7 +93,7 @@ def counted(trials: pd.DataFrame, objective: Objective) -> pd.Series[float]:
 
 
 def _curves(trials: Sequence[Trial]) -> pd.DataFrame:
-    """A row an epoch; column by column, for there may be a million."""
+    """One row an epoch, made column by column, for there may be a million."""
     import numpy as np
     import pandas as pd
 

@@ -11,7 +11,6 @@ import ast
 import importlib
 import pkgutil
 import re
-import sys
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -31,6 +30,7 @@ from hpsearch.contracts.method import Method
 from hpsearch.contracts.searcher import Searcher
 from hpsearch.contracts.task import Task
 from hpsearch.study.faults import unknown
+from hpsearch.system.import_path import look_in
 from hpsearch.system.stopping import Stopped
 
 T = TypeVar("T")
@@ -172,12 +172,6 @@ class Registry:
                 passed_over.append(str(error))
         return found, passed_over
 
-    def on_path(self) -> None:
-        """Let Python import what lies in the folders, after everything else: the only place that touches sys.path."""
-        for folder in map(str, self.folders):
-            if folder not in sys.path:
-                sys.path.append(folder)
-
     def _place(self, kind: Kind[T], name: str, package: str | None) -> _Place | None:
         if ":" in name:
             module, _, attribute = name.partition(":")
@@ -201,7 +195,7 @@ class Registry:
 
     def _member_of(self, package: str, name: str, kind: Kind[T]) -> _Place | None:
         """A file of a package that a task of the user's own names, without declaring it as an entry point."""
-        self.on_path()
+        look_in(map(str, self.folders))
         try:
             there = find_spec(package)
         except ImportError:
@@ -215,7 +209,7 @@ class Registry:
         return f"{said}; looked for {name}.py with a {kind.attribute} in {folders}" if folders else said
 
     def _import(self, place: _Place, key: str) -> ModuleType:
-        self.on_path()
+        look_in(map(str, self.folders))
         try:
             module = importlib.import_module(place.module)
         except ModuleNotFoundError as error:

@@ -11,6 +11,9 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 
+SECONDS_TO_NOTICE = 5
+"""How long the end of a pool waits for its thread to see that its processes are dead, which takes milliseconds."""
+
 
 def end_with_driver() -> None:
     """First thing in a child: leave Ctrl-C, which reaches the whole group, to the driver, and do not outlive it."""
@@ -42,8 +45,12 @@ def without_ctrl_c() -> Iterator[None]:
 
 def kill(pool: ProcessPoolExecutor) -> None:
     """End a pool's processes at once, whatever they are doing."""
+    manager = pool._executor_manager_thread
     for process in list((pool._processes or {}).values()):
         process.kill()
+    # It ends as soon as it sees that they are dead; while it does, the interpreter's own end may trip over it.
+    if manager is not None:
+        manager.join(timeout=SECONDS_TO_NOTICE)
 
 
 def importing_main() -> bool:

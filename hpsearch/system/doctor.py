@@ -110,7 +110,7 @@ def constraints(package: Path = PACKAGE) -> dict[str, str]:
 
 
 def versions(found: Mapping[str, str], tested: Mapping[str, str]) -> list[Finding]:
-    """Those that are as tested in one finding, and one for each other. Local suffixes ("+cpu") do not matter."""
+    """One finding on all versions that are as tested, and one on each other. Local suffixes ("+cpu") do not matter."""
     same, others = [], []
     for name, version in {"ax-platform": "not installed", **found}.items():
         wanted = tested.get(_plain(name), "")

@@ -29,7 +29,7 @@ except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
 BEAT = 3.0
-"""Seconds after which a holder on a shared file system counts on."""
+"""Seconds between two counts of a holder on a shared file system."""
 PATIENCE = 15.0
 """Seconds after which a count that stands still means that its holder is dead."""
 CLAIM = 1.0
@@ -66,7 +66,7 @@ class Lock:
 
         Args:
             path: the file to write; it need not exist.
-            say: told of the wait before a wait for a holder that may be dead.
+            say: called with one sentence before it waits to see whether the last holder is dead.
             lock_file: the file that names the holder; .NAME.lock beside `path` if None.
 
         Raises:

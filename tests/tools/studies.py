@@ -53,11 +53,11 @@ def going_on(
     study: Path, name: str = "run.db", executor: Executor | None = None, searcher: Searcher | None = None
 ) -> Iterator[Iterator[Recorded]]:
     """Begin or resume a study file's comparison in a database beside it, as far as its records are asked for."""
-    plan = read_plan(study)
+    plan, executor = read_plan(study), executor or Inline()
     plan = replace(plan, searcher=searcher or plan.searcher)
     with Database(study.parent / name, write=True) as database:
         prepare(database, plan, str(study), silent)
-        with closing(run(database, plan, executor or Inline(), {})) as records:
+        with closing(run(database, plan, executor, {"executor": type(executor).__name__.lower()})) as records:
             yield records
 
 

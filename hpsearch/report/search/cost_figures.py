@@ -1,6 +1,6 @@
 """What tuning costs, for paper: trials to a target, and extra trials for what the best method has.
 
-Of a few methods as curves with their bands in one panel; of more, which would hide each other, as one row each.
+A few methods are drawn as curves with their bands in one panel. More would hide each other: each then has a row.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Array = NDArray[np.float64]
 
 
 def draw_reach(found: Findings, paths: Sequence[Path], look: Look) -> None:
-    """How soon studies reach the target that is shown first."""
+    """Draw how soon studies reach the target that is shown first."""
     target, trials = found.shown(), found.curves.trials
     survivals = target.units["trials"].survival
     name = verbatim(f"{found.curves.objective.name} {Objective.text(target.value)}")
@@ -48,7 +48,7 @@ def draw_reach(found: Findings, paths: Sequence[Path], look: Look) -> None:
 
 
 def draw_extra(found: Findings, paths: Sequence[Path], look: Look) -> None:
-    """How many more trials each other method needs for what the best one has."""
+    """Draw how many more trials each other method needs for what the best one has."""
     best, trials = found.best, found.curves.trials
     others = {b: extra for (a, b), extra in found.extra.items() if a == best}
     with look.context():
@@ -102,7 +102,7 @@ def _curve(axes: Axes, label: str, extra: ExtraTrials, look: Any) -> None:
 
 
 def _rows(values: Mapping[str, tuple[float, float, float]], most: int, text: str, look: Look) -> Figure:
-    """A method a row: estimate and interval; what is infinite, more than `most`, ends in a triangle at the edge."""
+    """One row a method: estimate and interval. What is infinite, so above `most`, ends in a triangle at the edge."""
     height = 0.75 + 0.2 * len(values)
     figure = Figure(figsize=(look.inches, height))
     # By hand: constrained layout leaves too little for long names.

@@ -25,7 +25,7 @@ class MethodCurves:
     Attributes:
         objectives: as counted (a diverged or failed trial at chance), shape (studies, trials).
         incumbents: best so far in the objective's own unit, shape (studies, trials).
-        mean: of the incumbents over studies, with its band, shape (trials,).
+        mean: the incumbents' mean over studies, with its band, shape (trials,).
         chosen: rows of the trials table, one a study: the trial with the best validation objective.
         lost: number of trials that diverged or failed.
     """
@@ -63,7 +63,7 @@ class Curves:
 
     @property
     def least(self) -> int:
-        """Studies of the method that has fewest, which intervals depend on."""
+        """How many studies the method with the fewest has; intervals depend on it."""
         return min(len(method.incumbents) for method in self.methods.values())
 
     def to_final_level(self, method: str, other: str) -> TrialsToLevel:
@@ -95,7 +95,7 @@ class Curves:
 
 
 def compute_curves(tables: Tables) -> Curves:
-    """Everything the report shows. Raises DatabaseError where no study of some method has begun."""
+    """Compute everything that best-so-far curves show. Raises DatabaseError where no study of some method has begun."""
     trials = tables.trials[tables.trials["state"] != "proposed"]
     studies = trials.groupby(["method", "repeat"])["trial"].count()
     for label in tables.methods:

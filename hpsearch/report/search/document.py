@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 
 
 def document(found: Findings, context: ReportContext) -> Json:
-    """A tree of dicts, lists, strings, numbers and None; infinity is None where a docstring here says so."""
+    """The page's data: dicts, lists, strings, numbers and None, which is infinity where a docstring here says so."""
     curves, facts = found.curves, provenance_facts(context)
     objective = curves.objective
     return {
@@ -113,7 +113,7 @@ def _method(found: Findings, label: str) -> Json:
 
 
 def _tables(found: Findings) -> list[Json]:
-    """Of the page in Markdown, those that the figures here do not show."""
+    """The tables of the page in Markdown that this page's figures do not show."""
     shown = []
     if len(found.labels) > 1:
         (head, *rows), note = final_levels(found)
@@ -124,7 +124,7 @@ def _tables(found: Findings) -> list[Json]:
 
 
 def _extra(values: Array) -> list[float | None] | None:
-    """None where there are too few studies; an element of None is infinite."""
+    """Extra trials after each trial; None where there are too few studies. An element that is None is infinite."""
     return None if np.isnan(values).any() else [_n(x) for x in values]
 
 
@@ -138,7 +138,7 @@ def _parameter(parameter: Parameter, schedule: str) -> Json:
 
 
 def _reach(reach: Reach) -> Json:
-    """A median or bound of None is infinite: not within all trials."""
+    """How soon studies reach a target. A median or bound that is None is infinite: not within all trials."""
     return {
         "methods": {
             label: {
@@ -170,7 +170,7 @@ def _value(value: Any) -> Any:
 
 
 def _numbers(values: Any) -> list[float | None]:
-    """`_n` of many at once."""
+    """Many numbers at once, each as `_n` gives it."""
     found = np.asarray(values, np.float64)
     with np.errstate(all="ignore"):
         scale = 10.0 ** np.clip(5 - np.floor(np.log10(np.abs(found))), 0, 300)
@@ -179,7 +179,7 @@ def _numbers(values: Any) -> list[float | None]:
 
 
 def _n(value: Any) -> float | int | None:
-    """Six digits; None where there is no finite number."""
+    """The number in six digits; None where it is not finite."""
     if value is None:
         return None
     number = float(value)

@@ -24,7 +24,7 @@ TOGETHER = 4
 """The most methods that one panel shows."""
 COLUMNS = {"page": 5, "column": 3}
 MOST_LETTERS = 22
-"""Of a name that is written beside its line."""
+"""Letters of the longest name that is written beside its line."""
 
 
 def draw_figure(curves: Curves, paths: Sequence[Path], look: Look) -> None:
@@ -39,7 +39,7 @@ def _together(curves: Curves, look: Look) -> Figure:
     count = len(curves.methods)
     looks = dict(zip(curves.methods, cycle(LOOKS)))
     for number, (label, (color, marker, _)) in enumerate(looks.items()):
-        # Each method's dots stand a little aside of the trial.
+        # Each method's dots stand a little beside the trial.
         _dots(axes, curves, label, 0.4 * ((number + 0.5) / count - 0.5), color=color, marker=marker)
     for label, of_method in looks.items():
         _mean(axes, curves, label, of_method)
@@ -54,7 +54,7 @@ def _together(curves: Curves, look: Look) -> Figure:
 
 
 def _label_directly(axes: Axes, curves: Curves, looks: Mapping[str, tuple[str, str, Any]], height: float) -> bool:
-    """Names beside the ends of the lines, if those are far enough apart; whether they were."""
+    """Write the names beside the ends of their lines if those are far enough apart; returns whether they were."""
     low, high = axes.get_ylim()
     ends = sorted(float(method.mean.estimate[-1]) for method in curves.methods.values())
     room = (high - low) * 0.09 * (4.3 / height)
@@ -110,7 +110,7 @@ def _apart(curves: Curves, look: Look) -> Figure:
 
 
 def _dots(axes: Axes, curves: Curves, label: str, aside: float, **look: Any) -> None:
-    """Every study's incumbent at every trial, each study at a place of its own."""
+    """Draw every study's incumbent at every trial, each study at a place of its own."""
     found = curves.methods[label].incumbents
     spread = np.linspace(-0.12, 0.12, len(found))[:, None]
     x = np.broadcast_to(np.arange(1, curves.trials + 1) + aside + spread, found.shape)
@@ -148,7 +148,7 @@ def _say_outside(axes: Axes, curves: Curves, labels: list[str]) -> None:
 
 
 def _limits(curves: Curves) -> tuple[float, float]:
-    """From nearly the worst to the best incumbent: a few hopeless first trials must not flatten the rest."""
+    """The axis, from nearly the worst to the best incumbent: a few hopeless first trials must not flatten the rest."""
     values = np.concatenate([method.incumbents.ravel() for method in curves.methods.values()])
     worst, best = (
         (np.quantile(values, 0.01), values.max()) if curves.maximise else (np.quantile(values, 0.99), values.min())

@@ -1,6 +1,6 @@
-"""All that a report says of a search, computed once: the page, the tables and the figures only write it down.
+"""All that a report says about a search, computed once: the page, the tables and the figures only write it down.
 
-Statistics work on objectives of which larger is better; what is kept here is in the objective's own unit again.
+Statistics work on objectives where larger is better; what is kept here is in the objective's own unit again.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from hpsearch.store.tables import Tables, counted
 Array = NDArray[np.float64]
 
 SHARES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99)
-"""Targets are at least as good as these shares of all trials of all methods: nobody can pick the one that suits."""
+"""Targets are at least as good as these shares of all trials of all methods, so that nobody picks one that suits."""
 SHOWN = 0.9
-"""The one that is shown first."""
+"""The share whose target is shown first."""
 LEAST_WHOLE = 40
 MOST_SHOWN = 25
 """Trials at which the probability of being ahead is computed."""
 ALL_PAIRS = 4
-"""Up to so many methods every pair is compared; of more, each one with that which ends best."""
+"""Up to so many methods every pair is compared; with more, each one is compared with the one that ends best."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Test:
 
 @dataclass(frozen=True)
 class Reach:
-    """How soon each method's studies reach a target, in one unit of cost, and what the dearest study spent in all."""
+    """How soon each method's studies reach a target, in one unit of cost, and the most that any study spent in all."""
 
     survival: Mapping[str, Survival]
     times: Mapping[str, Times]
@@ -68,9 +68,12 @@ class Reach:
 
 @dataclass(frozen=True)
 class Target:
-    """One target: its value in the objective's unit, the share of results that it is at least as good as, and reach.
+    """One target.
 
-    `share` is None where the target was given. `units`: unit -> reach.
+    Attributes:
+        value: in the objective's unit.
+        share: of all results, how many it is at least as good as; None where the target was given.
+        units: unit of cost -> how soon it is reached.
     """
 
     value: float
@@ -119,7 +122,7 @@ class Findings:
 
     @property
     def labels(self) -> list[str]:
-        """Of the methods."""
+        """The methods' labels, in the order of the study file."""
         return list(self.curves.methods)
 
     def beats(self, a: str, b: str) -> tuple[float, float, float, float | None]:
@@ -137,7 +140,7 @@ class Findings:
 
 
 def compute_findings(tables: Tables, given_targets: Sequence[float] = (), progress: Progress = silent) -> Findings:
-    """Everything. Raises DatabaseError where no study of some method has begun.
+    """Compute everything. Raises DatabaseError where no study of some method has begun.
 
     Args:
         tables: a comparison by a searcher that searches.
@@ -187,7 +190,7 @@ def compute_findings(tables: Tables, given_targets: Sequence[float] = (), progre
 
 
 def _turned(found: Interval, sign: float) -> Interval:
-    """Back to the objective's own unit."""
+    """Turn an interval back to the objective's own unit."""
     return found if sign > 0 else Interval(-found.estimate, -found.high, -found.low)
 
 
@@ -243,7 +246,7 @@ def _targets(
             for level, _ in wanted
         ]
         tests = [[log_rank(times[a], times[b]) for a, b in pairs] for times in all_times]
-        # Over all targets, for a reader looks at all of them.
+        # Adjusted over all targets, for a reader looks at all of them.
         adjusted = iter(holm([test.p for of_target in tests for test in of_target]))
         for of_unit, times, of_target in zip(units, all_times, tests, strict=True):
             of_unit[unit] = Reach(
@@ -256,7 +259,7 @@ def _targets(
 
 
 def _gaps(curves: Curves, label: str, sign: float) -> dict[str, Interval]:
-    """By how much the chosen trials are worse on test data: metrics called test_ and the objective's last word."""
+    """By how much the chosen trials are worse on test data, in metrics named test_ and the objective's last word."""
     chosen = curves.methods[label].chosen
     last = curves.objective.name.split(" ")[-1].split("_")[-1]
     found = {}
@@ -269,7 +272,7 @@ def _gaps(curves: Curves, label: str, sign: float) -> dict[str, Interval]:
 
 
 def _boundaries(space: Space, chosen: pd.DataFrame) -> dict[str, Incidence]:
-    # Of a few whole numbers some are at an end by chance: the statistic is for ranges that are nearly continuous.
+    # Some of a few whole numbers are at an end by chance: the statistic is for ranges that are nearly continuous.
     ranges = [
         p for p in space.searched if isinstance(p, Float) or (isinstance(p, Int) and p.high - p.low >= LEAST_WHOLE)
     ]
@@ -282,7 +285,7 @@ def _boundaries(space: Space, chosen: pd.DataFrame) -> dict[str, Incidence]:
 
 
 def positions(parameter: Float | Int, values: Array) -> Array:
-    """Places of numbers in their range, from 0 to 1, on the range's own scale; of the shape of `values`."""
+    """Where numbers lie in their range, from 0 to 1, on the range's own scale; in the shape of `values`."""
     low, high = float(parameter.low), float(parameter.high)
     if parameter.log:
         low, high, values = math.log(low), math.log(high), np.log(values)
@@ -290,7 +293,7 @@ def positions(parameter: Float | Int, values: Array) -> Array:
 
 
 def _importance(tables: Tables, label: str, sign: float) -> Importance | None:
-    """None where there is nothing to explain or too little to explain it by: fewer trials than ten a hyperparameter."""
+    """How much each hyperparameter explains; None without any, or with fewer than ten trials a hyperparameter."""
     searched = tables.methods[label].searched
     rows = tables.trials[(tables.trials["method"] == label) & (tables.trials["state"] != "proposed")]
     studies = [group for _, group in rows.groupby("repeat")]

@@ -65,7 +65,7 @@ def _extra_table(found: Findings, n: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text with LaTeX's special characters as such."""
+    """The text with LaTeX's special characters escaped."""
     return "".join(SPECIAL.get(character, character) for character in text)
 
 

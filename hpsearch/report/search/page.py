@@ -22,12 +22,12 @@ from hpsearch.statistics.time_to_target import Times
 from hpsearch.statistics.tunability import NotIndependent, expected_best, objective_quantiles
 
 MATRIX = 15
-"""More methods than this are compared with that which ends best alone."""
+"""With more methods than this, each is compared only with the one that ends best."""
 EXTRA_FIGURE = "![More trials that the others need](extra.png)\n\n(As [SVG](extra.svg) and [PDF](extra.pdf).)"
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 BUDGETS = (1, 2, 5, 10, 25, 50, 100)
 PAIRS_LISTED = 3
-"""More methods than this are compared in a matrix: the list of their pairs would fill pages."""
+"""With more methods than this they are compared in a matrix: a list of their pairs would fill pages."""
 
 
 def write_page(found: Findings, context: ReportContext, path: Path) -> None:
@@ -110,7 +110,7 @@ def final_levels(found: Findings) -> tuple[list[list[str]], str]:
 
 
 def _extra(found: Findings) -> str:
-    """After some trials; the page to explore has every one."""
+    """Extra trials after some of the trials; the interactive page has every one."""
     after = moments(found.curves.trials)
     shown = [pair for pair in found.extra if found.best in pair]
     rows = [["method", "for what this one has", *(f"after {t}" for t in after)]]
@@ -124,12 +124,12 @@ def _extra(found: Findings) -> str:
 
 
 def moments(trials: int) -> list[int]:
-    """Trials after which a table looks: every fifth of them."""
+    """The trials that a table of extra trials has columns for: a fifth of all, two fifths, and so on."""
     return sorted({max(1, round(trials * share)) for share in (0.2, 0.4, 0.6, 0.8, 1.0)})
 
 
 def extra_text(extra: ExtraTrials, after: int, mark: str = "") -> str:
-    """Extra trials after so many, with their interval; `mark` stands around each number."""
+    """Extra trials after trial `after`, with their interval; `mark` stands around each number."""
     estimate, low, high = (
         f"{mark}>{extra.trials - after}{mark}"
         if math.isinf(values[after - 1])
@@ -167,7 +167,7 @@ def _random(found: Findings) -> str:
 
 
 def without_tuner(found: Findings) -> tuple[list[list[str]], list[str]]:
-    """What random configurations give: rows, the first of them the head, and notes; refused of dependent trials."""
+    """What random configurations give, unless trials depend on each other: rows, the first is the head, and notes."""
     curves = found.curves
     sign = 1.0 if curves.maximise else -1.0
     budgets = [n for n in BUDGETS if n <= curves.trials]

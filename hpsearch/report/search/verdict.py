@@ -20,7 +20,7 @@ ONE_SPLIT = (
 
 
 def sentences(found: Findings) -> list[str]:
-    """In the order in which a reader wants them: who is ahead, by how many trials, how surely, and what limits it."""
+    """The verdict in the order a reader wants: who is ahead, by how many trials, how surely, and what limits it."""
     return [*_unfinished(found), *_who(found), *_cautions(found), ONE_SPLIT]
 
 
@@ -142,7 +142,7 @@ def _told_apart_at_the_end(found: Findings, others: list[str]) -> str:
 
 
 def _whatever_the_target(found: Findings) -> str:
-    """Over the targets that are quantiles of all results, so that nobody has picked one."""
+    """How often the best is sooner, over targets that are quantiles of all results, so that nobody has picked one."""
     targets = [target for target in found.targets if target.share is not None]
     shares = [target.share for target in targets if target.share is not None]
     span = f"{_count(len(targets), 'target')}, at least as good as {min(shares):.0%} of all results"
@@ -173,7 +173,7 @@ def _apart(targets: int) -> str:
 
 
 def _sooner(targets: Sequence[Target], a: str, b: str) -> tuple[int, int, int, int]:
-    """At how many targets `a` spends fewer trials than `b`, at how many told apart, and the other way round.
+    """How many targets `a` reaches with fewer trials than `b`, how many of them surely, and the other way round.
 
     Trials spent are counted over studies that end when they reach the target or with their last trial.
     """

@@ -1,4 +1,4 @@
-"""The page of a study without a search, in Markdown."""
+"""The page of a comparison without a search, in Markdown."""
 
 from __future__ import annotations
 

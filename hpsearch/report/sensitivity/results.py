@@ -1,4 +1,4 @@
-"""What a study without a search says, computed: the objective and the training curves of each configuration."""
+"""What a comparison without a search says, computed: the objective and the training curves of each configuration."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Sensitivity:
     planned: tuple[int, int]
 
     def measures(self) -> list[str]:
-        """Training curves that say something else than the objective, which may be the end of one of them."""
+        """Names of the training curves that say more than the objective, which may be the end of one of them."""
         responses = [response for method in self.methods.values() for response in method.responses]
         return [
             name

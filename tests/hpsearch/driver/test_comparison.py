@@ -85,7 +85,7 @@ class TestTheTableIsTheSame:
         second = table(run(own_study(study=study), name="second.db"))
         assert [row.method for row in second[:18]] == ["narrow"] * 18
         key = lambda row: (row.method, row.repeat, row.trial)  # noqa: E731
-        assert sorted(first, key=key) == sorted((r for r in second if r["method"] != "third"), key=key)
+        assert sorted(first, key=key) == sorted((r for r in second if r.method != "third"), key=key)
 
     def test_with_ax_after_stopping_at_every_record(self, own_study):
         study = own_study(
@@ -156,7 +156,7 @@ def test_ax_finds_the_optimum_in_both_directions(own_study):
     best = []
     for direction, sign in (("minimise", 1), ("maximise", -1)):
         rows = table(run(own_study(in_direction(direction, sign), study, module=direction), f"{direction}.db"))
-        best.append(min(rows, key=lambda row: sign * row.objective)["configuration"]["x"])
+        best.append(min(rows, key=lambda row: sign * row.objective).configuration["x"])
     assert best == pytest.approx([0.3, 0.3], abs=0.1)
 
 
@@ -192,10 +192,10 @@ class TestTrialsThatGoWrong:
             assert failed
             assert len({row.trial for row in failed}) == len(failed)  # no two share a pack: each has a mate
             assert len(rows) == 2 * 6
-            together = {row.trained_together for row in rows if row.trial == failed[0]["trial"]}
+            together = {row.trained_together for row in rows if row.trial == failed[0].trial}
             assert together == {1}
-            assert "died" in failed[0]["reason"] or "RuntimeError: poison" in failed[0]["reason"]
-            assert failed[0]["attempts"] == 2 + (5 if "died" in failed[0]["reason"] else 1)
+            assert "died" in failed[0].reason or "RuntimeError: poison" in failed[0].reason
+            assert failed[0].attempts == 2 + (5 if "died" in failed[0].reason else 1)
 
     def test_a_task_that_never_works_stops_the_run_with_its_reason(self, own_study):
         study = own_study(task=edited(OWN_TASK, "    value =", '    raise KeyError("no such column")\n    value ='))

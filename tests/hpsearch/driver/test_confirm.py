@@ -12,7 +12,7 @@ import pytest
 from hpsearch.contracts.errors import DatabaseError
 from hpsearch.driver.confirm import confirmation, method_of
 from hpsearch.report.confirmed import compute_confirmed, write_confirmed
-from hpsearch.report.style import Look
+from hpsearch.report.context import ReportContext
 from hpsearch.store.chosen import chosen
 from hpsearch.store.database import Database
 from hpsearch.store.tables import load_tables
@@ -71,8 +71,8 @@ def test_it_goes_on_where_it_stopped(file):
     whole = tables.trials.drop(columns=["seconds"])
     out = file.with_name("run-confirm.db")
     with Database(out, write=True) as database:  # as a run that was killed leaves it
-        database._connection.execute("UPDATE trials SET state = 'proposed', objective = NULL WHERE study_id > 7")
-        database._connection.commit()
+        database.connection.execute("UPDATE trials SET state = 'proposed', objective = NULL WHERE study_id > 7")
+        database.connection.commit()
     again, _ = confirm(file, "--seeds", "3", "--executor", "inline", "--quiet")
     pd.testing.assert_frame_equal(again.trials.drop(columns=["seconds"]), whole)
 
@@ -112,9 +112,9 @@ def test_a_page_of_other_settings_says_so_and_calls_nothing_flattery(file, tmp_p
     assert "flattered by" in page.read_text()
     spec = tables.comparison.spec
     spec = spec.model_copy(update={"confirm": spec.confirm.model_copy(update={"changed": {"epochs": 60}})})
-    other = replace(tables, comparison=replace(tables.comparison, spec=spec))
+    other = replace(tables, parts=(replace(tables.comparison, spec=spec),))
     (tmp_path / "other").mkdir()
-    write_confirmed(other, file, tmp_path / "other", Look())
+    write_confirmed(ReportContext(other, (file,)), tmp_path / "other" / "README.md")
     text = (tmp_path / "other" / "README.md").read_text()
     assert "**Trained with other settings than own**: epochs = 60." in text
     assert "flattered" not in text

@@ -124,11 +124,11 @@ def test_one_poisonous_trial_fails_alone_and_its_mates_complete(own_study, kind,
     alone = 5 if "worker process died" in reason else 1
     assert sorted(row.together for row in attempts) == [1] * alone + [8] * 16
     alone = next(row for row in attempts if row.together == 1)
-    assert (alone["repeat"], alone["attempt"]) == (lost["repeat"], 3)
+    assert (alone.repeat, alone.attempt) == (lost["repeat"], 3)
     if kind == "raise":
-        assert "in poison: raise RuntimeError" in alone["error"]
-        assert alone["error"].splitlines()[-1] == "RuntimeError: a poisonous configuration"
-        assert "/" not in alone["error"].split("raise")[0]  # no folder of this machine
+        assert "in poison: raise RuntimeError" in alone.error
+        assert alone.error.splitlines()[-1] == "RuntimeError: a poisonous configuration"
+        assert "/" not in alone.error.split("raise")[0]  # no folder of this machine
 
 
 def test_a_study_that_wants_no_failure_stops_and_tries_again(own_study):

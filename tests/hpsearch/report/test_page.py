@@ -9,22 +9,19 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from hpsearch.study.spec import load_executor, read_spec
 from playwright.sync_api import expect, sync_playwright
 
-from hpsearch.driver import loop as comparison
 from hpsearch.report import compute_curves, write_report
 from hpsearch.report import html as page_html
 from hpsearch.report.watch import Watched, open_server
-from hpsearch.store.database import Database
 from hpsearch.store.tables import load_tables
-from tests.tools.studies import recorded, run_to_end
+from tests.tools.studies import going_on, recorded, run_to_end
 from tests.tools.waiting import PATIENCE
 
 expect.set_options(timeout=1000 * PATIENCE)
 
 TASK = """
-from hpsearch.task import FunctionTask, Objective, Result
+from hpsearch import FunctionTask, Objective, Result
 
 
 def objective(configuration, seed):
@@ -377,17 +374,11 @@ class TestWatch:
     @staticmethod
     def grow(study, most):
         """Run until so many transactions are recorded, or to the end."""
-        running = load_executor("inline", None)
-        spec, file = read_spec(study), study.parent / "grow.db"
-        with Database(file, write=True) as database:
-            comparison.prepare(database, spec, str(study), lambda *_: None)
-            records = comparison.run(database, spec, running, {"executor": "inline"})
+        with going_on(study, "grow.db") as records:
             for number, _ in enumerate(records, 1):
                 if number == most:
                     break
-            records.close()
-        running.close()
-        return file
+        return study.parent / "grow.db"
 
     @contextmanager
     def served(self, file):
@@ -454,9 +445,9 @@ class TestWatch:
         assert watched.data() == had
 
     def test_a_port_that_is_taken_is_named(self, file):
-        from hpsearch.contracts.errors import DatabaseError
+        from hpsearch.contracts.errors import UsageError
 
         with self.served(file) as (_, server):
             port = server.server_address[1]
-            with pytest.raises(DatabaseError, match=f"port {port} cannot be used"):
+            with pytest.raises(UsageError, match=f"port {port} cannot be used"):
                 open_server(file, port)

@@ -1,15 +1,16 @@
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 
 import hpsearch
 from hpsearch.contracts.errors import DatabaseError
-from hpsearch.contracts.objective import Result
+from hpsearch.contracts.objective import Objective, Result
 from hpsearch.contracts.space import Float, Space
 from hpsearch.report import compute_curves, write_report
-from hpsearch.store.database import Database, Measured
+from hpsearch.store.database import Database
+from hpsearch.store.rows import Measured, MethodRow, NewStudy
+from hpsearch.study.schema import Named
+from tests.tools.by_hand import by_hand
 
 # Validation objectives by hand: (studies, trials) of each method.
 FAST = [[0.5, 0.9, 0.8], [0.7, 0.7, 0.9]]
@@ -24,18 +25,13 @@ def make(tmp_path):
         path = tmp_path / f"{direction}.db"
         with Database(path, write=True) as database:
             database.create(
-                {
-                    "name": "by-hand", "spec": '{"task": {"name": "t", "width": 5}, "searcher": {"name": "sobol"}}',
-                    "study_file": "/somewhere/by-hand.toml", "trials": 3, "repeats": 2, "seed": 1, "pack_size": 2,
-                    "objective": "score", "unit": "points", "direction": direction, "chance": 0.1 * sign,
-                    "data": '{"clips": 7}', "created": NOW,
-                    "resolved": json.dumps({
-                        "task": {"width": 5, "precision": "fp32"}, "searcher": {},
-                        "methods": {label: {"space": [], "schedules": {"x": "cosine"}} for label in methods},
-                    }),
-                },
-                [(label, Space((Float("x", 1e-3, 1.0, log=True),)), {}) for label in methods],
-                [(label, repeat, 1, 0) for label in methods for repeat in (1, 2)],
+                by_hand(
+                    methods, 3, 2, Objective("score", 0.1 * sign, direction, "points"),
+                    task=Named(name="t", width=5, precision="fp32"), schedules={"x": "cosine"},
+                    study_file="/somewhere/by-hand.toml", pack_size=2, data={"clips": 7},
+                ),
+                [MethodRow(label, Space((Float("x", 1e-3, 1.0, log=True),)), {}) for label in methods],
+                [NewStudy(label, repeat, 1, 0) for label in methods for repeat in (1, 2)],
             )  # fmt: skip
             run = database.start_run(
                 NOW, {"command": "hpsearch run by-hand", "processor": "p", "cores": 2, "system": "s", "python": "3",

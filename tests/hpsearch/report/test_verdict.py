@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from hpsearch.contracts.objective import Objective
+from tests.tools.by_hand import by_hand
 from hpsearch.contracts.space import Float, Space
 from hpsearch.report.search.findings import compute_findings
 from hpsearch.report.search.latex import write_latex
@@ -28,13 +29,13 @@ def tables(objectives, direction="maximise", planned=None, searcher="botorch", t
         for repeat, study in enumerate(studies, 1)
         for trial, value in enumerate(study, 1)
     ]  # fmt: skip
-    comparison = {
-        "spec": {"searcher": {"name": searcher}, "task": {"name": "t"}}, "planned": planned or len(rows), "name": "n",
-        "resolved": {"methods": {label: {"schedules": {}} for label in objectives}},
-    }  # fmt: skip
+    objective, trials = Objective("score", 0.0, direction), max(row["trial"] for row in rows)
+    repeats, rest = divmod(planned or len(rows), len(objectives) * trials)
+    assert rest == 0
+    comparison = by_hand(list(objectives), trials, repeats, objective, searcher=searcher)
     return Tables(
-        comparison, Objective("score", 0.0, direction), dict.fromkeys(objectives, X), ("test_score",) if test else (),
-        pd.DataFrame(rows), pd.DataFrame({"epoch": []}), [], 0,
+        (comparison,), objective, dict.fromkeys(objectives, X), ("test_score",) if test else (), pd.DataFrame(rows),
+        pd.DataFrame({"epoch": []}), [], 0,
     )  # fmt: skip
 
 

@@ -14,22 +14,15 @@ from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.objective import Objective, Result
 from hpsearch.contracts.space import Float, Space
 from hpsearch.store.database import Database
-from hpsearch.store.rows import Comparison, Measured, MethodRow, NewStudy
+from hpsearch.store.rows import Measured, MethodRow, NewStudy
 from hpsearch.store.schema import UPGRADES
 from hpsearch.store.tables import load_tables
-from hpsearch.study.schema import MethodSpec, Named, Spec
+from tests.tools.by_hand import by_hand
 from tests.tools.studies import run_to_end
 
 SPACE = Space((Float("x", 0.0, 1.0),))
 NOW = Measured("2026-01-01T00:00:00+00:00", "2026-01-01T00:00:01+00:00", 1.0, 1, 1, "h", "cpu")
-SPEC = Spec(
-    name="c", trials=2, repeats=2, seed=1, task=Named(name="t"), searcher=Named(name="sobol"),
-    methods={"m": MethodSpec(space={"x": [0.0, 1.0]})},
-)  # fmt: skip
-LAID_OUT = Comparison(
-    name="c", spec=SPEC, study_file="c.toml", trials=2, repeats=2, seed=1, pack_size=1,
-    objective=Objective("accuracy", 0.1), data={}, created=NOW.started, resolved={},
-)  # fmt: skip
+LAID_OUT = by_hand(["m"], 2, 2, Objective("accuracy", 0.1), name="c")
 METHODS = [MethodRow("m", SPACE, {})]
 STUDIES = [NewStudy("m", 1, 11, 0), NewStudy("m", 2, 12, 1)]
 
@@ -111,9 +104,9 @@ def test_a_closed_file_alone_is_complete(database, tmp_path):
 
 
 def test_commits_are_on_disk_when_they_return(database):
-    assert database._connection.execute("PRAGMA synchronous").fetchone()[0] == 2
-    assert database._connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
-    assert database._connection.execute("PRAGMA user_version").fetchone()[0] == len(UPGRADES)
+    assert database.connection.execute("PRAGMA synchronous").fetchone()[0] == 2
+    assert database.connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+    assert database.connection.execute("PRAGMA user_version").fetchone()[0] == len(UPGRADES)
 
 
 def test_what_is_no_database_is_said_and_left_alone(tmp_path):
@@ -161,12 +154,12 @@ def test_a_stop_as_a_transaction_begins_or_ends_leaves_none_open_and_counts_noth
                 raise KeyboardInterrupt
             return found
 
-    connection = database._connection
+    connection = database.connection
     for statement in ("BEGIN", "COMMIT"):
-        database._connection = Stopping(connection, statement)
+        database.connection = Stopping(connection, statement)
         with pytest.raises(KeyboardInterrupt):
             database.record(1, [(1, 1, Result(0.5))], NOW, warnings=2)
-        database._connection = connection
+        database.connection = connection
         assert not connection.in_transaction
     database.record(1, [(1, 1, Result(0.5))], NOW, warnings=2)  # as the loop does when it is asked to stop
     assert database.runs()[0].warnings == 3 + 2
@@ -182,7 +175,7 @@ def test_an_error_while_it_is_opened_leaves_it_free(database, monkeypatch):
 
 
 def test_a_newer_file_is_refused_and_left_alone(database):
-    database._connection.execute("PRAGMA user_version=99")
+    database.connection.execute("PRAGMA user_version=99")
     database.close()
     before = database.path.read_bytes()
     for write in (False, True):

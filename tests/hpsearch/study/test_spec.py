@@ -143,11 +143,12 @@ def test_a_wrong_setting_of_the_task_is_a_fault_of_the_file(line, parts):
 @pytest.mark.parametrize(
     ("task", "study", "message"),
     [
-        ("TASK = 3", OWN_STUDY, "TASK has no objective; wrap a function"),
-        ("def TASK(): pass", OWN_STUDY, "TASK has no objective; wrap a function"),
-        ("x = 1", OWN_STUDY, "has no TASK"),
-        ("def (", OWN_STUDY, "raised SyntaxError"),
-        ("import sys; sys.exit()", OWN_STUDY, "raised SystemExit"),
+        ("TASK = 3", OWN_STUDY, "TASK is no task: derive its class from hpsearch.Task, or wrap a function"),
+        ("def TASK(): pass", OWN_STUDY, "TASK is no task: derive its class from hpsearch.Task, or wrap a function"),
+        ("x = 1", OWN_STUDY, r"no such task .*looked for own_task_\d+\.py with a TASK in "),
+        ("from math import TASK", OWN_STUDY, "raised ImportError"),
+        ("TASK = (", OWN_STUDY, "raised SyntaxError"),
+        ("import sys; sys.exit(); TASK = 1", OWN_STUDY, "raised SystemExit"),
         (
             edited(OWN_TASK, 'Objective("loss", chance=1.0, direction="minimise")', "'loss'"),
             OWN_STUDY,
@@ -184,7 +185,7 @@ def test_a_wrong_task_of_ones_own_is_a_sentence(own_study, task, study, message)
 
 
 def test_what_is_no_method_is_a_sentence():
-    assert "os:getcwd is not a method" in fault(HEAD + '[methods.mine]\nmethod = "os:getcwd"')
+    assert "os.getcwd is no method" in fault(HEAD + '[methods.mine]\nmethod = "os:getcwd"')
 
 
 def test_every_fault_is_reported_at_once():
@@ -194,7 +195,7 @@ def test_every_fault_is_reported_at_once():
 
 
 def test_an_error_inside_a_users_module_says_so(own_study):
-    path = own_study(task="import not_there_at_all\n")
+    path = own_study(task=f"import not_there_at_all\n{OWN_TASK}")
     with pytest.raises(SpecError, match="needs the module not_there_at_all"):
         read_plan(path)
 

@@ -1,0 +1,218 @@
+"""The database as a file: found sound or refused, locked while it is written, upgraded, and closed whole."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Self
+from urllib.parse import quote
+
+from hpsearch.contracts.errors import DatabaseError
+from hpsearch.store.schema import TABLES, UPGRADES, shape
+from hpsearch.system.file_system import is_shared
+from hpsearch.system.lock import HeldError, Lock
+
+
+class DatabaseFile:
+    """A comparison's file on its disk, open for reading, or for writing by the one driver."""
+
+    def __init__(self, path: Path, *, write: bool = False, say: Callable[[str], None] = lambda _: None) -> None:
+        """Open an existing file, or with `write` also a new one; `say` is told what it waits for.
+
+        Raises DatabaseError.
+        """
+        self.path, self._write = path, write
+        self._file = path.resolve()  # a link to it has no lock of its own
+        self._opened: os.stat_result | None = None
+        if path.is_dir():
+            raise DatabaseError(f"{path}: is a folder, not a database")
+        if not write and not path.is_file():
+            raise DatabaseError(f"{path}: no such file; `hpsearch run STUDY` makes one")
+        if write and path.exists() and path.stat().st_nlink > 1:
+            raise DatabaseError(
+                f"{path}: has another name on this disk (a hard link), under which another run could write it; "
+                "copy it instead"
+            )
+        self._lock = _locked(self._file, path, say) if write else None
+        try:
+            self.connection = _connect(self._file, write)
+            try:
+                self._open(write)
+            except BaseException:
+                self.connection.close()
+                raise
+        except BaseException as error:
+            self._release()
+            if isinstance(error, sqlite3.Error | UnicodeDecodeError):
+                said = str(error).splitlines()[0]
+                raise DatabaseError(f"{path}: not a readable hpsearch database: {said}") from error
+            raise
+
+    def _open(self, write: bool) -> None:
+        """Look before touching anything, then set up for writing."""
+        version = self.connection.execute("PRAGMA user_version").fetchone()[0]
+        tables = {name for (name,) in self.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if version < 0 or (version and not tables >= TABLES):  # many programs count versions from 1
+            raise DatabaseError(f"{self.path}: not a readable hpsearch database: another program's, by its tables")
+        if version > len(UPGRADES):
+            raise DatabaseError(
+                f"{self.path}: written by a newer hpsearch (version {version}, this one knows {len(UPGRADES)}); "
+                "upgrade hpsearch to read it"
+            )
+        if 0 < version < len(UPGRADES) and version < shape(self.connection):
+            raise DatabaseError(
+                f"{self.path}: damaged: it says that it is of version {version}, and has what later ones added; "
+                "nothing was written: go on from a copy of it"
+            )
+        if version == 0 and (tables or not write):
+            raise DatabaseError(f"{self.path}: not a readable hpsearch database: it holds no comparison")
+        # A torn page or a missing end: found before anything is written that would make it worse.
+        (found,) = self.connection.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise DatabaseError(f"{self.path}: damaged ({found}); nothing was written: go on from a copy of it")
+        if write:
+            self.connection.execute(f"PRAGMA journal_mode={_journal_mode(self._file)}")
+            self.connection.execute("PRAGMA synchronous=FULL")
+            self.connection.execute("PRAGMA foreign_keys=ON")
+            self.connection.execute("PRAGMA wal_autocheckpoint=100")  # pages: a lost log loses little
+            if version < len(UPGRADES):
+                self._upgrade(version)
+            self._opened = self._file.stat()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close. A writer leaves one complete file, without a log beside it, that can be copied and mailed.
+
+        A new file in which no comparison was laid out, because its task could not start, is removed.
+        """
+        try:
+            if self._write and self._is_still_ours():
+                self._write = False
+                unused = self.connection.execute("SELECT 1 FROM comparison").fetchone() is None
+                try:
+                    self.connection.execute("PRAGMA journal_mode=DELETE")
+                except sqlite3.OperationalError:  # somebody is reading: the log stays, but holds nothing new
+                    with suppress(sqlite3.OperationalError):  # the disk is full: the log stays, with what it holds
+                        self.connection.execute("PRAGMA wal_checkpoint")
+                self.connection.close()
+                if unused:
+                    self._file.unlink(missing_ok=True)
+        finally:
+            self.connection.close()
+            self._release()
+
+    def _is_still_ours(self) -> bool:
+        try:
+            self._check_lock()
+        except DatabaseError:
+            return False
+        return True
+
+    def _check_lock(self) -> None:
+        assert self._lock is not None
+        if self._opened is not None and not self._is_in_place(self._opened):
+            raise DatabaseError(
+                f"{self.path}: was removed, moved or replaced while it was written; this run stops, and what it "
+                "recorded lies in the moved file, if there is one"
+            )
+        try:
+            self._lock.check()
+        except HeldError as error:
+            raise DatabaseError(f"{self.path}: taken over meanwhile by {error}; this run stops") from None
+        except OSError as error:
+            raise DatabaseError(f"{self.path}: its lock cannot be read: {error.strerror}; run again") from error
+
+    def _is_in_place(self, opened: os.stat_result) -> bool:
+        try:
+            return os.path.samestat(self._file.stat(), opened)
+        except OSError:
+            return False
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+
+    def _upgrade(self, version: int) -> None:
+        """All steps in one transaction; of a file with something in it after a copy, NAME.vN.db."""
+        if version:
+            self._copy(f"v{version}")
+        with self.transaction():
+            for number in range(version, len(UPGRADES)):
+                UPGRADES[number](self.connection)
+            self.connection.execute(f"PRAGMA user_version={len(UPGRADES)}")
+
+    def _copy(self, version: str) -> None:
+        """Whole or absent, under a name that nothing has yet."""
+        stem, suffix = self._file.stem, self._file.suffix
+        again = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
+        places = (self._file.with_name(f"{stem}.{version}{number}{suffix}") for number in again)
+        kept = next(place for place in places if not place.exists())
+        partial = kept.with_name(f".{kept.name}.partial")
+        partial.unlink(missing_ok=True)
+        try:
+            with closing(sqlite3.connect(partial)) as copy:
+                self.connection.backup(copy)
+            partial.rename(kept)
+        except (sqlite3.Error, OSError) as error:
+            partial.unlink(missing_ok=True)
+            raise DatabaseError(
+                f"{self.path}: cannot be copied to {kept.name} before it is upgraded: {error}; nothing was changed"
+            ) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Write in one transaction, as long as the lock is ours. Raises DatabaseError if it cannot be written."""
+        try:
+            try:
+                self.connection.execute("BEGIN IMMEDIATE")
+                self._check_lock()
+                yield self.connection
+                self._check_lock()
+                self.connection.execute("COMMIT")
+            except BaseException:
+                if self.connection.in_transaction:  # of a full disk SQLite has taken it back already
+                    self.connection.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:  # a full disk, a lost one, a file that has become read-only or damaged
+            raise DatabaseError(
+                f"{self.path}: cannot be written: {error}; everything recorded before is kept: run again"
+            ) from error
+
+
+def _locked(file: Path, path: Path, say: Callable[[str], None]) -> Lock:
+    try:
+        return Lock(file, say)
+    except HeldError as error:
+        who = f": {error}" if str(error) else ""
+        raise DatabaseError(f"{path}: another run is writing it{who}") from None
+    except OSError as error:
+        raise DatabaseError(f"{path}: cannot be written there: {error.strerror}") from error
+
+
+def _connect(path: Path, write: bool) -> sqlite3.Connection:
+    # Autocommit: every transaction is begun and committed by name.
+    name = f"file:{quote(os.fsencode(path))}?mode={'rwc' if write else 'ro'}"
+    connection = sqlite3.connect(name, uri=True, isolation_level=None, timeout=30)
+    beside = [path.with_name(path.name + ending) for ending in ("-wal", "-journal")]
+    if not write and not any(p.exists() for p in beside):
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_master")
+        except sqlite3.OperationalError:
+            # A finished file in a folder that cannot be written: no log to share, so read it as it is.
+            with closing(connection):
+                return sqlite3.connect(f"{name}&immutable=1", uri=True, isolation_level=None)
+    return connection
+
+
+def _journal_mode(path: Path) -> str:
+    """WAL lets others read during a write, but needs memory that all of them share: a local disk."""
+    return "DELETE" if is_shared(path) else "WAL"
