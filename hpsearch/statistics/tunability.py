@@ -72,6 +72,6 @@ def expected_best(objectives: Array, budgets: Sequence[int], *, independent: boo
 def _require(independent: bool) -> None:
     if not independent:
         raise NotIndependent(
-            "these trials were not drawn independently of each other (a Bayesian searcher learns from earlier trials, "
-            "Sobol points keep apart), so they do not show how random configurations do; search with random for that"
+            "these trials were not drawn independently of each other (a Bayesian searcher chooses each after those "
+            "before, Sobol points keep apart), so they say nothing of random configurations; search with random for it"
         )

@@ -45,7 +45,7 @@ def without_ctrl_c() -> Iterator[None]:
 
 def kill(pool: ProcessPoolExecutor) -> None:
     """End a pool's processes at once, whatever they are doing."""
-    manager = pool._executor_manager_thread
+    manager: threading.Thread | None = pool._executor_manager_thread  # type: ignore[assignment]  # typeshed errs
     for process in list((pool._processes or {}).values()):
         process.kill()
     # It ends as soon as it sees that they are dead; while it does, the interpreter's own end may trip over it.

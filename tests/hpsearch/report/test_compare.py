@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from hpsearch.contracts.errors import DifferentError
-from hpsearch.report import Look, write_report_of
-from hpsearch.report.facts import provenance_facts, report_command
+from hpsearch.report import Look, ReportContext, write_report_of
+from hpsearch.report.facts import provenance_facts
 from hpsearch.report.merge import merged
 from hpsearch.report.search.curves import compute_curves
 from hpsearch.report.search.findings import compute_findings
@@ -27,10 +27,10 @@ def files(own_study):
 
 
 def test_all_methods_stand_side_by_side(files):
-    tables, warnings = merged(files, [load_tables(file) for file in files], force=False)
-    assert warnings == []
-    assert list(tables.methods) == ["wide (both)", "narrow", "wide (other)"]
-    curves = compute_curves(tables)
+    context = merged(files, [load_tables(file) for file in files], force=False)
+    assert context.warnings == ()
+    assert list(context.tables.methods) == ["wide (both)", "narrow", "wide (other)"]
+    curves = compute_curves(context.tables)
     alone = compute_curves(load_tables(files[1])).methods["wide"]
     assert (curves.methods["wide (other)"].incumbents == alone.incumbents).all()
     assert curves.planned == (3 * 18, 3 * 18)
@@ -49,8 +49,7 @@ def test_what_differs_is_named_and_refused_or_stands_on_the_page(own_study, tmp_
     tables = [load_tables(first), load_tables(second)]
     with pytest.raises(DifferentError, match=f"second.db differs from first.db in .*{named}.*--force"):
         merged([first, second], tables, force=False)
-    joined, warnings = merged([first, second], tables, force=True)
-    write_report_of(joined, first, tmp_path / "report", warnings=warnings)
+    write_report_of(merged([first, second], tables, force=True), tmp_path / "report")
     page = (tmp_path / "report" / "README.md").read_text()
     assert "**Warning: second.db differs from first.db" in page
     assert "second.db differs from first.db" in (tmp_path / "report" / "index.html").read_text()
@@ -74,19 +73,19 @@ def test_only_independent_trials_describe_a_space_whichever_file_comes_first(own
     drawn = run_to_end(own_study(study=edited(OWN_STUDY, '"sobol"', '"random"')), "drawn.db")
     spread = run_to_end(own_study(study=edited(ONLY_WIDE, "[methods.wide]", "[methods.spread]")), "spread.db")
     files = [(drawn, spread)[i] for i in order]
-    tables, _ = merged(files, [load_tables(file) for file in files], force=True)
-    rows, notes = without_tuner(compute_findings(tables))
+    context = merged(files, [load_tables(file) for file in files], force=True)
+    rows, notes = without_tuner(compute_findings(context.tables))
     assert [row[0] for row in rows] == ["method", "wide", "narrow"]
     assert "not given for spread, searched by the searcher sobol" in notes[-1]
-    searchers = dict(provenance_facts(tables, files[0]))["searcher"]
+    searchers = dict(provenance_facts(context))["searcher"]
     assert sorted(searchers.split("; then ")) == ["random", "sobol"]
 
 
 def test_the_command_on_the_page_makes_it_again(files, tmp_path):
-    tables, _ = merged(files, [load_tables(file) for file in files], force=False)
-    assert report_command(tables, files[0], [], Look()) == "hpsearch compare both.db other.db"
-    forced = replace(tables, comparison={**tables.comparison, "forced": True})
-    assert report_command(forced, files[0], [0.5], Look()) == "hpsearch compare both.db other.db --force --target 0.5"
+    context = merged(files, [load_tables(file) for file in files], force=False)
+    assert context.command == "hpsearch compare both.db other.db"
+    forced = replace(context, forced=True, targets=(0.5,))
+    assert forced.command == "hpsearch compare both.db other.db --force --target 0.5"
     look = Look(tmp_path / "my style.mplstyle", "column")
-    alone = report_command(load_tables(files[0]), files[0].with_name("my run.db"), [], look)
-    assert alone == "hpsearch report 'my run.db' --style 'my style.mplstyle' --width column"
+    alone = ReportContext(load_tables(files[0]), (files[0].with_name("my run.db"),), look=look)
+    assert alone.command == "hpsearch report 'my run.db' --style 'my style.mplstyle' --width column"

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 from hpsearch.contracts.objective import Objective
-from tests.tools.by_hand import by_hand
 from hpsearch.contracts.space import Float, Space
 from hpsearch.report.search.findings import compute_findings
 from hpsearch.report.search.latex import write_latex
 from hpsearch.report.search.page import without_tuner
 from hpsearch.report.search.verdict import ONE_SPLIT, sentences
 from hpsearch.store.tables import Tables
+from tests.tools.by_hand import by_hand
 
 X = Space((Float("x", 0.0, 1.0),))
 
