@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 
 from hpsearch.contracts.errors import SpecError
@@ -33,13 +33,17 @@ class PlanByName:
 
     def plan(self) -> Plan:
         """The plan. A process keeps the last one, for its task may hold its data."""
-        return _arrived(self)
+        if self not in _here:
+            _keep(self, resolve(Spec.model_validate_json(self.spec), Registry(tuple(map(Path, self.folders)))))
+        return _here[self]
 
 
-@lru_cache(maxsize=1)
-def _arrived(travelled: PlanByName) -> Plan:
-    folders = tuple(map(Path, travelled.folders))
-    return resolve(Spec.model_validate_json(travelled.spec), Registry(folders))
+_here: dict[PlanByName, Plan] = {}
+
+
+def _keep(name: PlanByName, plan: Plan) -> None:
+    _here.clear()
+    _here[name] = plan
 
 
 @dataclass(frozen=True)
@@ -75,8 +79,10 @@ class Plan:
 
     @cached_property
     def by_name(self) -> PlanByName:
-        """What is sent to workers."""
-        return PlanByName(self.spec.model_dump_json(), tuple(map(str, self.found_in.folders)))
+        """What is sent to workers. Where training is in this very process, it finds this plan again."""
+        name = PlanByName(self.spec.model_dump_json(), tuple(map(str, self.found_in.folders)))
+        _keep(name, self)
+        return name
 
     def settings(self) -> Json:
         """Every setting with its value, as a database keeps them: the study file's, and those left to defaults."""
