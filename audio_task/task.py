@@ -84,6 +84,10 @@ class AudioTask(Task):
 
         return cached_features(self._corpus, *self._noise, _silent).files
 
+    def load(self, device: str) -> None:
+        """Bring the data onto the device."""
+        self._data(device)
+
     def train(
         self, method: Method, configurations: Sequence[Configuration], seeds: Sequence[int], device: str
     ) -> list[Result]:

@@ -83,6 +83,10 @@ class CifarTask(Task):
         """The images."""
         return cifar10.files(cifar10.DATASET.find())
 
+    def load(self, device: str) -> None:
+        """Bring the data onto the device."""
+        self._data(device)
+
     def train(
         self, method: Method, configurations: Sequence[Configuration], seeds: Sequence[int], device: str
     ) -> list[Result]:

@@ -110,10 +110,11 @@ def confirm(
     """Train what each study chose again, with fresh seeds, and report test metrics. The same command resumes it."""
     pin_threads()
     use_data(data)
-    from hpsearch.driver.confirm import confirmation, method_of
+    from hpsearch.driver.confirm import confirmation
     from hpsearch.driver.display import Display
     from hpsearch.driver.running import Where
     from hpsearch.report import write_report
+    from hpsearch.store.chosen import method_of
     from hpsearch.store.tables import load_tables
     from hpsearch.study.registry import Registry
     from hpsearch.study.shipped import recorded_name, shipped_studies

@@ -39,6 +39,10 @@ class Task(ABC):
         """Files that training reads below the folders of hpsearch.contracts.dataset, for machines without them."""
         return ()
 
+    def load(self, device: str) -> None:  # noqa: ARG002
+        """Load what training reads, once in each process before it trains, so that no trial's seconds count it."""
+        return
+
     @abstractmethod
     def train(
         self,

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.seeds import derived_seed
 from hpsearch.contracts.space import Value
-from hpsearch.store.chosen import chosen, typed
+from hpsearch.store.chosen import BETWEEN, chosen, typed
 from hpsearch.store.tables import Tables
 from hpsearch.study.plan import Plan, resolve
 from hpsearch.study.registry import Registry
 from hpsearch.study.schema import Confirm, MethodSpec, Named, Spec
-
-BETWEEN = " / study "
 
 
 def confirmation(tables: Tables, found_in: Registry, seeds: int, overall: bool, settings: Mapping[str, Value]) -> Plan:
@@ -61,8 +59,3 @@ def confirmation(tables: Tables, found_in: Registry, seeds: int, overall: bool, 
         confirm=Confirm(of=spec.name, recorded=recorded, changed=changed),
     )
     return resolve(confirming, found_in)
-
-
-def method_of(label: str) -> str:
-    """The method whose choice a confirming method's label names."""
-    return label.rpartition(BETWEEN)[0] or label

@@ -79,12 +79,13 @@ def train_pack(
         DeviceError: if the device may have stopped working; this process can train no more.
         PackError: for whatever else the task raises or returns wrongly.
     """
-    started, begun = time.time(), time.perf_counter()
     results: list[Result] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             plan = plan_by_name.plan()
+            plan.task.load(devices.torch_name())
+            started, begun = time.time(), time.perf_counter()
             fits = (plan_by_name, label)
             size = _fitting.get(fits, len(configurations))
             while len(results) < len(configurations):
@@ -94,9 +95,9 @@ def train_pack(
                     size = _fitting[fits] = -(-min(size, len(configurations)) // 2)
                 else:
                     results += checked_results(returned, len(configurations[now]), plan.hyperparameters)
-        except Stopped:
+        except (Stopped, KeyboardInterrupt):
             raise
-        except (Exception, SystemExit) as error:  # a task may raise anything
+        except BaseException as error:  # a task may raise anything
             if devices.is_the_devices(error):
                 raise DeviceError(_one_line(error)) from None
             raise PackError(_one_line(error), _last_lines(error)) from None
@@ -110,7 +111,8 @@ def _train(
 ) -> list[Result] | None:
     """What the task returns, or None where memory does not suffice for so many."""
     try:
-        return task.train(method, configurations, seeds, devices.torch_name())
+        own = [dict(configuration) for configuration in configurations]  # which the task may change
+        return task.train(method, own, seeds, devices.torch_name())
     except Exception as error:
         if len(configurations) == 1 or not devices.is_out_of_memory(error):
             raise
@@ -160,19 +162,26 @@ def _text(text: str) -> str:
 
 
 def _one_line(error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
     # Where the task's own code was, by the file's name: a folder would say more of a machine than of the fault.
-    last = frames[-1]
-    message = " ".join(str(error).split())
-    return _text(f"{type(error).__name__}: {message} ({Path(last.filename).name}:{last.lineno})")
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return _text(f"{type(error).__name__}: {' '.join(_said(error).split())}{where}")
 
 
 def _last_lines(error: BaseException) -> str:
     """Innermost frames by file name, and the message."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [f"{Path(f.filename).name}:{f.lineno} in {f.name}: {(f.line or '').strip()}" for f in frames]
-    message = "".join(traceback.format_exception_only(error)).strip().splitlines()
+    message = f"{type(error).__name__}: {_said(error)}".strip().splitlines()
     return _text("\n".join([*lines[-LINES_KEPT // 2 :], *message[-LINES_KEPT // 2 :]]))
+
+
+def _said(error: BaseException) -> str:
+    """An error's message; one of a task's own may be unable to say anything."""
+    try:
+        return str(error)
+    except Exception as another:
+        return f"(its message cannot be had: {type(another).__name__})"
 
 
 _fitting: dict[tuple[PlanByName, str], int] = {}

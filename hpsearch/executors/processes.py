@@ -24,6 +24,14 @@ PROBE_SECONDS = 300
 """A device that computes nothing for so long, in a process that has to import torch first, is gone."""
 
 
+STARTS = 3
+"""How often a worker's process is started before the worker is given up."""
+
+
+class _CannotBeginError(Exception):
+    """Why no process could be had for a worker."""
+
+
 @dataclass
 class _Call:
     future: Future[Any]
@@ -131,17 +139,20 @@ class Processes(Executor):
             if self._closed:
                 call.future.set_exception(error)
                 return
+            if isinstance(error, _CannotBeginError):
+                self._give_up(worker, call, f"a worker process cannot begin ({error})")
+                return
             if worker.device == CPU or (reason := self._broken(worker)) is None:
                 call.future.set_exception(error)
             else:
-                self._give_up(worker, call, reason)
+                self._give_up(worker, call, f"{worker.device} no longer works ({reason})")
                 return
 
     def _run(self, worker: _Worker, call: _Call) -> Exception | None:
         """Have the worker do it; returns an error after which the worker cannot go on."""
+        if (reason := self._cannot_begin(worker)) is not None:
+            return _CannotBeginError(reason)
         try:
-            if self._time_limit is not None and worker.pool is None:
-                self._in_process(worker, _ready).result()  # a new process takes seconds to begin
             running = self._in_process(worker, call.function, *call.arguments)
             if not wait([running], self._time_limit).done:
                 return TimeoutError(f"took longer than the time limit of {self._time_limit:g} s")
@@ -153,6 +164,19 @@ class Processes(Executor):
         except BaseException as error:
             call.future.set_exception(error)
         return None
+
+    def _cannot_begin(self, worker: _Worker) -> str | None:
+        """Have a live process for the worker, or say why there is none: no call is spent on one that never began."""
+        reason = ""
+        for _ in range(STARTS):
+            try:
+                self._in_process(worker, _ready).result(timeout=PROBE_SECONDS)
+            except Exception as error:  # a full /dev/shm, no memory for a process, one that died while it had no work
+                reason = str(error) or type(error).__name__
+                self._end(worker)
+            else:
+                return None
+        return reason
 
     def _in_process(self, worker: _Worker, function: Callable[..., T], *arguments: object) -> Future[T]:
         with self._lock:  # a worker process begins with its first call: `close` must see it or forbid it
@@ -185,7 +209,7 @@ class Processes(Executor):
     def _give_up(self, worker: _Worker, call: _Call, reason: str) -> None:
         with self._lock:
             self._workers.remove(worker)
-            self.lost.append(f"{worker.device} no longer works ({reason}); {len(self._workers)} workers are left")
+            self.lost.append(f"{reason}; {len(self._workers)} workers are left")
             if self._closed:
                 call.future.set_exception(BrokenExecutor("the executor is closed"))
                 return
@@ -205,7 +229,8 @@ class Processes(Executor):
         return calls
 
     def _none_left(self) -> DeviceError:
-        return DeviceError(f"no device works any more: {self.lost[-1]}; everything finished is kept: run again")
+        what = "no device works any more" if self.device != CPU else "no worker can begin any more"
+        return DeviceError(f"{what}: {self.lost[-1]}; everything finished is kept: run again")
 
 
 def _ready() -> None:

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from graphlib import TopologicalSorter
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment
 from markdown_it import MarkdownIt
 from markupsafe import Markup
+
+from hpsearch.contracts.json import Json
 
 PARTS = files("hpsearch.report") / "page"
 IMPORT = re.compile(r'^import \{ \w+(?:, \w+)* \} from "\./(\w+\.js)";\n', re.MULTILINE)
@@ -21,12 +22,12 @@ EXPORT = re.compile(r"^export (?=async |function |const |let |class )", re.MULTI
 TOP_NAME = re.compile(r"^(?:export )?(?:async )?(?:function|const|let|class) (\w+)", re.MULTILINE)
 
 
-def write_html(document: dict[str, Any], path: Path, discussion: Sequence[str] = ()) -> None:
+def write_html(document: Json, path: Path, discussion: Sequence[str] = ()) -> None:
     """Write the page of what `hpsearch.report.search.document.document` gives, with a discussion in Markdown."""
     path.write_text(render(document, discussion=discussion), encoding="utf-8")
 
 
-def render(document: dict[str, Any], live: str = "", discussion: Sequence[str] = ()) -> str:
+def render(document: Json, live: str = "", discussion: Sequence[str] = ()) -> str:
     """The page as text; with `live` it asks that address again and again and draws what comes."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")  # tags in it stay text
     template = Environment(autoescape=True).from_string(_part("index.html"))

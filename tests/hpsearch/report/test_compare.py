@@ -28,9 +28,10 @@ def files(own_study):
 
 def test_all_methods_stand_side_by_side(files):
     context = merged(files, [load_tables(file) for file in files], force=False)
+    tables = context.tables
     assert context.warnings == ()
-    assert list(context.tables.methods) == ["wide (both)", "narrow", "wide (other)"]
-    curves = compute_curves(context.tables)
+    assert list(tables.methods) == ["wide (both)", "narrow", "wide (other)"]
+    curves = compute_curves(tables)
     alone = compute_curves(load_tables(files[1])).methods["wide"]
     assert (curves.methods["wide (other)"].incumbents == alone.incumbents).all()
     assert curves.planned == (3 * 18, 3 * 18)

@@ -8,9 +8,8 @@ from hpsearch.contracts.objective import Objective, Result
 from hpsearch.contracts.space import Float, Space
 from hpsearch.report import compute_curves, write_report
 from hpsearch.store.database import Database
-from hpsearch.store.rows import Measured, MethodRow, NewStudy
-from hpsearch.study.schema import Named
-from tests.tools.by_hand import by_hand
+from hpsearch.store.rows import Comparison, Measured, MethodRow, NewStudy
+from hpsearch.study.schema import MethodSpec, Named, Spec
 
 # Validation objectives by hand: (studies, trials) of each method.
 FAST = [[0.5, 0.9, 0.8], [0.7, 0.7, 0.9]]
@@ -23,12 +22,19 @@ def make(tmp_path):
     def make(direction="maximise", outcomes=None, methods=("fast", "slow|<script>"), finished=3):
         sign = 1 if direction == "maximise" else -1
         path = tmp_path / f"{direction}.db"
+        spec = Spec(
+            name="by-hand", trials=3, repeats=2, seed=1, task=Named(name="t", width=5), searcher=Named(name="sobol"),
+            methods=dict.fromkeys(methods, MethodSpec()),
+        )  # fmt: skip
         with Database(path, write=True) as database:
             database.create(
-                by_hand(
-                    methods, 3, 2, Objective("score", 0.1 * sign, direction, "points"),
-                    task=Named(name="t", width=5, precision="fp32"), schedules={"x": "cosine"},
-                    study_file="/somewhere/by-hand.toml", pack_size=2, data={"clips": 7},
+                Comparison(
+                    "by-hand", spec, "/somewhere/by-hand.toml", 3, 2, 1, 2,
+                    Objective("score", 0.1 * sign, direction, "points"), {"clips": 7}, NOW,
+                    {
+                        "task": {"width": 5, "precision": "fp32"}, "searcher": {},
+                        "methods": {label: {"space": [], "schedules": {"x": "cosine"}} for label in methods},
+                    },
                 ),
                 [MethodRow(label, Space((Float("x", 1e-3, 1.0, log=True),)), {}) for label in methods],
                 [NewStudy(label, repeat, 1, 0) for label in methods for repeat in (1, 2)],

@@ -12,8 +12,9 @@ from hpsearch.report.search.findings import compute_findings
 from hpsearch.report.search.latex import write_latex
 from hpsearch.report.search.page import without_tuner
 from hpsearch.report.search.verdict import ONE_SPLIT, sentences
+from hpsearch.store.rows import Comparison
 from hpsearch.store.tables import Tables
-from tests.tools.by_hand import by_hand
+from hpsearch.study.schema import MethodSpec, Named, Spec
 
 X = Space((Float("x", 0.0, 1.0),))
 
@@ -29,13 +30,16 @@ def tables(objectives, direction="maximise", planned=None, searcher="botorch", t
         for repeat, study in enumerate(studies, 1)
         for trial, value in enumerate(study, 1)
     ]  # fmt: skip
-    objective, trials = Objective("score", 0.0, direction), max(row["trial"] for row in rows)
-    repeats, rest = divmod(planned or len(rows), len(objectives) * trials)
-    assert rest == 0
-    comparison = by_hand(list(objectives), trials, repeats, objective, searcher=searcher)
+    measured, trials = Objective("score", 0.0, direction), (planned or len(rows)) // len(objectives)
+    spec = Spec(
+        name="n", trials=trials, repeats=1, seed=1, task=Named(name="t"), searcher=Named(name=searcher),
+        methods=dict.fromkeys(objectives, MethodSpec()),
+    )  # fmt: skip
+    resolved = {"methods": {label: {"schedules": {}} for label in objectives}}
+    comparison = Comparison("n", spec, "n.toml", trials, 1, 1, 1, measured, {}, "", resolved)
     return Tables(
-        (comparison,), objective, dict.fromkeys(objectives, X), ("test_score",) if test else (), pd.DataFrame(rows),
-        pd.DataFrame({"epoch": []}), [], 0,
+        (comparison,), measured, dict.fromkeys(objectives, X), ("test_score",) if test else (),
+        pd.DataFrame(rows), pd.DataFrame({"epoch": []}), [], 0,
     )  # fmt: skip
 
 
