@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from hpsearch.contracts.progress import Progress
 from hpsearch.contracts.searcher import History, Searcher
 from hpsearch.contracts.seeds import derived_seed
 from hpsearch.contracts.space import Space
+from hpsearch.driver.proposing import propose
 from hpsearch.store.database import Database
 from hpsearch.store.rows import Comparison, StudyRow, Trial, TrialRow
 from hpsearch.store.schema import STATES
@@ -166,9 +166,7 @@ class _Again:
         for number in range(max((len(trials[study.id]) for study in studies), default=0)):
             present = [study for study in studies if len(trials[study.id]) > number]
             histories = [History.of(trials[study.id][:number], self.objective) for study in present]
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                proposed = self.searcher.propose(space, histories, [study.seed for study in present])
+            proposed, _ = propose(self.searcher, space, histories, [study.seed for study in present])
             for study, configuration in zip(present, proposed, strict=True):
                 recorded = trials[study.id][number].configuration
                 if dict(configuration) != dict(recorded):

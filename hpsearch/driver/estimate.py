@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from hpsearch.contracts.progress import Progress
 from hpsearch.contracts.searcher import History
 from hpsearch.contracts.space import Configuration
 from hpsearch.driver.pack import PackError, train_pack
+from hpsearch.driver.proposing import propose
 from hpsearch.searchers.random import SEARCHER as RANDOM
 from hpsearch.store.database import Database
 from hpsearch.study.plan import Plan
@@ -96,11 +96,9 @@ def _proposal_seconds(
     for study in range(size):
         history = [tried[(study + trial) % size] for trial in range(trials)]
         histories.append(History(tuple(c for c, _ in history), tuple(value for _, value in history)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a run counts them
-        plan.searcher.propose(plan.spaces[label], histories, range(size))  # the first call also imports
-        started = time.perf_counter()
-        plan.searcher.propose(plan.spaces[label], histories, range(size, 2 * size))
+    propose(plan.searcher, plan.spaces[label], histories, range(size))  # the first call also imports
+    started = time.perf_counter()
+    propose(plan.searcher, plan.spaces[label], histories, range(size, 2 * size))
     return (time.perf_counter() - started) / size
 
 

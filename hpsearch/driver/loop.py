@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import platform
 import time
-import warnings
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from hpsearch.contracts.searcher import History
 from hpsearch.contracts.seeds import derived_seed
 from hpsearch.driver import clock
 from hpsearch.driver.pack import PackError, Trained, train_pack
+from hpsearch.driver.proposing import propose
 from hpsearch.store.database import Database
 from hpsearch.store.rows import Measured, StudyRow, TrialRow
 from hpsearch.study.plan import Plan
@@ -175,16 +175,13 @@ class _Loop:
 
     def _propose(self, pack: _Pack, studies: Sequence[StudyRow]) -> None:
         histories = [History.of(self.trials[study.id], self.plan.task.objective) for study in studies]
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            configurations = self.plan.searcher.propose(
-                self.spaces[pack.method], histories, [study.seed for study in studies]
-            )
+        seeds = [study.seed for study in studies]
+        configurations, warned = propose(self.plan.searcher, self.spaces[pack.method], histories, seeds)
         rows = [
             (study.id, pack.trial, self._trial_seed(study, pack.trial), configuration)
             for study, configuration in zip(studies, configurations, strict=True)
         ]
-        self.database.propose(self.run_id, clock.now(), rows, len(caught))
+        self.database.propose(self.run_id, clock.now(), rows, warned)
         for study in studies:
             self.trials[study.id].append(self.database.trial(study.id, pack.trial))
 

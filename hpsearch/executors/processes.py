@@ -240,6 +240,7 @@ def _ready() -> None:
 def _begin(device: str) -> None:
     """First thing in a worker: one thread, its device, and no life after the driver's."""
     end_with_driver()
+    multiprocessing.set_start_method(None, force=True)  # a task's own children begin as on this platform by default
     pin_threads()
     hpsearch_devices.use_alone(device)
 

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 import matplotlib as mpl
+import matplotlib.style
 from matplotlib.figure import Figure
 
 from hpsearch.contracts.errors import UsageError
+from hpsearch.contracts.json import Json
 
 # Okabe and Ito's colours, which colour-blind readers tell apart; darkness, line and marker differ too, for
 # print in grey.
@@ -46,13 +48,14 @@ class Look:
     def context(self) -> AbstractContextManager[None]:
         """A context in which matplotlib draws in this look. Raises UsageError if the style file cannot be read."""
         with as_file(files("hpsearch.report") / "paper.mplstyle") as paper:
-            settings = dict(mpl.rc_params_from_file(paper, use_default_template=False))
+            settings: Json = {**mpl.rc_params_from_file(paper, use_default_template=False)}
         if self.style is not None:
             try:
-                settings |= dict(mpl.rc_params_from_file(self.style, use_default_template=False))
+                settings |= {**mpl.rc_params_from_file(self.style, use_default_template=False)}
             except (OSError, UnicodeDecodeError) as error:
                 raise UsageError(f"{self.style}: cannot be read as a matplotlib style file: {error}") from error
-        return mpl.rc_context(settings)
+        # From matplotlib's own defaults: what a user's matplotlibrc says is for the user's figures.
+        return mpl.style.context(["default", settings])
 
 
 def verbatim(name: str) -> str:

@@ -119,3 +119,20 @@ def test_a_page_of_other_settings_says_so_and_calls_nothing_flattery(file, tmp_p
     assert "**Trained with other settings than own**: epochs = 60." in text
     assert "flattered" not in text
     assert "worse than when chosen by" in text
+
+
+def test_a_confirmation_that_version_0_1_wrote_is_read_and_reported():
+    """It kept what it confirms among the searcher's settings."""
+    file = find_study("figure8-fsdd").parents[1] / "reports/figure8-fsdd-confirm/figure8-fsdd-confirm.db"
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+        recorded = json.loads(connection.execute("SELECT spec FROM comparison").fetchone()[0])
+    tables = load_tables(file)
+    confirm, searcher = tables.comparison.spec.confirm, tables.comparison.spec.searcher
+    assert confirm.of == recorded["searcher"]["confirms"] == "figure8-fsdd"
+    assert confirm.recorded == recorded["searcher"]["recorded"]
+    assert set(confirm.recorded) == set(tables.methods)
+    assert confirm.changed == recorded["searcher"].get("changed", {})
+    assert (searcher.name, searcher.settings) == ("fixed", {})
+    for confirmed in compute_confirmed(tables).values():
+        assert confirmed.lost == 0
+        assert len(confirmed.recorded) == len(confirmed.objectives) > 0

@@ -1,0 +1,38 @@
+"""Global settings of numpy, torch and random: a task's must not reach a searcher, nor a searcher's a task."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import ModuleType
+
+import numpy as np
+
+
+@contextmanager
+def own_state() -> Iterator[None]:
+    """Global settings as they are when nobody has changed them, and afterwards as they were before."""
+    numbers, drawn = np.random.get_state(), random.getstate()
+    with ExitStack() as kept:
+        kept.callback(np.random.set_state, numbers)
+        kept.callback(random.setstate, drawn)
+        kept.enter_context(np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"))
+        if "torch" in sys.modules:
+            _own_torch(sys.modules["torch"], kept)
+        yield
+
+
+def _own_torch(torch: ModuleType, kept: ExitStack) -> None:
+    kept.callback(torch.set_default_dtype, torch.get_default_dtype())
+    kept.callback(
+        torch.use_deterministic_algorithms,
+        torch.are_deterministic_algorithms_enabled(),
+        warn_only=torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    torch.set_default_dtype(torch.float32)
+    torch.use_deterministic_algorithms(False)
+    kept.enter_context(torch.random.fork_rng(devices=[]))
+    kept.enter_context(torch.device("cpu"))
+    kept.enter_context(torch.enable_grad())
