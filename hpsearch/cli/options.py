@@ -21,10 +21,9 @@ ExecutorName = Annotated[
     typer.Option("--executor", help="Where to train: processes, ray, or inline in this one.", autocompletion=executors),
 ]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes. [default: one a core]")]
-Devices = Annotated[
-    str, typer.Option(help="What to train on: cpu, GPUs such as cuda:0,cuda:1, or auto for all that are there.")
-]
-PerDevice = Annotated[int, typer.Option(min=1, help="Workers on each GPU.")]
+DEVICES = "What to train on: cpu, GPUs such as cuda:0,cuda:1, or auto for all that are there. [default: cpu]"
+Devices = Annotated[str | None, typer.Option(help=DEVICES)]
+PerDevice = Annotated[int | None, typer.Option(min=1, help="Workers on each GPU. [default: 1]")]
 Address = Annotated[
     str | None, typer.Option(help="Address of a Ray cluster, or auto. [default: Ray on this machine alone]")
 ]

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import matplotlib as mpl
 import matplotlib.style
@@ -48,10 +48,10 @@ class Look:
     def context(self) -> AbstractContextManager[None]:
         """A context in which matplotlib draws in this look. Raises UsageError if the style file cannot be read."""
         with as_file(files("hpsearch.report") / "paper.mplstyle") as paper:
-            settings: Json = {**mpl.rc_params_from_file(paper, use_default_template=False)}
+            settings = dict(cast(Json, mpl.rc_params_from_file(paper, use_default_template=False)))
         if self.style is not None:
             try:
-                settings |= {**mpl.rc_params_from_file(self.style, use_default_template=False)}
+                settings |= cast(Json, mpl.rc_params_from_file(self.style, use_default_template=False))
             except (OSError, UnicodeDecodeError) as error:
                 raise UsageError(f"{self.style}: cannot be read as a matplotlib style file: {error}") from error
         # From matplotlib's own defaults: what a user's matplotlibrc says is for the user's figures.

@@ -12,7 +12,6 @@ from pathlib import Path
 from hpsearch.contracts.errors import SpecError
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.method import Method
-from hpsearch.contracts.objective import Objective
 from hpsearch.contracts.searcher import Searcher
 from hpsearch.contracts.space import Choice, Space, space_as_json
 from hpsearch.contracts.task import Task
@@ -151,15 +150,8 @@ def resolve(spec: Spec, found_in: Registry, source: str = "") -> Plan:
 
 def _task(named: Named, found_in: Registry) -> Task:
     made = with_settings(found_in.find(registry.TASK, named.name), named.settings, "task")
-    where = f"task: {named.name}.TASK"
-    try:
-        objective = made.objective
-    except AttributeError as error:
-        raise SpecError(f"{where} has no objective: give it an hpsearch.Objective ({error})") from error
-    if not isinstance(objective, Objective):
-        raise SpecError(f"{where}.objective must be an hpsearch.Objective, got {objective!r}")
-    if type(made.pack) is not int or made.pack < 1:
-        raise SpecError(f"{where}.pack must be a whole number from 1, got {made.pack!r}")
+    if fault := registry.fault_of_task(made):  # with these settings
+        raise SpecError(f"task: {named.name} {fault}")
     return made
 
 

@@ -27,6 +27,7 @@ from hpsearch.contracts.errors import SpecError
 from hpsearch.contracts.executor import Executor
 from hpsearch.contracts.export import Format
 from hpsearch.contracts.method import Method
+from hpsearch.contracts.objective import Objective
 from hpsearch.contracts.searcher import Searcher
 from hpsearch.contracts.task import Task
 from hpsearch.study.faults import unknown
@@ -53,44 +54,57 @@ class Kind(Generic[T]):
         key: what messages call it, as the study file does.
         attribute: the name under which a module holds one.
         group: its group of entry points.
-        fits: whether an object fulfils the contract.
-        advice: what to do about one that does not.
+        fault: what is wrong with an object that does not fulfil the contract, and what to do; empty if it does.
     """
 
     key: str
     attribute: str
     group: str
-    fits: Callable[[object], bool]
-    advice: str
+    fault: Callable[[object], str]
 
 
-def _is_a(contract: type) -> Callable[[object], bool]:
-    return lambda found: isinstance(found, contract)
+def fault_of_task(found: object) -> str:
+    """What is wrong with a task before it trains anything; empty if nothing is."""
+    if not isinstance(found, Task):
+        return "is no task: derive its class from hpsearch.Task, or wrap a function in hpsearch.FunctionTask"
+    try:
+        objective: object = found.objective
+    except Exception as error:  # it may be a property
+        return f"has no objective: give it an hpsearch.Objective ({type(error).__name__}: {error})"
+    if not isinstance(objective, Objective):
+        return f"has no objective: give it an hpsearch.Objective, got {objective!r}"
+    if type(found.pack) is not int or found.pack < 1:
+        return f"has no pack: it must be a whole number from 1, got {found.pack!r}"
+    return ""
 
 
-TASK: Kind[Task] = Kind(
-    "task", "TASK", "hpsearch.tasks", _is_a(Task),
-    "derive its class from hpsearch.Task, or wrap a function in hpsearch.FunctionTask",
-)  # fmt: skip
+def _instance(contract: type, advice: str) -> Callable[[object], str]:
+    return lambda found: "" if isinstance(found, contract) else advice
+
+
+def _fault_of_executor(found: object) -> str:
+    fits = isinstance(found, type) and issubclass(found, Executor)
+    return "" if fits else "is no executor: give the class itself, derived from hpsearch.Executor"
+
+
+TASK: Kind[Task] = Kind("task", "TASK", "hpsearch.tasks", fault_of_task)
 METHOD: Kind[Method] = Kind(
-    "method", "METHOD", "hpsearch.methods", _is_a(Method),
-    "make it a frozen dataclass derived from hpsearch.Method, or from binarynet.method.BinaryMethod",
+    "method", "METHOD", "hpsearch.methods",
+    _instance(Method, "is no method: make it a frozen dataclass derived from hpsearch.Method, or from "
+                      "binarynet.method.BinaryMethod"),
 )  # fmt: skip
 SEARCHER: Kind[Searcher] = Kind(
-    "searcher", "SEARCHER", "hpsearch.searchers", _is_a(Searcher),
-    "make it a frozen dataclass derived from hpsearch.Searcher",
+    "searcher", "SEARCHER", "hpsearch.searchers",
+    _instance(Searcher, "is no searcher: make it a frozen dataclass derived from hpsearch.Searcher"),
 )  # fmt: skip
-EXECUTOR: Kind[type[Executor]] = Kind(
-    "executor", "EXECUTOR", "hpsearch.executors",
-    lambda found: isinstance(found, type) and issubclass(found, Executor),
-    "give the class itself, derived from hpsearch.Executor",
-)  # fmt: skip
+EXECUTOR: Kind[type[Executor]] = Kind("executor", "EXECUTOR", "hpsearch.executors", _fault_of_executor)
 EXPORT: Kind[Format] = Kind(
-    "export", "EXPORT", "hpsearch.exports", _is_a(Format), "make it an instance of hpsearch.contracts.export.Format"
+    "export", "EXPORT", "hpsearch.exports", _instance(Format, "is no export: make it an instance of hpsearch.Format")
 )
 DATASET: Kind[DataSet] = Kind(
-    "data set", "DATASET", "hpsearch.data", _is_a(DataSet), "make it an instance of hpsearch.contracts.dataset.DataSet"
-)
+    "data set", "DATASET", "hpsearch.data",
+    _instance(DataSet, "is no data set: make it an instance of hpsearch.DataSet"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -140,8 +154,8 @@ class Registry:
             found: object = vars(module)[place.attribute]
         except KeyError:
             raise SpecError(f"{key}: the module {place.module} has no {place.attribute}") from None
-        if not kind.fits(found):
-            raise SpecError(f"{key}: {place.module}.{place.attribute} is no {kind.key}: {kind.advice}")
+        if fault := kind.fault(found):
+            raise SpecError(f"{key}: {place.module}.{place.attribute} {fault}")
         return cast(T, found)
 
     def names(self, kind: Kind[T]) -> list[str]:

@@ -131,7 +131,10 @@ def from_record(recorded: Json) -> Spec:
         confirm["changed"] = searcher.get("changed", {})
         kept = {key: value for key, value in searcher.items() if key not in ("confirms", "recorded", "changed")}
         recorded = {**recorded, "searcher": kept, "confirm": confirm}
-    return Spec.model_validate(recorded)
+    try:
+        return Spec.model_validate(recorded)
+    except ValidationError as error:
+        raise ValueError(f"the study file in it: {faults(error, Spec)[0]}") from error
 
 
 def faults(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[str]:

@@ -295,7 +295,7 @@ class TestTwoSteps:
 
     @pytest.mark.parametrize("share", [0.5, 0.999])  # the latter leaves no step to the second
     def test_it_is_a_setting_of_a_study_file_and_ends_binary(self, problem, share):
-        text = f'name = "a"\ntrials = 1\nrepeats = 1\nseed = 1\ntask = "audio_task"\n[methods.latent_adam.settings]\n'
+        text = 'name = "a"\ntrials = 1\nrepeats = 1\nseed = 1\ntask = "audio_task"\n[methods.latent_adam.settings]\n'
         method = resolve(parse(f"{text}two_step = {share}", "a.toml"), Registry()).methods["latent_adam"]
         (drawn,) = SEARCHER.propose(method.space, [History()], [3])
         run = Training(lambda k: Perceptron(k, 40, 16, "clip"), method, [drawn], [1], problem(), Budget(2, 32))

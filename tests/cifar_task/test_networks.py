@@ -15,6 +15,7 @@ from binarynet.training import Budget, Data, Labelled, Training
 from cifar_task.images import DEVIATION, MEAN, Augmented
 from cifar_task.networks import load, names
 from hpsearch.contracts.seeds import derived_seed
+from tests.tools.recording import recording
 
 COUNTS = {"bireal20": 267_264, "binarynet": 14_022_016, "vgg_small": 4_571_136}
 REAL = {
@@ -164,7 +165,7 @@ def test_logits_and_all_gradients_are_those_of_the_plain_network(name):
 
 
 @pytest.mark.parametrize("method", [FILTER, LATENT], ids=["filter", "latent"])
-def test_steps_of_bireal20_are_those_of_the_plain_network(method, recording):
+def test_steps_of_bireal20_are_those_of_the_plain_network(method):
     """Two epochs of two steps: the images' order and crops, SGD with its decay, and the method's update."""
     generator = torch.Generator().manual_seed(3)
     padded = torch.randint(0, 256, (16, 40, 40, 3), generator=generator, dtype=torch.uint8)

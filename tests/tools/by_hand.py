@@ -17,7 +17,7 @@ def by_hand(
     objective: Objective,
     *,
     name: str = "by-hand",
-    task: Named = Named(name="t"),
+    task: Named | None = None,
     searcher: str = "sobol",
     schedules: dict[str, str] | None = None,
     **other: Any,
@@ -28,7 +28,7 @@ def by_hand(
         trials=trials,
         repeats=repeats,
         seed=1,
-        task=task,
+        task=task or Named(name="t"),
         searcher=Named(name=searcher),
         methods={label: MethodSpec(space={"x": [0.0, 1.0]}) for label in labels},
     )

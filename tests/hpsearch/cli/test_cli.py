@@ -249,7 +249,7 @@ def test_status_while_the_data_is_prepared_is_a_sentence(tmp_path):
 
 def test_a_reader_that_has_seen_enough_is_no_error(finished):
     done = subprocess.run(
-        f"set -o pipefail; {sys.executable} -m hpsearch.cli trials own.db --csv | head -1", shell=True,
+        f"set -o pipefail; {sys.executable} -m hpsearch trials own.db --csv | head -1", shell=True,
         executable="/bin/bash", cwd=finished, capture_output=True, text=True,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")

@@ -136,7 +136,11 @@ NAMES = [
 def test_whatever_methods_and_hyperparameters_are_called_no_file_lies_elsewhere(own_study, name, tmp_path):
     quoted = '"' + name.replace("\\", "\\\\").replace('"', '\\"').replace("{", "{{").replace("}", "}}") + '"'
     study = own_study(
-        study=edited(edited(OWN_STUDY, "[methods.wide]\n", f"[methods.{quoted}]\nspace.{quoted} = [0, 1]\n"), "trials = 6", "trials = 2")
+        study=edited(
+            edited(OWN_STUDY, "[methods.wide]\n", f"[methods.{quoted}]\nspace.{quoted} = [0, 1]\n"),
+            "trials = 6",
+            "trials = 2",
+        )
     )
     file = run_to_end(study)
     before = {path for path in tmp_path.rglob("*") if "__pycache__" not in path.parts}

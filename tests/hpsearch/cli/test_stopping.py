@@ -56,7 +56,7 @@ def test_a_signal_stops_the_run_and_says_how_to_go_on(own_study, gate, sign, cod
     # A clean stop leaves one file, in which the run has its end.
     assert sorted(path.name for path in study.parent.glob("*own.db*")) == ["own.db"]
     with Database(file) as database:
-        assert database.runs()[-1]["ended"]
+        assert database.runs()[-1].ended
         assert 2 <= sum(states.get("complete", 0) for states in database.counts().values()) <= 10
 
 
@@ -167,8 +167,8 @@ def test_other_commands_stop_with_the_usual_code_and_no_traceback(own_study, nam
     file = run_to_end(own_study())
     at_work = f"""
 import sys
-from hpsearch import database, tables
 from hpsearch.__main__ import main
+from hpsearch.store import database
 
 def slowly(*_):
     print("at work", flush=True); {SLEEP}

@@ -30,9 +30,7 @@ MIXED = Space(
         Fixed("held", 3),
     )
 )
-SEARCHERS, EXECUTORS, TASKS = (
-    Registry().names(kind) for kind in (registry.SEARCHER, registry.EXECUTOR, registry.TASK)
-)
+SEARCHERS, EXECUTORS, TASKS = (Registry().names(kind) for kind in (registry.SEARCHER, registry.EXECUTOR, registry.TASK))
 DECADE = 10  # trials of a history that every searcher has left its initial design by
 
 

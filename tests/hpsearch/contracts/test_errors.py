@@ -16,9 +16,7 @@ EXPECTED = {
     "TaskError": 4, "OtherDataError": 4, "DeviceError": 4, "FetchError": 4,
 }  # fmt: skip
 DEFINED = {
-    name: found
-    for name, found in inspect.getmembers(errors, inspect.isclass)
-    if found.__module__ == errors.__name__
+    name: found for name, found in inspect.getmembers(errors, inspect.isclass) if found.__module__ == errors.__name__
 }
 
 

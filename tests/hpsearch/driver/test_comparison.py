@@ -81,7 +81,11 @@ class TestTheTableIsTheSame:
         (tmp_path / "other").mkdir()
         study = edited(OWN_STUDY, "[methods.wide]", "[methods.third]\nspace.x = [2.0, 3.0]\n[methods.wide]")
         _, _, tail = study.partition("[methods.narrow]")
-        study = edited(edited(study, "[methods.narrow]" + tail, ""), "[methods.third]", "[methods.narrow]" + tail + "[methods.third]")
+        study = edited(
+            edited(study, "[methods.narrow]" + tail, ""),
+            "[methods.third]",
+            "[methods.narrow]" + tail + "[methods.third]",
+        )
         second = table(run(own_study(study=study), name="second.db"))
         assert [row.method for row in second[:18]] == ["narrow"] * 18
         key = lambda row: (row.method, row.repeat, row.trial)  # noqa: E731
@@ -102,8 +106,10 @@ class TestTheTableIsTheSame:
 class TestNoSearcherSeesATestMetric:
     @pytest.mark.parametrize("searcher", ["random", "ax"])
     def test_proposals_are_the_same_whatever_the_test_metric_is(self, own_study, searcher):
-        study = (
-            edited(edited(edited(OWN_STUDY, '"sobol"', f'"{searcher}"'), "repeats = 3", "repeats = 1"), "trials = 6", "trials = 7")
+        study = edited(
+            edited(edited(OWN_STUDY, '"sobol"', f'"{searcher}"'), "repeats = 3", "repeats = 1"),
+            "trials = 6",
+            "trials = 7",
         )
         tables = []
         for number, metric in enumerate(("2 * value", "-5 * value + 3")):
@@ -149,8 +155,8 @@ def test_a_searcher_is_told_that_larger_is_better_in_both_directions(own_study, 
 
 
 def test_ax_finds_the_optimum_in_both_directions(own_study):
-    study = (
-        edited(edited(edited(OWN_STUDY, '"sobol"', '"ax"'), "repeats = 3", "repeats = 1"), "trials = 6", "trials = 10")
+    study = edited(
+        edited(edited(OWN_STUDY, '"sobol"', '"ax"'), "repeats = 3", "repeats = 1"), "trials = 6", "trials = 10"
     )
     study = edited(study, "[methods.wide]\nspace.x = [0.0, 10.0]\n", "")
     best = []
@@ -220,8 +226,11 @@ class TestTrialsThatGoWrong:
                 ]
                 return [space.decode([point] * len(space.searched)) for point in points]
 
-        task = edited(OWN_TASK, "    value =",
-            f'    if __import__("os").path.exists({str(tmp_path / "gone")!r}): raise OSError("disk")\n    value =')
+        task = edited(
+            OWN_TASK,
+            "    value =",
+            f'    if __import__("os").path.exists({str(tmp_path / "gone")!r}): raise OSError("disk")\n    value =',
+        )
         study = own_study(task, edited(OWN_STUDY, "trials = 6", "trials = 20"))
         whole = table(run(study, "whole.db", searcher=Dependent()))
         with going_on(study, searcher=Dependent()) as records:
@@ -372,7 +381,9 @@ def test_a_metric_that_cannot_be_kept_is_the_tasks_fault(own_study, metrics):
 
 
 def test_a_reason_is_kept_as_far_as_it_is_text(own_study):
-    task = edited(OWN_TASK, "    value =", '    return Result(None, outcome="diverged", reason="\\udcff.wav")\n    value =')
+    task = edited(
+        OWN_TASK, "    value =", '    return Result(None, outcome="diverged", reason="\\udcff.wav")\n    value ='
+    )
     file = run(own_study(task))
     with Database(file) as database:
         assert {row.reason for row in database.all_trials()} == {"\\udcff.wav"}

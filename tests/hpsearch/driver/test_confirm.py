@@ -1,8 +1,11 @@
 """Chosen configurations trained again with fresh seeds."""
 
+import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -10,10 +13,10 @@ import pandas as pd
 import pytest
 
 from hpsearch.contracts.errors import DatabaseError
-from hpsearch.driver.confirm import confirmation, method_of
+from hpsearch.driver.confirm import confirmation
 from hpsearch.report.confirmed import compute_confirmed, write_confirmed
 from hpsearch.report.context import ReportContext
-from hpsearch.store.chosen import chosen
+from hpsearch.store.chosen import chosen, method_of
 from hpsearch.store.database import Database
 from hpsearch.store.tables import load_tables
 from hpsearch.study.registry import Registry

@@ -140,7 +140,7 @@ def test_a_study_that_wants_no_failure_stops_and_tries_again(own_study):
     task = next(study.parent.glob("own_task_*.py"))
     task.write_text(edited(task.read_text(), "== 5", "== 50"))
     importlib.reload(sys.modules[task.stem])
-    plans._arrived.cache_clear()  # as in another process
+    plans._here.clear()  # as in another process
     comparison_tables = load_tables(run_to_end(study))
     assert sorted(comparison_tables.trials["state"]) == ["complete"] * 8
 

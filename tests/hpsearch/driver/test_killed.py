@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hpsearch.contracts.errors import DatabaseError
-from hpsearch.store import database as databases
+from hpsearch.store import file as database_file
 from hpsearch.store.database import Database
 from tests.tools.commands import cli
 from tests.tools.editing import edited
@@ -119,25 +119,25 @@ def test_a_worker_that_is_killed_costs_nothing_but_time(own_study, gate):
 def killed_at_statement(study, number):
     """A run that gets SIGKILL when SQLite begins the statement of that number; whether it came so far."""
     if (child := os.fork()) == 0:
-        connect, begun = databases._connect, []
-
-        def traced(path, write):
-            connection = connect(path, write)
-
-            def count(statement):
-                begun.append(statement)
-                if len(begun) == number:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-            if write:
-                connection.set_trace_callback(count)
-            return connection
-
-        databases._connect = traced
         try:
+            connect, begun = database_file._connect, []
+
+            def traced(path, write):
+                connection = connect(path, write)
+
+                def count(statement):
+                    begun.append(statement)
+                    if len(begun) == number:
+                        os.kill(os.getpid(), signal.SIGKILL)
+
+                if write:
+                    connection.set_trace_callback(count)
+                return connection
+
+            database_file._connect = traced
             run(study, "killed.db")
         finally:
-            os._exit(0)
+            os._exit(0)  # whatever happened: this process must not go on with the tests
     return os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from hpsearch.driver import clock
 from hpsearch.report import write_report
-from hpsearch.store import database as databases
+from hpsearch.store import file as databases
 from hpsearch.store.tables import load_tables
 from tests.tools.commands import cli
 from tests.tools.editing import edited

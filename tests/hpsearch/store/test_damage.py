@@ -34,6 +34,7 @@ def test_there_is_a_file_of_every_past_version():
 @pytest.mark.parametrize("past", PAST, ids=lambda path: path.stem)
 def test_a_file_of_a_past_version_is_read_and_goes_on_after_a_copy(past, tmp_path, monkeypatch):
     """Written by that version: two studies each of two methods, of three trials, stopped after four results."""
+    monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "old_task", raising=False)  # another version's
     (tmp_path / "old_task.py").write_text(OWN_TASK)
     study = tmp_path / "old.toml"
@@ -197,7 +198,7 @@ class TestDamage:
         copy = whole.with_name("spec.db")
         shutil.copy(whole, copy)
         change(copy, "UPDATE comparison SET spec = replace(spec, '\"seed\"', '\"seef\"')")
-        with pytest.raises(DatabaseError, match="damaged.*: the study file in it"):
+        with pytest.raises(DatabaseError, match=r"damaged.*: the study file in it"):
             run_to_end(whole.with_name("whole.toml"), "spec.db")
 
     @pytest.mark.parametrize("version", [-1, 1, 2])

@@ -6,7 +6,7 @@ import pytest
 
 from hpsearch.contracts.errors import DatabaseError
 from hpsearch.report import write_report
-from hpsearch.store import database as databases
+from hpsearch.store import file as databases
 from hpsearch.store.database import Database
 from hpsearch.store.tables import load_tables
 from tests.tools.editing import edited

@@ -1,4 +1,4 @@
-"""Plug-ins from elsewhere: a file beside the study file, an installed package; broken and unrelated ones stop nothing."""
+"""Plug-ins from elsewhere, beside the study file or in an installed package; broken ones stop nothing."""
 
 import importlib
 import re
@@ -182,7 +182,7 @@ def test_each_kind_is_found_beside_the_study_file(tmp_path):
     here = Registry.here(tmp_path / "beside")
     for kind, known in KINDS.items():
         assert f"{kind}_beside" in here.names(known)
-        assert known.fits(here.find(known, f"{kind}_beside"))
+        assert not known.fault(here.find(known, f"{kind}_beside"))
         assert f"{kind}_beside" not in Registry().names(known)
     run_and_check(tmp_path, "beside")
 
@@ -193,7 +193,7 @@ def test_each_kind_is_found_in_an_installed_package(tmp_path, monkeypatch):
     installed(monkeypatch, tmp_path / "site", names)
     for kind, known in KINDS.items():
         assert f"{kind}_installed" in Registry().names(known)
-        assert known.fits(Registry().find(known, f"{kind}_installed"))
+        assert not known.fault(Registry().find(known, f"{kind}_installed"))
     run_and_check(tmp_path, "installed")
 
 
@@ -262,7 +262,7 @@ def test_commands_name_and_pass_over_broken_ones(tmp_path, monkeypatch):
     where = cli("data", "where", "--data", str(tmp_path), cwd=tmp_path)
     assert where.returncode == 0
     assert "importing dataset_broken raised OSError: no such disk" in where.stderr
-    assert "fsdd: no FSDD under" in where.stdout
+    assert "fsdd: no FSDD recordings under" in where.stdout
 
 
 def test_a_package_that_is_gone_is_named_and_passed_over(tmp_path, monkeypatch):

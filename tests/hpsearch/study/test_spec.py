@@ -144,7 +144,7 @@ def test_a_wrong_setting_of_the_task_is_a_fault_of_the_file(line, parts):
     ("task", "study", "message"),
     [
         ("TASK = 3", OWN_STUDY, "TASK is no task: derive its class from hpsearch.Task, or wrap a function"),
-        ("def TASK(): pass", OWN_STUDY, "TASK is no task: derive its class from hpsearch.Task, or wrap a function"),
+        ("TASK = print", OWN_STUDY, "TASK is no task: derive its class from hpsearch.Task, or wrap a function"),
         ("x = 1", OWN_STUDY, r"no such task .*looked for own_task_\d+\.py with a TASK in "),
         ("from math import TASK", OWN_STUDY, "raised ImportError"),
         ("TASK = (", OWN_STUDY, "raised SyntaxError"),
@@ -157,7 +157,7 @@ def test_a_wrong_setting_of_the_task_is_a_fault_of_the_file(line, parts):
         (
             edited(OWN_TASK, "TASK = FunctionTask(", "class Odd(FunctionTask):\n    pack = 0\n\n\nTASK = Odd("),
             OWN_STUDY,
-            "TASK.pack must be a whole number from 1",
+            "TASK has no pack: it must be a whole number from 1",
         ),
         (OWN_TASK, edited(OWN_STUDY, "[0.0, 1.0]", f"[0, 1{'0' * 400}]"), "narrow.space.x: x: bounds must be finite"),
         (OWN_TASK, edited(OWN_STUDY, "[0.0, 1.0]", "[-1e308, 1e308]"), "less than 1.8e308 apart"),
