@@ -51,9 +51,10 @@ def run(
     *,
     executor: str = "processes",
     workers: int | None = None,
-    devices: str = "cpu",
-    per_device: int = 1,
+    devices: str | None = None,
+    per_device: int | None = None,
     address: str | None = None,
+    changed_code: bool = False,
     quiet: bool = False,
 ) -> Tables:
     """Run a comparison to its end, or resume it, as the command `hpsearch run` does; returns its tables.
@@ -65,9 +66,10 @@ def run(
             (those that compute features, too), so a script calls this below `if __name__ == "__main__":`; a
             notebook need not care.
         workers: worker processes; one a core if None.
-        devices: "cpu", "auto" for every GPU, or GPUs such as "cuda:0,cuda:1".
-        per_device: workers on each GPU.
+        devices: "cpu", "auto" for every GPU, or GPUs such as "cuda:0,cuda:1"; the CPU if None.
+        per_device: workers on each GPU; one if None.
         address: address of a Ray cluster, for the executor "ray"; None starts Ray on this machine.
+        changed_code: whether to add trials, repeats or methods although your own code has changed since the last run.
         quiet: whether to show no progress.
 
     Raises:
@@ -92,7 +94,7 @@ def run(
     file = Path(database or f"{plan.spec.name}.db")
     with Display(quiet=quiet) as display:
         where = Where(executor, workers, devices, per_device, address)
-        run_shown(plan, recorded_name(path), file, where, display)
+        run_shown(plan, recorded_name(path), file, where, display, changed_code=changed_code)
     return load_tables(file)
 
 

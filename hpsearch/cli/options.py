@@ -29,6 +29,11 @@ Address = Annotated[
 ]
 
 
+ChangedCode = Annotated[
+    bool, typer.Option("--changed-code", help="Go on although your own code has changed since the database was run.")
+]
+
+
 class Width(StrEnum):
     """How wide figures are on paper."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hpsearch.cli.completion import studies
-from hpsearch.cli.options import Address, Data, Devices, ExecutorName, File, PerDevice, Workers, use_data
+from hpsearch.cli.options import Address, ChangedCode, Data, Devices, ExecutorName, File, PerDevice, Workers, use_data
 from hpsearch.system.stopping import Stopped, outlive_terminal, tell
 from hpsearch.system.threads import pin_threads
 
@@ -32,6 +32,7 @@ def run(
     devices: Devices = None,
     per_device: PerDevice = None,
     address: Address = None,
+    changed_code: ChangedCode = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many trials, how long, how much disk.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
@@ -53,16 +54,16 @@ def run(
                 raise typer.BadParameter("--dry-run measures this machine: try it without --executor ray")
             _dry_run(plan, file, where, display)
         else:
-            run_or_stop(plan, recorded_name(path), file, where, display)
+            run_or_stop(plan, recorded_name(path), file, where, display, changed_code)
 
 
-def run_or_stop(plan: Plan, study_file: str, file: Path, where: Where, display: Display) -> None:
+def run_or_stop(plan: Plan, study_file: str, file: Path, where: Where, display: Display, changed_code: bool) -> None:
     """Run a comparison to its end, or say how to go on where somebody stops it."""
     from hpsearch.driver.running import run_shown
 
     outlive_terminal()
     try:
-        run_shown(plan, study_file, file, where, display)
+        run_shown(plan, study_file, file, where, display, changed_code=changed_code)
     except Stopped as stop:
         display.stop()
         kept = f"everything finished is in {file}" if file.exists() else "before the first trial"
@@ -103,6 +104,7 @@ def confirm(
     per_device: PerDevice = None,
     address: Address = None,
     data: Data = None,
+    changed_code: ChangedCode = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print nothing but errors and the report's files.")
     ] = False,
@@ -123,11 +125,12 @@ def confirm(
     study = Path(tables.comparison.study_file)
     if study.name == str(study):  # only a shipped one is recorded without its folder
         study = shipped_studies().get(study.stem, study)
-    plan = confirmation(tables, Registry.here(study.parent), seeds, overall, _settings(setting or []))
+    found_in, settings = Registry.here(study.parent), _settings(setting or [])
+    plan = confirmation(tables, found_in, seeds, overall, settings, changed_code=changed_code)
     out = database or file.with_name(f"{file.stem}-confirm{'-overall' if overall else ''}.db")
     with Display(quiet=quiet, group=method_of) as display:
         where = Where(executor, workers, devices, per_device, address)
-        run_or_stop(plan, recorded_name(study), out, where, display)
+        run_or_stop(plan, recorded_name(study), out, where, display, changed_code)
     for path in write_report(out, to or out.with_name(f"{out.stem}-report")):
         tell(path, sys.stdout)
 

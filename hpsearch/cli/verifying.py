@@ -51,6 +51,8 @@ def check(
         found = check_file(file, proposals=not quick, progress=display.preparing)
     for fault in found.faults:
         print(f"wrong: {fault}")
+    for change in found.changed_code:
+        print(f"changed: {change}")
     for reason in found.incomparable if found.proposals else ():
         print(f"not comparable: {reason}")
     if found.faults:

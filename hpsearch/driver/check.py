@@ -19,7 +19,7 @@ from hpsearch.store.rows import Comparison, StudyRow, Trial, TrialRow
 from hpsearch.store.schema import STATES
 from hpsearch.study.plan import searcher_of
 from hpsearch.study.registry import Registry
-from hpsearch.system.provenance import differences, provenance
+from hpsearch.system.provenance import code_changes, differences, provenance
 
 MOST_NAMED = 10
 """How many faults of one kind are named; the rest is counted."""
@@ -36,6 +36,7 @@ class Check:
         incomparable: why proposals may differ here although nothing is wrong: another processor, other versions; and
             which do.
         differing: how many do, where nothing says that this is wrong.
+        changed_code: a sentence on each run that began with other code of the user's than the one before.
     """
 
     trials: int
@@ -43,6 +44,7 @@ class Check:
     faults: tuple[str, ...]
     incomparable: tuple[str, ...]
     differing: int = 0
+    changed_code: tuple[str, ...] = ()
 
 
 def check(file: Path, *, proposals: bool, progress: Progress) -> Check:
@@ -76,16 +78,17 @@ def check(file: Path, *, proposals: bool, progress: Progress) -> Check:
     count = sum(map(len, trials.values()))
     here = provenance()
     incomparable = tuple(dict.fromkeys(said for run in runs for said in differences(run.provenance, here)))
+    code = tuple(code_changes([run.provenance for run in runs]))
     if not proposals or faults:
-        return Check(count, 0, tuple(faults), incomparable)
+        return Check(count, 0, tuple(faults), incomparable, changed_code=code)
     searcher = searcher_of(comparison.spec, Registry.here(Path(comparison.study_file).parent))
     again = _Again(searcher, spaces, objective)
     differing = [
         text for of_method in _by_method(studies) for text in again.compare(of_method, trials, progress, count)
     ]
     if differing and incomparable:  # of another machine or version that is to be expected
-        return Check(count, again.done, (), (*incomparable, *_shortened(differing)), len(differing))
-    return Check(count, again.done, tuple(_shortened(differing)), incomparable)
+        return Check(count, again.done, (), (*incomparable, *_shortened(differing)), len(differing), code)
+    return Check(count, again.done, tuple(_shortened(differing)), incomparable, changed_code=code)
 
 
 def _settings(comparison: Comparison) -> list[str]:

@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hpsearch.contracts.errors import DatabaseError
+from hpsearch.contracts.json import Json
 from hpsearch.contracts.seeds import derived_seed
 from hpsearch.contracts.space import Value
 from hpsearch.store.chosen import BETWEEN, chosen, typed
 from hpsearch.store.tables import Tables
+from hpsearch.study.code import own_code
 from hpsearch.study.plan import Plan, resolve
 from hpsearch.study.registry import Registry
 from hpsearch.study.schema import Confirm, MethodSpec, Named, Spec
+from hpsearch.system.provenance import changed_modules
 
 
-def confirmation(tables: Tables, found_in: Registry, seeds: int, overall: bool, settings: Mapping[str, Value]) -> Plan:
+def confirmation(
+    tables: Tables,
+    found_in: Registry,
+    seeds: int,
+    overall: bool,
+    settings: Mapping[str, Value],
+    *,
+    changed_code: bool = False,
+) -> Plan:
     """A comparison whose methods are the chosen configurations and whose repeats are seeds.
 
     Args:
@@ -24,8 +35,10 @@ def confirmation(tables: Tables, found_in: Registry, seeds: int, overall: bool, 
         overall: only the best study's configuration of each method.
         settings: settings of the task in place of its own, such as a longer budget.
 
+        changed_code: whether the user's own code may have changed since the search.
+
     Raises:
-        DatabaseError: if no method has a complete trial.
+        DatabaseError: if no method has a complete trial, or the code has changed.
     """
     comparison, chosen_rows = tables.comparison, chosen(tables, overall=overall)
     spec = comparison.spec
@@ -58,4 +71,16 @@ def confirmation(tables: Tables, found_in: Registry, seeds: int, overall: bool, 
         methods=methods,
         confirm=Confirm(of=spec.name, recorded=recorded, changed=changed),
     )
-    return resolve(confirming, found_in)
+    plan = resolve(confirming, found_in)
+    if not changed_code:
+        _refuse_changed_code(tables, plan)
+    return plan
+
+
+def _refuse_changed_code(tables: Tables, plan: Plan) -> None:
+    now: Json = {"code": own_code(plan)}
+    if changed := sorted({name for run in tables.runs for name in changed_modules(run.provenance, now)}):
+        raise DatabaseError(
+            f"{tables.comparison.name}: the code of {', '.join(changed)} has changed since the search, so that what is "
+            "trained now may measure something else: search again, or confirm all the same with --changed-code"
+        )

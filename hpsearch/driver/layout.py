@@ -14,8 +14,10 @@ from hpsearch.contracts.task import Task
 from hpsearch.driver import clock
 from hpsearch.store.database import Database
 from hpsearch.store.rows import Comparison, MethodRow, NewStudy
+from hpsearch.study.code import own_code
 from hpsearch.study.plan import Plan
 from hpsearch.study.schema import Spec
+from hpsearch.system.provenance import changed_modules
 
 FREE = frozenset(("description", "time_limit", "on_failure"))
 """Keys of a study file that may change between runs: they decide no trial that completes."""
@@ -23,10 +25,11 @@ MOST_LISTED = 3
 """How many differences between two study files a message names; the rest is counted."""
 
 
-def prepare(database: Database, plan: Plan, study_file: str, progress: Progress) -> None:
+def prepare(database: Database, plan: Plan, study_file: str, progress: Progress, *, changed_code: bool = False) -> None:
     """Prepare the task's data, and lay out the comparison in a new database or check it in an old one.
 
-    Raises TaskError where data is missing, DatabaseError where the file holds another comparison.
+    Raises TaskError where data is missing, DatabaseError where the file holds another comparison, or where it would be
+    extended with other code of the user's than it was run with, unless `changed_code` allows that.
     """
     old = database.comparison()
     if old is not None:
@@ -39,7 +42,19 @@ def prepare(database: Database, plan: Plan, study_file: str, progress: Progress)
         names = ", ".join(_changed_keys(old.data, data))
         raise DatabaseError(f"{database.path}: was begun on other data ({names} differ)")
     if _defining(old.spec) != _defining(plan.spec):
+        if not changed_code:
+            _refuse_changed_code(database, plan)
         _extend(database, plan, old)
+
+
+def _refuse_changed_code(database: Database, plan: Plan) -> None:
+    runs = database.runs()
+    if runs and (changed := changed_modules(runs[-1].provenance, {"code": own_code(plan)})):
+        raise DatabaseError(
+            f"{database.path}: the code of {', '.join(changed)} has changed since it was run, so that new trials may "
+            "measure something else: give another database with --database, or extend it all the same with "
+            "--changed-code"
+        )
 
 
 def _refuse_another(database: Database, old: Comparison, plan: Plan) -> None:

@@ -23,9 +23,10 @@ from hpsearch.driver.pack import PackError, Trained, train_pack
 from hpsearch.driver.proposing import propose
 from hpsearch.store.database import Database
 from hpsearch.store.rows import Measured, StudyRow, TrialRow
+from hpsearch.study.code import own_code
 from hpsearch.study.plan import Plan
 from hpsearch.system import stopping
-from hpsearch.system.provenance import differences, provenance
+from hpsearch.system.provenance import changed_modules, differences, provenance
 
 ATTEMPTS = 2
 """How often a pack is trained before its trials are tried one at a time."""
@@ -67,10 +68,16 @@ class _Job:
     spent: float = 0.0
 
 
-def differs_from_last_run(database: Database) -> list[str]:
-    """What is different from the machine and versions of the last run, and may change results."""
+def differs_from_last_run(database: Database, plan: Plan) -> list[str]:
+    """Sentences on what is different from the last run, and may change results: machine, versions, the user's code."""
     runs = database.runs()
-    return list(differences(runs[-1].provenance, provenance())) if runs else []
+    if not runs:
+        return []
+    last, here = runs[-1].provenance, provenance(code=own_code(plan))
+    said = [f"results may not repeat to the last bit: {difference}" for difference in differences(last, here)]
+    if changed := changed_modules(last, here):
+        said.append(f"the code of {', '.join(changed)} has changed: new trials may measure something else")
+    return said
 
 
 def run(database: Database, plan: Plan, executor: Executor, facts: Mapping[str, str | int]) -> Generator[Recorded]:
@@ -92,7 +99,9 @@ def run(database: Database, plan: Plan, executor: Executor, facts: Mapping[str, 
     if not packs:
         return
     executor.share(plan.task.files())
-    loop.run_id = database.start_run(clock.now(), provenance(workers=executor.workers, device=executor.device, **facts))
+    loop.run_id = database.start_run(
+        clock.now(), provenance(workers=executor.workers, device=executor.device, code=own_code(plan), **facts)
+    )
     try:
         yield from _work(loop, packs, executor)
     finally:

@@ -14,10 +14,11 @@ from hpsearch.contracts.progress import Progress
 from hpsearch.driver.pack import PackError, train_pack
 from hpsearch.store.database import Database
 from hpsearch.store.rows import Trial, stored
+from hpsearch.study.code import own_code
 from hpsearch.study.plan import Plan, resolve
 from hpsearch.study.registry import Registry
 from hpsearch.system.devices import CPU, named, use_here
-from hpsearch.system.provenance import differences, provenance
+from hpsearch.system.provenance import changed_modules, differences, provenance
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,13 @@ def replay(file: Path, method: str, repeat: int, trial: int, progress: Progress)
     kept = stored(result)
     new = _numbers(kept.state, kept.reason, kept.objective, kept.metrics, kept.curves)
     then, now = place.get("commit"), here["commit"]
+    code = changed_modules(place, {"code": own_code(plan)})
+    changes = ([] if then == now else [f"{then} then, {now} now"]) + ([", ".join(code)] if code else [])
     return Replay(
         numbers=len(old),
         differing=tuple(_differing(old, new)),
         incomparable=(*differences(place, here), *_other_defaults(comparison.resolved, plan.settings(), method)),
-        changed_code="" if then == now else f"{then} then, {now} now",
+        changed_code="; ".join(changes),
         seconds=time.monotonic() - started,
     )
 

@@ -48,7 +48,9 @@ class Where:
             raise SpecError(f"executor: {error}") from error
 
 
-def run_shown(plan: Plan, study_file: str, file: Path, where: Where, display: Display) -> None:
+def run_shown(
+    plan: Plan, study_file: str, file: Path, where: Where, display: Display, *, changed_code: bool = False
+) -> None:
     """Run or resume a comparison in a database; whatever stops it leaves all that is finished there.
 
     Args:
@@ -57,15 +59,16 @@ def run_shown(plan: Plan, study_file: str, file: Path, where: Where, display: Di
         file: database to create or resume.
         where: to train.
         display: shows preparation and trials.
+        changed_code: whether to extend a comparison although the user's own code has changed since its last run.
     """
     spec = plan.spec
     executor = where.start(plan.found_in, spec.time_limit)
     try:
         with Database(file, write=True, say=display.say) as database:
-            layout.prepare(database, plan, study_file, display.preparing)
+            layout.prepare(database, plan, study_file, display.preparing, changed_code=changed_code)
             display.begin(database, spec.trials * spec.repeats)
-            for difference in loop.differs_from_last_run(database):
-                display.say(f"warning: results may not repeat to the last bit: {difference}")
+            for difference in loop.differs_from_last_run(database, plan):
+                display.say(f"warning: {difference}")
             with closing(loop.run(database, plan, executor, {"executor": where.executor, "threads": 1})) as records:
                 known = 0
                 for recorded in records:

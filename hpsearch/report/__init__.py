@@ -38,7 +38,7 @@ def write_report(
         look: how figures are drawn.
         progress: told of each part.
     """
-    context = ReportContext(load_tables(file), (file,), targets=tuple(targets), look=look or Look())
+    context = ReportContext.of_file(file, load_tables(file), targets=tuple(targets), look=look)
     return write_report_of(context, folder, progress)
 
 

@@ -12,6 +12,7 @@ from hpsearch.report.style import Look
 from hpsearch.store.rows import Comparison
 from hpsearch.store.tables import Tables
 from hpsearch.study.registry import SEARCHER, Registry
+from hpsearch.system.provenance import code_changes
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class ReportContext:
     Attributes:
         tables: what was measured, in all files together.
         files: the databases, one for each of `tables.parts`.
-        warnings: sentences that stand on the page: how the comparisons differ.
+        warnings: sentences that stand on the page: how the comparisons differ, whether the user's code changed in one.
         forced: whether they differ so much that they were compared by force.
         targets: objectives, beside the quantiles of all results, until which trials are counted.
         look: how figures are drawn.
@@ -33,6 +34,13 @@ class ReportContext:
     forced: bool = False
     targets: tuple[float, ...] = ()
     look: Look = Look()
+
+    @classmethod
+    def of_file(
+        cls, file: Path, tables: Tables, targets: tuple[float, ...] = (), look: Look | None = None
+    ) -> ReportContext:
+        """The report of one comparison."""
+        return cls(tables, (file,), tuple(changed_within(tables)), targets=targets, look=look or Look())
 
     @property
     def name(self) -> str:
@@ -54,6 +62,11 @@ class ReportContext:
         words += ["--style", self.look.style.name] if self.look.style else []
         words += ["--width", self.look.width] if self.look.width != Look.width else []
         return shlex.join(words)
+
+
+def changed_within(tables: Tables) -> list[str]:
+    """A sentence on each run of one comparison that began with other code of the user's than the run before."""
+    return code_changes([run.provenance for run in tables.runs])
 
 
 def searches(comparison: Comparison) -> bool:

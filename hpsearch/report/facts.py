@@ -14,8 +14,9 @@ from hpsearch.store.tables import Tables
 
 
 def heading(context: ReportContext) -> str:
-    """Name and description."""
-    return f"# {plain(context.name)}\n\n{plain(context.description)}".rstrip()
+    """Name, description and warnings, which no page may leave out."""
+    warnings = [f"**Warning: {plain(warning)}**" for warning in context.warnings]
+    return "\n\n".join([f"# {plain(context.name)}\n\n{plain(context.description)}".rstrip(), *warnings])
 
 
 def discussion(folder: Path) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from hpsearch.contracts.errors import DifferentError
-from hpsearch.report.context import ReportContext, searches
+from hpsearch.report.context import ReportContext, changed_within, searches
 from hpsearch.store.tables import Tables
 
 
@@ -42,7 +42,8 @@ def merged(files: Sequence[Path], all_tables: Sequence[Tables], force: bool) -> 
         raise DifferentError(
             f"{'; '.join(differing)}: not comparable; --force compares them with a warning on the page"
         )
-    warnings = (*differing, *_shared_seeds(files, all_tables))
+    changed = [f"{f.name}: {said}" for f, t in zip(files, all_tables, strict=True) for said in changed_within(t)]
+    warnings = (*differing, *_shared_seeds(files, all_tables), *changed)
     return ReportContext(_joined(files, all_tables), tuple(files), warnings, forced=bool(differing))
 
 

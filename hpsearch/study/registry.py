@@ -158,6 +158,14 @@ class Registry:
             raise SpecError(f"{key}: {place.module}.{place.attribute} {fault}")
         return cast(T, found)
 
+    def own_file(self, kind: Kind[T], name: str, package: str | None = None) -> Path | None:
+        """The file of the module that holds a plug-in; None if it ships with hpsearch, or is in no file."""
+        place = self._place(kind, name, package)
+        if place is None or place.module.partition(".")[0] in _shipped():
+            return None
+        origin = self._import(place, kind.key).__spec__
+        return Path(origin.origin).resolve() if origin and origin.has_location and origin.origin else None
+
     def names(self, kind: Kind[T]) -> list[str]:
         """Every name there is; nothing is imported but the packages that entry points name."""
         found = {name for folder in self.folders for name in _members([str(folder)], kind.attribute)}
@@ -249,6 +257,17 @@ class Registry:
 def _is_file(module: ModuleType, file: Path) -> bool:
     origin = module.__spec__.origin if module.__spec__ else None
     return origin is not None and Path(origin).exists() and Path(origin).samefile(file)
+
+
+@cache
+def _shipped() -> frozenset[str]:
+    """Packages at top level whose members hpsearch itself declares."""
+    entries = [entry for kind in (TASK, METHOD, SEARCHER, EXECUTOR, EXPORT, DATASET) for entry in _declared(kind.group)]
+    return frozenset(
+        entry.value.partition(":")[0].partition(".")[0]
+        for entry in entries
+        if entry.dist is None or entry.dist.name == "hpsearch"
+    )
 
 
 @cache

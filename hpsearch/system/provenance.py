@@ -8,14 +8,15 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, distributions, requires, version
+from itertools import pairwise
 from pathlib import Path
 
 from hpsearch.contracts.json import Json
 
 
-def provenance(**facts: str | int) -> Json:
+def provenance(**facts: str | int | Json) -> Json:
     """This machine, this Python and this checkout, with `facts` of the caller's."""
     return {
         "host": platform.node(),
@@ -82,3 +83,30 @@ def differences(old: Json, new: Json) -> Iterable[str]:
         now = new.get("versions", {}).get(name)
         if was != now:  # what was not recorded then may have been there all the same
             yield f"{name}: {was} before, {now} now"
+
+
+def changed_modules(old: Json, new: Json) -> list[str]:
+    """The user's own modules that do something else in one run than in another; none if one of them recorded no code.
+
+    Args:
+        old: provenance of a run, whose "code" is what `hpsearch.study.code.own_code` returned.
+        new: provenance of the other.
+    """
+    was, now = (run.get("code", {}).get("modules", {}) for run in (old, new))
+    if not was or not now:
+        return []
+    return sorted(name for name in {*was, *now} if was.get(name) != now.get(name))
+
+
+def code_changes(runs: Sequence[Json]) -> list[str]:
+    """A sentence on each run, given the provenances of all, that began with other code than the run before it.
+
+    A run that recorded no code is passed over.
+    """
+    known = [(number, run) for number, run in enumerate(runs, 1) if run.get("code", {}).get("modules")]
+    return [
+        f"the code of {', '.join(names)} changed between runs {before} and {after} of {len(runs)}: "
+        "trials before and after may measure different things"
+        for (before, old), (after, new) in pairwise(known)
+        if (names := changed_modules(old, new))
+    ]

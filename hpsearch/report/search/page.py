@@ -35,7 +35,6 @@ def write_page(found: Findings, context: ReportContext, path: Path) -> None:
     curves = found.curves
     sections = [
         heading(context),
-        *(f"**Warning: {plain(warning)}**" for warning in context.warnings),
         "\n".join(f"- {plain(sentence)}" for sentence in sentences(found)),
         f"![Best {curves.objective.name} so far against trials](curves.png)",
         "(Also as [SVG](curves.svg) and [PDF](curves.pdf).) [index.html](index.html) lets one explore it: every study, "
