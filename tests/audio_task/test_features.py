@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from audio_task import TASK, features
 from audio_task.corpora import Clip
-from audio_task.features import CLIPS_A_SHARD, WORTH_A_PROCESS, cached_features, on_device
+from audio_task.features import WORTH_A_PROCESS, cached_features, on_device
 from audio_task.log_mel import log_mel, noisy
 from hpsearch.contracts.errors import TaskError
 from tests.tools.waiting import PATIENCE, hears_ctrl_c, until
@@ -152,9 +152,10 @@ def test_progress_is_told_to_its_end(corpus):
     assert told[-1] == ("computing features", 11, 11)
 
 
-def test_many_clips_are_shared_between_processes(corpus, tmp_path):
-    many = Corpus(tmp_path / "many", copies=-(-(WORTH_A_PROCESS + 1) * CLIPS_A_SHARD // 6))
-    alone = cached_features(Corpus(corpus.log, copies=many.copies // 50), None, 1, 1, silent)
+def test_many_clips_are_shared_between_processes(corpus, tmp_path, monkeypatch):
+    alone = cached_features(corpus, None, 1, 1, silent)
+    monkeypatch.setattr(features, "CLIPS_A_SHARD", 16)
+    many = Corpus(tmp_path / "many", copies=-(-(WORTH_A_PROCESS + 1) * 16 // 6))
     found = cached_features(many, None, 1, 1, silent)
     processes = {process for _, process in many.read()}
     assert str(os.getpid()) not in processes

@@ -113,7 +113,8 @@ def threads():
     return torch.get_num_threads(), os.environ["OMP_NUM_THREADS"], "ax" in __import__("sys").modules
 
 
-@pytest.fixture(scope="module", params=EXECUTORS)
+# A worker of xdist each: starting one takes longer than the tests.
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in EXECUTORS])
 def executor(request):
     executor = started(request.param)
     yield executor
