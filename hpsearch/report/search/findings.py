@@ -272,7 +272,7 @@ def _gaps(curves: Curves, label: str, sign: float) -> dict[str, Interval]:
 
 
 def _boundaries(space: Space, chosen: pd.DataFrame) -> dict[str, Incidence]:
-    # Of a few whole numbers some lie at an end by chance; the statistic is for ranges that are nearly continuous.
+    # Some of a few whole numbers lie at an end by chance: the statistic is for ranges that are nearly continuous.
     ranges = [
         p for p in space.searched if isinstance(p, Float) or (isinstance(p, Int) and p.high - p.low >= LEAST_WHOLE)
     ]
