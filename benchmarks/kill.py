@@ -41,7 +41,7 @@ from typing import Any
 
 LIVES = 6.0
 COMBINATIONS = [
-    # (searcher, pack, workers, trials of each of 20 studies a method, epochs, methods); the first: over 100 kills
+    # (searcher, pack, workers, trials of each of 20 studies per method, epochs, methods); the first: over 100 kills
     ("botorch", 4, 2, 96, 30, ("latent", "filter")),
     *(("botorch", p, w, 6, 5, ("latent", "filter")) for p, w in ((1, 1), (1, 2), (20, 2))),
     *(("ax", p, w, 6, 5, ("filter",)) for p, w in ((1, 2), (4, 1), (20, 2))),

@@ -37,7 +37,7 @@ def train(settings: Mapping[str, object], label: str, configurations: list, seed
 
 
 def main() -> None:
-    """Print one line a method."""
+    """Print one line per method."""
     settings = parsed(sys.argv[1:])
     task = with_settings(Registry().find(TASK, "audio_task"), settings, "task")
     print(settings, task.prepare(lambda *_: None), flush=True)

@@ -1,6 +1,6 @@
 """What a training costs on one core: by pack size, and which operations take the time.
 
-    python benchmarks/step.py packs [setting=value ...]      # CPU seconds a training, by pack size
+    python benchmarks/step.py packs [setting=value ...]      # CPU seconds per training, by pack size
     python benchmarks/step.py profile [setting=value ...]    # the PyTorch profiler's table of one pack
 
 Settings are those of `figure8-fsdd`'s task, or others that are given: width=256 snr_db=clean. One thread; each pack

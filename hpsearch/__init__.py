@@ -38,7 +38,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """What others implement, imported when it is first asked for: a command that prints help needs none of it."""
+    """Import a contract when it is first asked for: a command that prints help needs none of them."""
     for module, names in _CONTRACTS.items():
         if name in names:
             return vars(import_module(f"hpsearch.contracts.{module}"))[name]
@@ -63,9 +63,9 @@ def run(
         study: study file, or the name of a shipped study.
         database: file to create or resume; NAME.db in the current folder if None.
         executor: "processes", "ray", or "inline" to train in this very process. Processes import the main module anew
-            (those that compute features, too), so a script calls this below `if __name__ == "__main__":`; a
+            (those that compute features too), so a script calls this below `if __name__ == "__main__":`; a
             notebook need not care.
-        workers: worker processes; one a core if None.
+        workers: worker processes; one per core if None.
         devices: "cpu", "auto" for every GPU, or GPUs such as "cuda:0,cuda:1"; the CPU if None.
         per_device: workers on each GPU; one if None.
         address: address of a Ray cluster, for the executor "ray"; None starts Ray on this machine.
@@ -99,7 +99,7 @@ def run(
 
 
 def load(file: str | Path) -> Tables:
-    """The tables of a comparison's database as pandas DataFrames; also while a run is writing it."""
+    """The tables of a comparison's database as pandas DataFrames, also while a run is writing it."""
     from hpsearch.store.tables import load_tables
 
     return load_tables(Path(file))

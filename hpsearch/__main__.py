@@ -1,4 +1,4 @@
-"""Where the command begins: what listens for Ctrl-C comes before everything that takes long to import."""
+"""Where the command begins: it listens for Ctrl-C before it imports anything that takes long."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
 """The commands. The only place that prints or exits; what takes long to import is imported where it is used.
 
-Exit codes: 0 done; 1 an error nobody foresaw; 2 a wrong study file or command line; 3 the database or
-another file that cannot be read or written; 4 the task or its data, or what
-`doctor` calls wrong; 5 a replayed trial that differs, or what `check` finds wrong; 130 and 143 stopped by Ctrl-C and
-SIGTERM.
+Exit codes: 0 done; 1 an unforeseen error; 2 a wrong study file or command line; 3 the database or another file cannot
+be read or written; 4 the task or its data fails, or `doctor` calls something wrong; 5 a replayed trial differs, or
+`check` finds a fault; 130 and 143 stopped by Ctrl-C and SIGTERM.
 """
 
 from __future__ import annotations
@@ -67,9 +66,9 @@ app.add_typer(data_app, name="data")
 
 def main() -> None:
     """Run a command; turn the errors that the library raises into one sentence and an exit code."""
-    listen()  # anew, for those who do not come from __main__.py
+    listen()  # again, for callers that do not come from __main__.py
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a file's name may hold what is no character
+        if isinstance(stream, io.TextIOWrapper):  # a file's name may hold bytes that are no character
             stream.reconfigure(errors="backslashreplace")
     try:
         app()

@@ -1,4 +1,4 @@
-"""What the shell offers while a command is typed; each function is called with what is typed so far."""
+"""Completions that the shell offers while a command is typed; each function gets the word typed so far."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 
 def studies(incomplete: str) -> list[str]:
-    """Names of shipped studies, and TOML files from here."""
+    """Names of shipped studies, and TOML files below the current folder."""
     from hpsearch.study.shipped import shipped_studies
 
     return [*_beginning(shipped_studies(), incomplete), *_files(incomplete, ".toml")]
 
 
 def databases(incomplete: str) -> list[str]:
-    """Databases from here."""
+    """Databases below the current folder."""
     return _files(incomplete, ".db")
 
 
@@ -40,7 +40,7 @@ def formats(incomplete: str) -> list[str]:
 
 
 def _files(incomplete: str, ending: str) -> list[str]:
-    """Files of one kind; where there are none, the shell offers its own."""
+    """Files with one ending; if there are none, the shell offers its own completions."""
     folder, slash, _ = incomplete.rpartition("/")
     start = folder + slash
     return _beginning((start + path.name for path in sorted(Path(start or ".").glob(f"[!.]*{ending}"))), incomplete)

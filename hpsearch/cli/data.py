@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def fetch(
     name: DatasetName,
     source: Annotated[
-        str | None, typer.Option("--from", help="Another address, or an archive of yours, than the publisher's.")
+        str | None, typer.Option("--from", help="An address or an archive of yours, in place of the publisher's.")
     ] = None,
     data: Annotated[Path | None, typer.Option(help=DATA, file_okay=False)] = None,
 ) -> None:
@@ -48,7 +48,7 @@ def where(
     ] = None,
     data: Data = None,
 ) -> None:
-    """Print the folder of a data set; without a name, of all that there are."""
+    """Print the folder of a data set, or without a name the folders of all data sets."""
     from hpsearch.contracts.errors import TaskError
     from hpsearch.study import registry
 

@@ -1,4 +1,4 @@
-"""Commands about this machine: what a run would meet on it, and what can be found on it."""
+"""Commands about this machine: what a run would find on it, and which plug-ins and studies it has."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Form(StrEnum):
-    """What `best` prints."""
+    """Forms in which `best` prints."""
 
     table = "table"
     toml = "toml"
@@ -26,7 +26,7 @@ class Form(StrEnum):
 
 
 def status(file: File) -> None:
-    """Say how far a comparison is; also while it runs."""
+    """Say how far a comparison is, also while it runs."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -48,7 +48,7 @@ def status(file: File) -> None:
             "-" if found is None else Objective.text(found),
         )  # fmt: skip
     console = Console()
-    console.print(f"{comparison.name}: {comparison.repeats} studies of {comparison.trials} trials a method")
+    console.print(f"{comparison.name}: {comparison.repeats} studies of {comparison.trials} trials per method")
     console.print(table)
     if runs:
         ended = runs[-1].ended
@@ -59,13 +59,18 @@ def status(file: File) -> None:
 
 def trials(
     file: File,
-    csv: Annotated[bool, typer.Option("--csv", help="Comma-separated, every column, full precision.")] = False,
+    csv: Annotated[
+        bool,
+        typer.Option(
+            "--csv", help="Comma-separated, full precision, with reason and seed; export has times, hosts, devices."
+        ),
+    ] = False,
     method: Annotated[str | None, typer.Option(help="Only this method's trials.")] = None,
     attempts: Annotated[
-        bool, typer.Option("--attempts", help="Instead every attempt that failed, with the end of its traceback.")
+        bool, typer.Option("--attempts", help="List failed attempts instead, each with the end of its traceback.")
     ] = False,
 ) -> None:
-    """List every trial: method, repeat, trial, objective, hyperparameters, test metrics, state, seconds."""
+    """List all trials: method, repeat, trial, objective, hyperparameters, metrics, state and seconds."""
     if attempts:
         _print_attempts(file)
         return
@@ -107,7 +112,7 @@ def _print_table(frame: pd.DataFrame) -> None:
     table = Table(*map(escape, frame.columns), box=None)
     for row in frame.itertuples(index=False):
         table.add_row(*(escape(_cell(value)) for value in row))
-    # As wide as it needs to be, whatever the terminal: a cut number is no number.
+    # The table is as wide as it needs to be, whatever the terminal: a cut number is no number.
     Console(width=1000).print(table)
 
 

@@ -58,7 +58,7 @@ def run(
 
 
 def run_or_stop(plan: Plan, study_file: str, file: Path, where: Where, display: Display, changed_code: bool) -> None:
-    """Run a comparison to its end, or say how to go on where somebody stops it."""
+    """Run a comparison to its end; if somebody stops it, say how to go on."""
     from hpsearch.driver.running import run_shown
 
     outlive_terminal()
@@ -136,7 +136,7 @@ def confirm(
 
 
 def _settings(words: list[str]) -> dict[str, Value]:
-    """`name=value` each, the value as TOML has it, or a bare word."""
+    """Settings from words of the form `name=value`; a value is a TOML value, or a bare word."""
     import tomllib
 
     found: dict[str, Value] = {}

@@ -1,4 +1,4 @@
-"""Commands that verify a database: train a trial again, propose all of them again."""
+"""Commands that verify a database: train one trial again, or propose all trials again."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def replay(
     for reason in found.incomparable:
         print(f"not comparable: {reason}")
     if found.differing and found.changed_code:
-        print(f"the code has changed, too: {found.changed_code}")
+        print(f"the code has changed too: {found.changed_code}")
     if found.differing:
         raise typer.Exit(5)
 
 
 def check(
     file: File,
-    quick: Annotated[bool, typer.Option("--quick", help="Leave out proposing every trial again.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Do not propose the trials again.")] = False,
 ) -> None:
     """Verify a database wholly: the file, its seeds, and that the searcher proposes again what it proposed."""
     from hpsearch.driver.check import check as check_file

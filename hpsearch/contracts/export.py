@@ -16,26 +16,26 @@ class Format:
     """One format: `EXPORT(file, out, progress)` writes the database `file` as the new file or folder `out`.
 
     Attributes:
-        ending: what `out` adds to the name of the database where nobody says otherwise.
-        write: called as write(file, out, progress); makes `out`, which does not exist yet in a folder that does.
+        ending: what the default `out` adds to the name of the database.
+        write: called as write(file, out, progress); makes `out`, which does not exist yet, in a folder that does.
     """
 
     ending: str
     write: Callable[[Path, Path, Progress], None]
 
     def default_out(self, file: Path) -> Path:
-        """Where the export of `file` goes by default: beside it."""
+        """Where the export of `file` goes by default, beside it."""
         return file.with_name(file.stem + self.ending)
 
     def __call__(self, file: Path, out: Path, progress: Progress) -> list[Path]:
         """Write `out`, whole or not at all; returns the files written, by name.
 
-        The database may be written by a run meanwhile.
+        A run may be writing the database meanwhile.
 
         Raises:
-            ExportError: where `out` exists already, or a package is missing that the format needs.
-            DatabaseError: where `file` is not a database that holds a comparison.
-            OSError: where `out` cannot be written.
+            ExportError: if `out` exists already, or a package that the format needs is missing.
+            DatabaseError: if `file` is not a database that holds a comparison.
+            OSError: if `out` cannot be written.
         """
         if out.exists():
             raise ExportError(f"{out}: exists already; remove it, or give another place with --out")

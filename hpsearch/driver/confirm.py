@@ -31,9 +31,9 @@ def confirmation(
     Args:
         tables: the comparison that was searched.
         found_in: where its task and methods are looked for.
-        seeds: trainings of each configuration.
-        overall: only the best study's configuration of each method.
-        settings: settings of the task in place of its own, such as a longer budget.
+        seeds: how often each configuration is trained.
+        overall: whether to take only the best study's configuration of each method.
+        settings: settings of the task that replace those of the comparison, such as a longer budget.
 
         changed_code: whether the user's own code may have changed since the search.
 

@@ -1,4 +1,4 @@
-"""How a comparison is laid out in a database: made, extended, or refused because the file holds another one."""
+"""Lay out a comparison in a database: create it, extend it, or refuse a file that holds another one."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from hpsearch.study.schema import Spec
 from hpsearch.system.provenance import changed_modules
 
 FREE = frozenset(("description", "time_limit", "on_failure"))
-"""Keys of a study file that may change between runs: they decide no trial that completes."""
+"""Keys of a study file that may change between runs, since they affect no trial that completes."""
 MOST_LISTED = 3
-"""How many differences between two study files a message names; the rest is counted."""
+"""How many differences between two study files a message names at most; it counts the others."""
 
 
 def prepare(database: Database, plan: Plan, study_file: str, progress: Progress, *, changed_code: bool = False) -> None:
     """Prepare the task's data, and lay out the comparison in a new database or check it in an old one.
 
-    Raises TaskError where data is missing, DatabaseError where the file holds another comparison, or where it would be
-    extended with other code of the user's than it was run with, unless `changed_code` allows that.
+    Raises TaskError if data is missing, and DatabaseError if the file holds another comparison, or if it would be
+    extended with other code of the user's than it was run with and `changed_code` does not allow that.
     """
     old = database.comparison()
     if old is not None:
@@ -73,7 +73,7 @@ def _refuse_another(database: Database, old: Comparison, plan: Plan) -> None:
             f"{database.path}: was begun with other defaults ({', '.join(changed)} differ); "
             "give another database with --database, or the version of hpsearch that began this one"
         )
-    # Whether it is searchable is no part of what was measured, and not recorded.
+    # `searchable` is not compared: it says nothing about what was measured, and is not recorded.
     measured = replace(plan.task.objective, searchable=True)
     if old.objective != measured:
         raise DatabaseError(
@@ -83,14 +83,14 @@ def _refuse_another(database: Database, old: Comparison, plan: Plan) -> None:
 
 
 def _without_confirmation(resolved: Json) -> Json:
-    """Recorded settings without what version 0.1 kept among the searcher's, and the study file has now."""
+    """Recorded settings without `confirm`, which version 0.1 kept with the searcher's and study files have now."""
     moved = ("confirms", "recorded", "changed")
     searcher = {name: value for name, value in resolved.get("searcher", {}).items() if name not in moved}
     return {**resolved, "searcher": searcher}
 
 
 def _prepared(task: Task, progress: Progress) -> Json:
-    """What the task says about its data, as a database gives it back."""
+    """What the task says about its data, in the form that a database returns."""
     data = task.prepare(progress)
     try:
         return dict(json.loads(json.dumps(dict(data), allow_nan=False)))
@@ -124,7 +124,7 @@ def _create(database: Database, plan: Plan, study_file: str, data: Json) -> None
 
 
 def _extend(database: Database, plan: Plan, old: Comparison) -> None:
-    """More trials, more repeats, new methods: what is there stays, and is what a fresh run would begin with."""
+    """Add trials, repeats and methods. What is there stays; a fresh run of the larger study would begin with it."""
     spec, studies = plan.spec, database.studies()
     known = {study.method for study in studies}
     packs: dict[str, int] = {}
@@ -149,7 +149,7 @@ def _extend(database: Database, plan: Plan, old: Comparison) -> None:
 
 
 def _not_an_extension(old: Json, new: Json) -> list[str]:
-    """What has changed and may not, each with both values. More trials, more repeats and new methods may be added."""
+    """Changes that are not allowed, each with both values. Only trials, repeats and methods may be added."""
     grown = {
         **new,
         "trials": old["trials"] if new["trials"] >= old["trials"] else new["trials"],
@@ -175,7 +175,7 @@ def _brief(value: object) -> str:
 
 
 def _defining(spec: Spec) -> Json:
-    """What decides the trials. Keys that an older version did not know have the value that it went by."""
+    """The settings that decide the trials. Keys that an older version lacked have the value that it used."""
     return {key: value for key, value in spec.model_dump(mode="json").items() if key not in FREE}
 
 
@@ -184,7 +184,7 @@ def _changed_keys(old: Json, new: Json) -> list[str]:
 
 
 def _differs(old: object, new: object) -> bool:
-    """Whether a setting has changed; one that did not exist when `old` was recorded has not."""
+    """Whether a setting has changed; a setting that did not exist when `old` was recorded has not."""
     if isinstance(old, dict) and isinstance(new, dict):
         return any(_differs(value, new.get(name)) for name, value in old.items())
     return bool(old != new)

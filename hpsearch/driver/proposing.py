@@ -1,4 +1,4 @@
-"""One proposal for each of several studies: the searcher, alone with our own state, its warnings counted."""
+"""Propose for several studies at once, with fresh global settings around the searcher and its warnings counted."""
 
 from __future__ import annotations
 

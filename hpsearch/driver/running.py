@@ -1,4 +1,4 @@
-"""A comparison from its plan to its end, shown as it goes: what the command line and `hpsearch.run` share."""
+"""Run a comparison from its plan to its end, and show it: what the command line and `hpsearch.run` share."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from hpsearch.study.registry import Registry
 
 @dataclass(frozen=True)
 class Where:
-    """Where to train, as the user says it; None leaves a thing to the executor.
+    """Where to train, as the user says it; the executor decides about what is None.
 
     Attributes:
-        executor: its name.
-        workers: how many.
+        executor: the executor's name.
+        workers: how many workers.
         devices: "cpu", "auto", or GPUs such as "cuda:0,cuda:1".
         per_device: workers on each GPU.
         address: the address of a cluster.
@@ -36,7 +36,7 @@ class Where:
     address: str | None = None
 
     def start(self, found_in: Registry, time_limit: float | None = None) -> Executor:
-        """The executor, started. Raises SpecError if there is none of that name, or it takes no such setting."""
+        """The started executor. Raises SpecError if there is none of this name, or it does not take a setting."""
         make = found_in.find(registry.EXECUTOR, self.executor)
         asked = {**asdict(self), "time_limit": time_limit}
         given = {key: value for key, value in asked.items() if key != "executor" and value is not None}
@@ -57,7 +57,7 @@ def run_shown(
         plan: what is compared.
         study_file: what the database remembers about where the study file was.
         file: database to create or resume.
-        where: to train.
+        where: where to train.
         display: shows preparation and trials.
         changed_code: whether to extend a comparison although the user's own code has changed since its last run.
     """

@@ -28,24 +28,24 @@ def write_report(
 ) -> list[Path]:
     """Write figures, tables and pages of a database; returns the files.
 
-    A comparison by a searcher that searches is reported as best-so-far against trials; one by a searcher that tries
-    given configurations as results against what was varied.
+    The report shows best-so-far against trials, or, if the searcher tries given configurations, results against what
+    was varied.
 
     Args:
         file: the database; a run may be writing it.
-        folder: to write into, made where it is missing.
-        targets: objectives, beside the quantiles of all results, until which trials are counted.
+        folder: where to write; it is made if it is missing.
+        targets: objectives until which trials are counted, beside the quantiles of all results.
         look: how figures are drawn.
-        progress: told of each part.
+        progress: told about each part.
     """
     context = ReportContext.of_file(file, load_tables(file), targets=tuple(targets), look=look)
     return write_report_of(context, folder, progress)
 
 
 def write_report_of(context: ReportContext, folder: Path, progress: Progress = silent) -> list[Path]:
-    """Write the report of tables that are loaded already, perhaps from several files; returns the files."""
+    """Write the report of loaded tables, perhaps from several files; returns the written files."""
     folder.mkdir(parents=True, exist_ok=True)
-    first = context.tables.parts[0]  # several are on one page only if each of them searches
+    first = context.tables.parts[0]  # several comparisons share a page only if each of them searches
     trials, page = folder / "trials.csv", folder / "README.md"
     if first.spec.confirm is not None:
         from hpsearch.report.confirmed import write_confirmed

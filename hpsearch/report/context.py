@@ -1,4 +1,4 @@
-"""What a report is of, and how it was asked for."""
+"""What a report is about, and how it was asked for."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from hpsearch.system.provenance import code_changes
 
 @dataclass(frozen=True)
 class ReportContext:
-    """One report: of one comparison, or of several on one page.
+    """One report, of one comparison or of several on one page.
 
     Attributes:
         tables: what was measured, in all files together.
         files: the databases, one for each of `tables.parts`.
-        warnings: sentences that stand on the page: how the comparisons differ, whether the user's code changed in one.
-        forced: whether they differ so much that they were compared by force.
-        targets: objectives, beside the quantiles of all results, until which trials are counted.
+        warnings: sentences for the page: how the comparisons differ, and whether the user's code changed in one.
+        forced: whether they differ so much that only --force compares them.
+        targets: objectives until which trials are counted, beside the quantiles of all results.
         look: how figures are drawn.
     """
 
@@ -55,7 +55,7 @@ class ReportContext:
 
     @property
     def command(self) -> str:
-        """What makes the report again, as one types it beside the files."""
+        """The command that makes the report again, as one types it beside the files."""
         words = ["hpsearch", "compare" if len(self.files) > 1 else "report", *(file.name for file in self.files)]
         words += ["--force"] if self.forced else []
         words += [word for target in self.targets for word in ("--target", f"{target:g}")]
@@ -70,9 +70,9 @@ def changed_within(tables: Tables) -> list[str]:
 
 
 def searches(comparison: Comparison) -> bool:
-    """Whether the comparison's searcher looks for the best; otherwise it tries given configurations.
+    """Whether the comparison's searcher looks for the best, rather than tries given configurations.
 
-    Nothing is imported that only the database names: a searcher that does not ship with hpsearch is taken to search.
+    Nothing is imported because a database names it: a searcher that does not ship with hpsearch is taken to search.
     """
     if comparison.spec.confirm is not None:
         return False

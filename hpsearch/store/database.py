@@ -1,8 +1,8 @@
-"""The study database: one SQLite file a comparison, and all SQL.
+"""The study database: one SQLite file per comparison, and all SQL.
 
 Only the driver writes, in short transactions that are on disk when they return (synchronous=FULL), so
 that losing power costs at most the packs in flight. Anybody may read at any time. Floats are kept at
-full precision; what is not finite becomes NULL with its reason beside it.
+full precision; a value that is not finite becomes NULL with its reason beside it.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ TRIAL = "SELECT study_id, trial, seed, configuration, state, objective FROM tria
 
 
 class UndecodableError(ValueError):
-    """A cell of a database that does not hold what it should."""
+    """A cell of a database does not hold what it should."""
 
 
 @contextmanager
 def _decoding() -> Iterator[None]:
-    """Where cells are turned into values; what fails there is the file's fault."""
+    """A block that turns cells into values; an error in it is the file's fault."""
     try:
         yield
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -58,7 +58,7 @@ def _decoding() -> Iterator[None]:
 
 
 def _reading(method: Callable[Concatenate[Database, P], T]) -> Callable[Concatenate[Database, P], T]:
-    """Say in one sentence what a damaged file makes of reading it."""
+    """Turn the errors of reading a damaged file into one sentence."""
 
     @wraps(method)
     def read(self: Database, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -66,7 +66,7 @@ def _reading(method: Callable[Concatenate[Database, P], T]) -> Callable[Concaten
             return method(self, *args, **kwargs)
         except (sqlite3.Error, UnicodeDecodeError, UndecodableError) as error:
             said = f"{type(error).__name__}: {error}".splitlines()[0]
-            if isinstance(error, UndecodableError):  # which says what the cell's own error was
+            if isinstance(error, UndecodableError):  # its cause is the cell's own error
                 said = str(error)
             raise DatabaseError(f"{self.path}: damaged, or not readable ({said}); go on from a copy of it") from error
 
@@ -81,7 +81,7 @@ class Database(DatabaseFile):
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor]
 
-    # What the driver writes.
+    # Writing, by the driver alone.
 
     def create(self, comparison: Comparison, methods: Iterable[MethodRow], studies: Iterable[NewStudy]) -> None:
         """Lay out a comparison: its row, its methods, and its studies."""
@@ -134,7 +134,7 @@ class Database(DatabaseFile):
         )
 
     def start_run(self, started: str, provenance: Json) -> int:
-        """Record who runs now; returns the run's id."""
+        """Record that a run begins, with its provenance; returns the run's id."""
         with self.transaction() as connection:
             cursor = connection.execute(
                 "INSERT INTO runs (started, provenance) VALUES (?, ?)", (started, json.dumps(provenance))
@@ -142,7 +142,7 @@ class Database(DatabaseFile):
         return int(cursor.lastrowid or 0)
 
     def end_run(self, run_id: int, ended: str) -> None:
-        """Record an orderly end, finished or stopped."""
+        """Record that a run ended in order, finished or stopped."""
         with self.transaction() as connection:
             connection.execute("UPDATE runs SET ended = ? WHERE id = ?", (ended, run_id))
 
@@ -153,7 +153,7 @@ class Database(DatabaseFile):
         trials: Sequence[tuple[int, int, int, Configuration]],
         warnings: int = 0,
     ) -> None:
-        """Record what is about to be trained: (study id, trial, seed, configuration), one transaction."""
+        """Record trials that are about to be trained, (study id, trial, seed, configuration), in one transaction."""
         with self.transaction() as connection:
             connection.executemany(
                 "INSERT INTO trials (study_id, trial, seed, configuration, state, run_id, proposed) "
@@ -169,7 +169,7 @@ class Database(DatabaseFile):
         measured: Measured,
         warnings: int = 0,
     ) -> None:
-        """Record what came out: (study id, trial, result), one transaction. A result is final."""
+        """Record results, (study id, trial, result), in one transaction. A recorded result is final."""
         changed = 0
         with self.transaction() as connection:
             for study_id, trial, result in results:
@@ -225,21 +225,21 @@ class Database(DatabaseFile):
 
     @_reading
     def faults(self) -> list[str]:
-        """What is wrong with the file itself, a sentence each."""
+        """Faults of the file itself, one sentence each."""
         found = [
             f"integrity: {row[0]}" for row in self.connection.execute("PRAGMA integrity_check(10)") if row[0] != "ok"
         ]
         found += [
-            f"a row of {row[0]} refers to one of {row[2]} that is not there"
+            f"a row of {row[0]} refers to a row of {row[2]} that is not there"
             for row in self.connection.execute("PRAGMA foreign_key_check")
         ]
         return found
 
     def reopen(self, failures: Sequence[tuple[int, int]]) -> None:
-        """Take back failures, (study id, trial), whose cause turned out to lie outside of them.
+        """Take back failures, (study id, trial), whose cause turned out to lie outside the trials.
 
-        Of each study the first of them is to be trained again. What was proposed after it goes: it came from
-        a history in which that trial counted as chance.
+        In each study the first of them is to be trained again. Later proposals are removed: they came from a
+        history in which that trial counted as chance.
         """
         first: dict[int, int] = {}
         for study_id, trial in failures:
@@ -256,14 +256,14 @@ class Database(DatabaseFile):
     def _count_warnings(connection: sqlite3.Connection, run_id: int, warnings: int) -> None:
         connection.execute("UPDATE runs SET warnings = warnings + ? WHERE id = ?", (warnings, run_id))
 
-    # What is read.
+    # Reading.
 
     @_reading
     def existing(self) -> Comparison:
-        """The comparison. Raises DatabaseError where none is laid out yet."""
+        """The comparison. Raises DatabaseError if none is laid out yet."""
         found = self.comparison()
         if found is None:
-            raise DatabaseError(f"{self.path}: holds no comparison yet: a run prepares its data, or was stopped at it")
+            raise DatabaseError(f"{self.path}: holds no comparison yet: a run prepares its data, or was stopped before")
         return found
 
     @_reading
@@ -280,7 +280,7 @@ class Database(DatabaseFile):
             known = from_record(spec)
             for settings in (resolved.get("methods", labels), known.methods):
                 if sorted(settings) != sorted(labels):
-                    raise ValueError(f"its methods are {', '.join(labels)}, and others in its settings")
+                    raise ValueError(f"its methods are {', '.join(labels)}, and its settings name others")
             return Comparison(
                 name=row["name"],
                 spec=known,
@@ -319,7 +319,7 @@ class Database(DatabaseFile):
 
     @_reading
     def trials(self, study_id: int) -> list[TrialRow]:
-        """The trials of one study, in order. Metrics are not among what this returns."""
+        """The trials of one study, in order, without their metrics."""
         rows = self._rows(f"{TRIAL} WHERE study_id = ? ORDER BY trial", study_id)
         with _decoding():
             return [_trial(row) for row in rows]
@@ -334,7 +334,7 @@ class Database(DatabaseFile):
 
     @_reading
     def last_failures(self, most: int) -> list[tuple[int, int]]:
-        """(study id, trial) of the trials that raised since the last that did not fail, at most so many, in order."""
+        """The trials that failed since the last one that did not, (study id, trial), at most `most`, in order."""
         rows = self._rows(
             "SELECT study_id, trial FROM trials WHERE state = 'failed' "
             "AND ended > coalesce((SELECT max(ended) FROM trials WHERE state IN ('complete', 'diverged')), '') "
@@ -346,7 +346,7 @@ class Database(DatabaseFile):
 
     @_reading
     def last_end(self) -> str:
-        """The latest end of a recorded trial; empty where there is none."""
+        """The latest end of a recorded trial; empty if there is none."""
         found = str(self._rows("SELECT coalesce(max(ended), '') AS ended FROM trials")[0]["ended"])
         if found:
             with _decoding():
@@ -366,7 +366,7 @@ class Database(DatabaseFile):
 
     @_reading
     def best_objectives(self) -> dict[str, float]:
-        """Label -> best objective of all its complete trials; a method without any is left out."""
+        """Label -> best objective of the method's complete trials; a method without any is left out."""
         best = "max" if self.existing().objective.direction == "maximise" else "min"
         rows = self._rows(
             f"SELECT label, {best}(objective) AS best FROM trials JOIN studies ON studies.id = study_id "
@@ -398,7 +398,7 @@ class Database(DatabaseFile):
                 _objects([row[Trial._fields.index(name)] for row in rows])
                 for name in ("configuration", "metrics", "curves")
             )
-            # By place: a hundred thousand rows by name take seconds.
+            # Columns by place: by name, a hundred thousand rows take seconds.
             found = [
                 Trial._make((*row[:4], configuration, *row[5:7], measured, curve, *row[9:]))
                 for row, configuration, measured, curve in zip(rows, configurations, metrics, curves, strict=True)
@@ -416,7 +416,7 @@ def _object(text: str) -> Json:
 
 
 def _objects(texts: Sequence[str | None]) -> list[Json]:
-    """All at once: a call for each of a hundred thousand cells costs more than reading them."""
+    """JSON objects from texts, in one call: one call per cell costs more than reading a hundred thousand of them."""
     found: list[Json] = orjson.loads(f"[{','.join(text or '{}' for text in texts)}]")
     if len(found) != len(texts) or not all(isinstance(value, dict) for value in found):
         raise TypeError("a trial's configuration, metrics or curves are not what they should be")

@@ -1,4 +1,4 @@
-"""The database as a file: found sound or refused, locked while it is written, upgraded, and closed whole."""
+"""The database as a file: checked when it is opened, locked while it is written, upgraded, and closed whole."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class DatabaseFile:
     """A comparison's file on its disk, open for reading, or for writing by the one driver."""
 
     def __init__(self, path: Path, *, write: bool = False, say: Callable[[str], None] = lambda _: None) -> None:
-        """Open an existing file, or with `write` also a new one; `say` is told what it waits for.
+        """Open an existing file, or with `write` also a new one; `say` gets a sentence on what this waits for.
 
         Raises DatabaseError.
         """
@@ -57,7 +57,7 @@ class DatabaseFile:
         version = self.connection.execute("PRAGMA user_version").fetchone()[0]
         tables = {name for (name,) in self.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if version < 0 or (version and not tables >= TABLES):  # many programs count versions from 1
-            raise DatabaseError(f"{self.path}: not a readable hpsearch database: another program's, by its tables")
+            raise DatabaseError(f"{self.path}: not a readable hpsearch database: its tables are another program's")
         if version > len(UPGRADES):
             raise DatabaseError(
                 f"{self.path}: written by a newer hpsearch (version {version}, this one knows {len(UPGRADES)}); "
@@ -65,12 +65,12 @@ class DatabaseFile:
             )
         if 0 < version < len(UPGRADES) and version < shape(self.connection):
             raise DatabaseError(
-                f"{self.path}: damaged: it says that it is of version {version}, and has what later ones added; "
+                f"{self.path}: damaged: it says that it is version {version}, but has what later versions added; "
                 "nothing was written: go on from a copy of it"
             )
         if version == 0 and (tables or not write):
             raise DatabaseError(f"{self.path}: not a readable hpsearch database: it holds no comparison")
-        # A torn page or a missing end: found before anything is written that would make it worse.
+        # Find a torn page or a missing end before a write makes it worse.
         (found,) = self.connection.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
             raise DatabaseError(f"{self.path}: damaged ({found}); nothing was written: go on from a copy of it")
@@ -142,7 +142,7 @@ class DatabaseFile:
             self._lock.release()
 
     def _upgrade(self, version: int) -> None:
-        """All steps in one transaction; of a file with something in it after a copy, NAME.vN.db."""
+        """Upgrade in one transaction. A file that holds something is first copied to NAME.vN.db."""
         if version:
             self._copy(f"v{version}")
         with self.transaction():
@@ -151,7 +151,7 @@ class DatabaseFile:
             self.connection.execute(f"PRAGMA user_version={len(UPGRADES)}")
 
     def _copy(self, version: str) -> None:
-        """Whole or absent, under a name that nothing has yet."""
+        """Copy the file, whole or not at all, under a name that is not taken."""
         stem, suffix = self._file.stem, self._file.suffix
         again = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
         places = (self._file.with_name(f"{stem}.{version}{number}{suffix}") for number in again)
@@ -170,7 +170,7 @@ class DatabaseFile:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Write in one transaction, as long as the lock is ours. Raises DatabaseError if it cannot be written."""
+        """Write in one transaction while the lock is ours. Raises DatabaseError if the file cannot be written."""
         try:
             try:
                 self.connection.execute("BEGIN IMMEDIATE")
@@ -179,7 +179,7 @@ class DatabaseFile:
                 self._check_lock()
                 self.connection.execute("COMMIT")
             except BaseException:
-                if self.connection.in_transaction:  # of a full disk SQLite has taken it back already
+                if self.connection.in_transaction:  # on a full disk SQLite has rolled back already
                     self.connection.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:  # a full disk, a lost one, a file that has become read-only or damaged
@@ -214,5 +214,5 @@ def _connect(path: Path, write: bool) -> sqlite3.Connection:
 
 
 def _journal_mode(path: Path) -> str:
-    """WAL lets others read during a write, but needs memory that all of them share: a local disk."""
+    """WAL on a local disk, else DELETE: WAL lets others read during a write, but needs memory that all share."""
     return "DELETE" if is_shared(path) else "WAL"

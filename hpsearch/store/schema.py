@@ -1,4 +1,4 @@
-"""The schema of the study database: its tables, and the upgrades of older files, one after the other."""
+"""The schema of the study database: its tables, and the upgrades that bring older files to it."""
 
 from __future__ import annotations
 
@@ -57,17 +57,17 @@ def _keep_failed_attempts(connection: sqlite3.Connection) -> None:
 
 
 UPGRADES: list[Callable[[sqlite3.Connection], None]] = [_create, _note_halved_packs, _keep_failed_attempts]
-"""Upgrade i takes a file from version i to i + 1; each runs in one transaction with its record."""
+"""Upgrade i takes a file from version i to i + 1, in the transaction that records the new version."""
 
 
 def shape(connection: sqlite3.Connection) -> int:
-    """The version that a file's tables and columns are of, whatever it says."""
+    """The version that a file has by its tables and columns, whatever it says itself."""
     if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'attempts'").fetchone():
         return 3
     return 2 if any(row[1] == "halved" for row in connection.execute("PRAGMA table_info(trials)")) else 1
 
 
 STATES = ("complete", "diverged", "failed", "proposed")
-"""What a trial may be."""
+"""The states of a trial."""
 TABLES = frozenset(("comparison", "methods", "studies", "runs", "trials"))
 """The tables that every version has."""

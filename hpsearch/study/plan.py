@@ -31,7 +31,7 @@ class PlanByName:
     folders: tuple[str, ...]
 
     def plan(self) -> Plan:
-        """The plan. A process keeps the last one, for its task may hold its data."""
+        """The plan with its objects. A process keeps the last one, because its task may hold its data."""
         if self not in _here:
             _keep(self, resolve(Spec.model_validate_json(self.spec), Registry(tuple(map(Path, self.folders)))))
         return _here[self]
@@ -52,11 +52,11 @@ class Plan:
     Attributes:
         spec: the study file.
         found_in: where its names were looked for.
-        task: with the study file's settings.
+        task: the task, with the study file's settings.
         methods: label -> method, its space and schedules changed as the study file says.
-        searcher: with the study file's settings.
-        pack_size: how many studies of a method travel together: the study file's `pack`, else the task's wish, evened
-            out. 20 repeats at a wish of 16 make two packs of 10 rather than 16 and 4.
+        searcher: the searcher, with the study file's settings.
+        pack_size: how many studies of a method travel together: the study file's `pack`, or else the task's wish
+            made even. At a wish of 16, 20 repeats make two packs of 10 rather than 16 and 4.
     """
 
     spec: Spec
@@ -68,7 +68,7 @@ class Plan:
 
     @property
     def spaces(self) -> dict[str, Space]:
-        """Label -> space."""
+        """Space of each method, by its label."""
         return {label: method.space for label, method in self.methods.items()}
 
     @property
@@ -78,13 +78,13 @@ class Plan:
 
     @cached_property
     def by_name(self) -> PlanByName:
-        """What is sent to workers. Where training is in this very process, it finds this plan again."""
+        """The plan as it is sent to workers. A worker in this same process finds this plan again."""
         name = PlanByName(self.spec.model_dump_json(), tuple(map(str, self.found_in.folders)))
         _keep(name, self)
         return name
 
     def settings(self) -> Json:
-        """Every setting with its value, as a database keeps them: the study file's, and those left to defaults."""
+        """Every setting with its value as a database keeps it, whether the study file gives it or it is a default."""
         settings = {
             "task": plain_settings(self.task),
             "searcher": plain_settings(self.searcher),
@@ -97,7 +97,7 @@ class Plan:
                 for label, method in self.methods.items()
             },
         }
-        plain: Json = json.loads(json.dumps(settings))  # as a database gives it back: lists, no tuples
+        plain: Json = json.loads(json.dumps(settings))  # as a database returns it: lists, no tuples
         return plain
 
 
@@ -128,8 +128,8 @@ def resolve(spec: Spec, found_in: Registry, source: str = "") -> Plan:
         task, searcher = _task(spec.task, found_in), searcher_of(spec, found_in)
         if not task.objective.searchable and searcher.searches:
             raise SpecError(
-                f"searcher: the task measures its {task.objective.name}, by which nothing may be chosen; "
-                'say searcher = "fixed", which tries given configurations, or have it measure on validation data'
+                f"searcher: the task measures its {task.objective.name}, by which nothing may be chosen; say "
+                'searcher = "fixed", which tries given configurations, or let the task measure on validation data'
             )
         methods = {label: _method(task, label, method, found_in) for label, method in spec.methods.items()}
         if spec.confirm is not None and (strange := set(spec.confirm.recorded).difference(methods)):
@@ -156,12 +156,12 @@ def _task(named: Named, found_in: Registry) -> Task:
 
 
 def searcher_of(spec: Spec, found_in: Registry) -> Searcher:
-    """The searcher alone, for who looks at a comparison whose task is not here. Raises SpecError."""
+    """The searcher alone, for a comparison whose task is not on this machine. Raises SpecError."""
     return with_settings(found_in.find(registry.SEARCHER, spec.searcher.name), spec.searcher.settings, "searcher")
 
 
 def _method(task: Task, label: str, spec: MethodSpec, found_in: Registry) -> Method:
-    """The method called `label`, its space and schedules changed as the study file says."""
+    """The method of this label, its space and schedules changed as the study file says."""
     key = f"methods.{label}"
     if task.methods is None:
         if spec.method is not None or spec.schedules or spec.settings:
@@ -177,7 +177,7 @@ def _method(task: Task, label: str, spec: MethodSpec, found_in: Registry) -> Met
     if switches := [name for name in spec.schedules if name in still]:
         raise SpecError(f"{key}.schedules.{switches[0]}: a choice has no schedule, only a number has")
     if reserved := [name for name in spec.settings if name in ("space", "schedules")]:
-        raise SpecError(f"{key}.settings.{reserved[0]}: this has a table of its own, {key}.{reserved[0]}")
+        raise SpecError(f"{key}.settings.{reserved[0]}: it has a table of its own, {key}.{reserved[0]}")
     method = with_settings(method, dict(spec.settings), f"{key}.settings")
     schedules = {**method.schedules, **spec.schedules}
     space = changed(method.space, spec.space, key, open_space=False)

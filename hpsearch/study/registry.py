@@ -1,8 +1,8 @@
-"""Names into tasks, methods, searchers, executors, formats and data sets: the one place that looks for them.
+"""Find tasks, methods, searchers, executors, formats and data sets by name; nothing else looks for them.
 
 A name is looked for in this order: `"module:NAME"`; a module of that name in the given folders, which are the study
-file's and the current one; an entry point of an installed package. An entry point names an object, or a package each
-of whose files is a member under its own name. What ships with hpsearch is declared in the same way, in pyproject.toml.
+file's and the current one; an entry point of an installed package. An entry point names an object, or a package in
+which each file is found by its own name. What ships with hpsearch is declared in the same way, in pyproject.toml.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ MOVED = {
     "hpsearch.spec": "it is now hpsearch.study",
     "hpsearch.database": "it is now hpsearch.store.database",
 }
-"""Modules that version 0.1 had, and what to write today."""
+"""Modules of version 0.1, and what to write today."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ class Kind(Generic[T]):
     """One kind of plug-in.
 
     Attributes:
-        key: what messages call it, as the study file does.
+        key: its name in messages and in the study file.
         attribute: the name under which a module holds one.
         group: its group of entry points.
-        fault: what is wrong with an object that does not fulfil the contract, and what to do; empty if it does.
+        fault: says why an object does not fulfil the contract, and what to do; empty if it does.
     """
 
     key: str
@@ -64,7 +64,7 @@ class Kind(Generic[T]):
 
 
 def fault_of_task(found: object) -> str:
-    """What is wrong with a task before it trains anything; empty if nothing is."""
+    """Say what can be seen to be wrong with a task before it trains; empty if nothing is."""
     if not isinstance(found, Task):
         return "is no task: derive its class from hpsearch.Task, or wrap a function in hpsearch.FunctionTask"
     try:
@@ -109,7 +109,7 @@ DATASET: Kind[DataSet] = Kind(
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a plug-in is: an attribute of a module, and the module's file if that lies in a folder of the user's."""
+    """Where a plug-in is: an attribute of a module, and the module's file if that is in one of the user's folders."""
 
     module: str
     attribute: str
@@ -121,7 +121,7 @@ class Registry:
     """What can be found in some folders and among what is installed.
 
     Attributes:
-        folders: where modules of one's own may lie, in the order in which they are looked through.
+        folders: where the user's own modules may lie, in the order of search.
     """
 
     folders: tuple[Path, ...] = ()
@@ -132,13 +132,13 @@ class Registry:
         return cls(tuple(dict.fromkeys(folder.resolve() for folder in (*folders, Path.cwd()))))
 
     def find(self, kind: Kind[T], name: str, key: str = "", package: str | None = None) -> T:
-        """The plug-in of that name, with its own settings.
+        """The plug-in of this name, with its default settings.
 
         Args:
             kind: what is looked for.
-            name: as in a study file.
-            key: what messages call the place of the name; the kind's own if empty.
-            package: where several packages have a member of that name, take this one's.
+            name: the name, as in a study file.
+            key: what messages call the place of the name; the kind's own key if empty.
+            package: the package whose member to take if several have one of this name.
 
         Raises:
             SpecError: with the nearest name if there is none, or with the reason why it cannot be imported.
@@ -167,7 +167,7 @@ class Registry:
         return Path(origin.origin).resolve() if origin and origin.has_location and origin.origin else None
 
     def names(self, kind: Kind[T]) -> list[str]:
-        """Every name there is; nothing is imported but the packages that entry points name."""
+        """All names; only the packages that entry points name are imported."""
         found = {name for folder in self.folders for name in _members([str(folder)], kind.attribute)}
         for entry in _declared(kind.group):
             if ":" in entry.value:
@@ -178,7 +178,7 @@ class Registry:
         return sorted(found)
 
     def everything(self, kind: Kind[T]) -> tuple[dict[str, T], list[str]]:
-        """Name -> plug-in, and a sentence on each that was passed over, which stops no other."""
+        """Name -> plug-in, and one sentence on each plug-in that was passed over; none stops another."""
         found: dict[str, T] = {}
         passed_over = []
         for entry in _declared(kind.group):
@@ -216,7 +216,7 @@ class Registry:
         return None
 
     def _member_of(self, package: str, name: str, kind: Kind[T]) -> _Place | None:
-        """A file of a package that a task of the user's own names, without declaring it as an entry point."""
+        """A file of a package that the user's own task names and that no entry point declares."""
         look_in(map(str, self.folders))
         try:
             there = find_spec(package)
@@ -272,7 +272,7 @@ def _shipped() -> frozenset[str]:
 
 @cache
 def _declared(group: str) -> tuple[EntryPoint, ...]:
-    """Entry points of all that is installed; of a checkout that is not installed, what its pyproject.toml says."""
+    """Entry points of all installed packages; for a checkout that is not installed, those in its pyproject.toml."""
     found = tuple(entry_points(group=group))
     try:
         distribution("hpsearch")
@@ -316,7 +316,7 @@ def _file_of(folders: Iterable[str], name: str) -> Path | None:
 
 
 def _holds(file: Path, attribute: str) -> bool:
-    """Whether a module defines or imports a name at its top level, read and not run: it may be unrelated."""
+    """Whether a module defines or imports a name at its top level. It is read, not run, for it may be unrelated."""
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):

@@ -1,8 +1,8 @@
 """A lock decides which process may write a file: a lock file beside it names the holder.
 
 On a local disk the operating system's lock (flock) decides, and it ends with its holder, however that ends. On a file
-system that several machines share, flock may bind each machine alone, or not exist. So there a holder also keeps
-counting in the lock file while it lives, and a holder whose count stands still is dead: no clocks are compared.
+system that several machines share, flock may work within one machine only, or not exist. So a holder there also keeps
+counting in the lock file while it lives. A holder whose count stands still is dead; no clocks are compared.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ CLAIM = 1.0
 """Seconds after which the new holder of a lock looks whether somebody else took it at the same instant."""
 HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
 LONGEST = 1024
-"""Bytes in a lock file."""
+"""Most bytes in a lock file."""
 
 
 class HeldError(Exception):
@@ -66,12 +66,12 @@ class Lock:
 
         Args:
             path: the file to write; it need not exist.
-            say: called with one sentence before it waits to see whether the last holder is dead.
+            say: called with one sentence before a wait to see whether the last holder is dead.
             lock_file: the file that names the holder; .NAME.lock beside `path` if None.
 
         Raises:
             HeldError: if somebody else holds the lock.
-            OSError: if nothing can be written there.
+            OSError: if the lock file cannot be written.
         """
         self._path = lock_file or path.with_name(f".{path.name}.lock")
         self._shared = is_shared(path)
@@ -95,13 +95,13 @@ class Lock:
             raise
 
     def check(self) -> None:
-        """Raise HeldError if somebody took the lock over while this machine slept or had lost the file system."""
+        """Raise HeldError if somebody took over the lock while this machine slept or had lost the file system."""
         found = self._read()
         if (found.token != self._mine.token) if found else self._shared or not self._path.exists():
             raise HeldError(str(found) if found else "somebody who removed its lock file")
 
     def release(self) -> None:
-        """Let somebody else have the lock."""
+        """Give up the lock."""
         if not self._released.is_set():
             self._released.set()
             with suppress(OSError):  # the folder may have become read-only, or gone
@@ -109,7 +109,7 @@ class Lock:
                 if found is None or found.token == self._mine.token:
                     self._path.unlink()
             if self._counting.is_alive():
-                self._counting.join()  # or it might write into what gets this file's number next
+                self._counting.join()  # or it might write into the next file that gets this number
             os.close(self._file)
 
     def _opened(self) -> int:
@@ -123,7 +123,7 @@ class Lock:
                 if os.path.samestat(os.fstat(file), self._path.stat()):
                     return file
             except FileNotFoundError:
-                pass  # its holder has just removed it: make a new one
+                pass  # its holder has just removed it: make a new file
             except OSError as error:
                 if error.errno not in HELD:  # this file system has no such locks
                     self._shared = True
@@ -133,12 +133,12 @@ class Lock:
             os.close(file)
 
     def _outlive(self, say: Callable[[str], None]) -> None:
-        """Wait until the count of the holder that the file names has stood still for PATIENCE, or raise HeldError."""
+        """Wait until the count of the holder in the file has stood still for PATIENCE, or raise HeldError."""
         before = self._bytes()
         found = _parsed(before)
         if not before.strip() or (found and found.machine == self._mine.machine and not _lives(found.pid)):
             return
-        say(f"{self._path}: left by {found or 'somebody'}; looking for {PATIENCE:.0f} s whether that still runs")
+        say(f"{self._path}: left by {found or 'somebody'}; waiting {PATIENCE:.0f} s to see whether that still runs")
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             time.sleep(min(BEAT, PATIENCE) / 3)
@@ -168,7 +168,7 @@ class Lock:
         return _parsed(self._bytes())
 
     def _bytes(self) -> bytes:
-        """Read the lock file opened anew, since that makes a network file system ask its server."""
+        """Read the lock file. It is opened anew, since that makes a network file system ask its server."""
         try:
             return self._path.read_bytes()
         except FileNotFoundError:
@@ -183,7 +183,7 @@ def _parsed(contents: bytes) -> _Holder | None:
 
 
 def _digits(count: int) -> str:
-    """A count with a fixed number of digits, so that one read while it changes is still a count."""
+    """A count with a fixed number of digits, so that a read during a write still sees a count."""
     return f"{count:012d}"
 
 
@@ -198,9 +198,9 @@ def _lives(pid: int) -> bool:
 
 
 def _machine() -> str:
-    """A name shared by all processes that see each other's process numbers, until the machine restarts."""
+    """A name for this machine until it restarts, shared by all processes that see each other's process numbers."""
     found = platform.node()
-    with suppress(OSError):  # only Linux has these; a container numbers its processes itself
+    with suppress(OSError):  # only Linux has these files; a container numbers its processes itself
         found += " " + Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         found += " " + str(Path("/proc/self/ns/pid").readlink())
     return found

@@ -1,4 +1,4 @@
-"""Who runs a comparison, where, and with which versions: what has to be known to get the same again."""
+"""Who runs a comparison, where, and with which versions: what must be known to get the same result again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hpsearch.contracts.json import Json
 
 
 def provenance(**facts: str | int | Json) -> Json:
-    """This machine, this Python and this checkout, with `facts` of the caller's."""
+    """Facts about this machine, this Python and this checkout, and the caller's `facts`."""
     return {
         "host": platform.node(),
         "pid": os.getpid(),
@@ -33,7 +33,7 @@ def provenance(**facts: str | int | Json) -> Json:
 
 
 def processor() -> str:
-    """Model name of the processor and the longest vectors it has, which results may depend on."""
+    """Model name of the processor and its longest vectors; results may depend on both."""
     info = Path("/proc/cpuinfo")
     text = info.read_text(encoding="utf-8", errors="replace") if info.is_file() else ""
     model = re.search(r"^model name\s*:\s*(.*)$", text, re.MULTILINE)
@@ -42,7 +42,7 @@ def processor() -> str:
 
 
 def relevant_versions() -> dict[str, str]:
-    """Versions of hpsearch and of what it directly requires."""
+    """Versions of hpsearch and of the packages that it directly requires."""
     try:
         needed = requires("hpsearch") or []
     except PackageNotFoundError:  # run from a checkout that is not installed
@@ -76,12 +76,12 @@ def _version(name: str) -> str | None:
 
 
 def differences(old: Json, new: Json) -> Iterable[str]:
-    """What differs between two runs that may change results: processor and versions."""
+    """Differences between two runs that may change results: processor and versions."""
     if old.get("processor") != new.get("processor"):
         yield f"processor: {old.get('processor')} before, {new.get('processor')} now"
     for name, was in sorted(old.get("versions", {}).items()):
         now = new.get("versions", {}).get(name)
-        if was != now:  # what was not recorded then may have been there all the same
+        if was != now:  # a package may have been there then, unrecorded
             yield f"{name}: {was} before, {now} now"
 
 

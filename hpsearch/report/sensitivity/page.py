@@ -12,7 +12,7 @@ from hpsearch.statistics.bootstrap import bootstrap_mean
 
 
 def write_sensitivity_page(context: ReportContext, found: Sensitivity, path: Path) -> None:
-    """Write the page. Every interval is of 95%, over trainings."""
+    """Write the page. Every interval is a 95% interval over trainings."""
     finished, planned = found.planned
     epochs = [
         "## While training\n\n![Training curves of each configuration](epochs.png)\n\n(Also as [SVG](epochs.svg) and "

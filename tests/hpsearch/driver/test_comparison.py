@@ -376,7 +376,7 @@ def test_trials_know_when_they_ran_and_how_long(tmp_path):
 @pytest.mark.parametrize("metrics", ['{"m": 10**400}', '{"\\udcff": 1.0}'])
 def test_a_metric_that_cannot_be_kept_is_the_tasks_fault(own_study, metrics):
     task = edited(OWN_TASK, '{"test_loss": 2 * value}', metrics)
-    with pytest.raises(TaskError, match=r"TypeError: a (result's m is too large|metric or curve may not be called)"):
+    with pytest.raises(TaskError, match=r"TypeError: a (result's m is too large|metric or curve may not be named)"):
         run(own_study(task))
 
 
@@ -391,5 +391,5 @@ def test_a_reason_is_kept_as_far_as_it_is_text(own_study):
 
 def test_a_metric_named_like_any_methods_hyperparameter_is_refused(own_study):
     # `depth` is searched by the method "narrow" only, and would share its column.
-    with pytest.raises(TaskError, match="may not be called 'depth'"):
+    with pytest.raises(TaskError, match="may not be named 'depth'"):
         run(own_study(edited(OWN_TASK, '"test_loss"', '"depth"')), "clash.db")

@@ -69,9 +69,7 @@ def test_who_is_ahead_and_by_how_much(direction, sign):
     assert "To reach what fast has after 2 trials, slow needs more than the 3 that were left" in found[1]
     assert "fast reaches what slow ends with after 2 (2 to 2) trials." in found[1]
     assert "A study of fast ends better than one of slow with probability 1.00" in found[1]
-    assert re.search(
-        r"fast is sooner than slow at \d+ \(told apart at \d+\), later at 0 \(told apart at none\)", found[2]
-    )
+    assert re.search(r"fast is sooner than slow at \d+ \(\d+ significantly\), later at 0 \(0 significantly\)", found[2])
     assert found[-1] == ONE_SPLIT
 
 
@@ -96,7 +94,7 @@ def test_equal_methods_are_told_apart_by_nothing():
     found = said({"a": FAST, "b": FAST})
     assert "as good as any of 2 methods" in found[0]
     assert "b needs 0 more (95% interval" in found[1]
-    assert "a is sooner than b at 0 (told apart at none), later at 0 (told apart at none)" in found[2]
+    assert "a is sooner than b at 0 (0 significantly), later at 0 (0 significantly)" in found[2]
 
 
 def test_equal_methods_are_rarely_told_apart_at_any_of_the_targets(monkeypatch):
@@ -106,7 +104,7 @@ def test_equal_methods_are_rarely_told_apart_at_any_of_the_targets(monkeypatch):
     monkeypatch.setattr(findings, "extra_trials", partial(extra_trials, resamples=100))
     monkeypatch.setattr(curves, "bootstrap_mean", partial(bootstrap_mean, resamples=100))
     apart = sum(
-        "told apart at none), later" not in text or not text.split("later")[1].count("told apart at none")
+        "(0 significantly), later" not in text or not text.split("later")[1].count("(0 significantly)")
         for text in (said({"a": studies(i), "b": studies(1000 + i)})[2] for i in range(60))
     )
     assert apart <= 7  # 60 x 5% = 3; more than 7 has a chance of 1%
@@ -142,7 +140,7 @@ def test_many_methods_in_two_sentences_more():
         r"To reach what m0 has after 4 trials, the others need from \d+ more \(m\d\) to (\d+ \(m\d\)|"
         r"more than the 6 that were left \(\d of them: m\d.*\)); with intervals under Extra trials\.$", found[1],
     )  # fmt: skip
-    assert re.match(r"At the end m0 is told from \d of the 6 others", found[2])
+    assert re.match(r"At the end m0 differs from \d of the 6 others", found[2])
     assert re.match(r"At more than half of 11 targets, .* m0 is sooner than \d of the 6 other methods, and ", found[3])
     (gap,) = [text for text in found if "worse on test data" in text]
     assert len(re.findall(r"m\d by 0\.05", gap)) == 5
@@ -152,7 +150,7 @@ def test_many_methods_in_two_sentences_more():
 def test_an_unfinished_comparison_says_so_first():
     found = said({"slow": SLOW, "fast": FAST}, planned=100)
     assert found[0] == (
-        "Not finished: 60 of 100 trials; all of this is up to trial 5, of the 6 studies a method that have begun."
+        "Not finished: 60 of 100 trials; all of this is up to trial 5, of the 6 studies per method that have begun."
     )
 
 

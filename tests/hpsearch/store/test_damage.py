@@ -93,13 +93,13 @@ class TestCheck:
             ("DELETE FROM trials WHERE study_id = 1 AND trial = 2", "wide, study 1: its trials have gaps"),
             ("UPDATE trials SET state = 'well' WHERE study_id = 1 AND trial = 1", "trial 1: its state is 'well'"),
             ("UPDATE trials SET objective = NULL WHERE study_id = 1 AND trial = 1", "is complete and has no objective"),
-            ("UPDATE trials SET run_id = 99 WHERE study_id = 1", "a row of trials refers to one of runs"),
-            ("DELETE FROM studies WHERE id = 6", "there are 5 studies, and 6 were planned"),
+            ("UPDATE trials SET run_id = 99 WHERE study_id = 1", "a row of trials refers to a row of runs"),
+            ("DELETE FROM studies WHERE id = 6", "there are 5 studies, but 6 were planned"),
             ("UPDATE trials SET metrics = '{bad' WHERE study_id = 2 AND trial = 3", "damaged, or not readable"),
             ("UPDATE trials SET curves = '[1]' WHERE study_id = 2 AND trial = 3", "curves are not what they should be"),
             ("UPDATE trials SET objective = 9e999 WHERE study_id = 2 AND trial = 3", "its objective is inf"),
-            ("UPDATE trials SET state = 'proposed' WHERE study_id = 1 AND trial = 2", "the one before it is not"),
-            ("UPDATE comparison SET trials = 7", "trials is 7, and 6 in the study file in it"),
+            ("UPDATE trials SET state = 'proposed' WHERE study_id = 1 AND trial = 2", "the trial before it is not"),
+            ("UPDATE comparison SET trials = 7", "trials is 7, but 6 in the recorded study file"),
         ],
     )
     def test_what_contradicts_itself_is_named(self, copy, sql, said):
