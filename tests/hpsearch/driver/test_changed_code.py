@@ -76,4 +76,4 @@ def test_a_trial_that_is_replayed_names_the_code_that_changed(own_study):
     name = change(study)
     done = cli("replay", "own.db", "narrow", "1", "2", cwd=study.parent)
     assert done.returncode == 5
-    assert f"the code has changed, too: {name}" in done.stdout
+    assert f"the code has changed too: {name}" in done.stdout
