@@ -21,7 +21,7 @@ from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.objective import Objective, Result
 from hpsearch.contracts.space import Configuration, space_as_json, space_from_json
-from hpsearch.store.file import DatabaseFile
+from hpsearch.store.file import DatabaseFile, is_ours, unreadable
 from hpsearch.store.rows import (
     Comparison,
     FailedAttempt,
@@ -64,11 +64,10 @@ def _reading(method: Callable[Concatenate[Database, P], T]) -> Callable[Concaten
     def read(self: Database, /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return method(self, *args, **kwargs)
-        except (sqlite3.Error, UnicodeDecodeError, UndecodableError) as error:
-            said = f"{type(error).__name__}: {error}".splitlines()[0]
-            if isinstance(error, UndecodableError):  # which says what the cell's own error was
-                said = str(error)
-            raise DatabaseError(f"{self.path}: damaged, or not readable ({said}); go on from a copy of it") from error
+        except (sqlite3.DatabaseError, UnicodeDecodeError, UndecodableError) as error:
+            if is_ours(error):
+                raise
+            raise unreadable(self.path, error) from error
 
     return read
 
