@@ -1,4 +1,4 @@
-"""A file that another program has locked, or that lies where nothing can be written: one true sentence, never a guess."""
+"""A file that another program has locked, or that lies where nothing can be written: one true sentence, no guess."""
 
 import os
 import shutil
