@@ -62,7 +62,7 @@ def run_shown(plan: Plan, study_file: str, file: Path, where: Where, display: Di
     executor = where.start(plan.found_in, spec.time_limit)
     try:
         with Database(file, write=True, say=display.say) as database:
-            layout.prepare(database, plan, study_file, display.preparing)
+            layout.prepare(database, plan, study_file, display.preparing, display.say)
             display.begin(database, spec.trials * spec.repeats)
             for difference in loop.differs_from_last_run(database):
                 display.say(f"warning: results may not repeat to the last bit: {difference}")

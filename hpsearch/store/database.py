@@ -34,7 +34,7 @@ from hpsearch.store.rows import (
     TrialRow,
     stored,
 )
-from hpsearch.store.schema import STATES
+from hpsearch.store.schema import STATES, columns
 from hpsearch.study.schema import Spec, from_record
 
 P = ParamSpec("P")
@@ -131,6 +131,13 @@ class Database(DatabaseFile):
             "VALUES ((SELECT id FROM methods WHERE label = ?), ?, ?, ?)",
             [(study.method, study.repeat, study.seed, study.pack) for study in studies],
         )
+
+    def clear(self) -> None:
+        """Take back all that is laid out, in one transaction."""
+        with self.transaction() as connection:
+            connection.execute("PRAGMA defer_foreign_keys=ON")
+            for table in {table for table, _ in columns(connection)}:
+                connection.execute(f"DELETE FROM {table}")
 
     def start_run(self, started: str, provenance: Json) -> int:
         """Record who runs now; returns the run's id."""
@@ -351,6 +358,11 @@ class Database(DatabaseFile):
             with _decoding():
                 datetime.fromisoformat(found)
         return found
+
+    @_reading
+    def has_results(self) -> bool:
+        """Whether any trial is finished."""
+        return bool(self._rows("SELECT 1 FROM trials WHERE state != 'proposed' LIMIT 1"))
 
     @_reading
     def counts(self) -> dict[str, dict[str, int]]:
