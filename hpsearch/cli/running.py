@@ -113,7 +113,7 @@ def confirm(
     from hpsearch.driver.confirm import confirmation
     from hpsearch.driver.display import Display
     from hpsearch.driver.running import Where
-    from hpsearch.report import write_report
+    from hpsearch.report import check_folder, write_report
     from hpsearch.store.chosen import method_of
     from hpsearch.store.tables import load_tables
     from hpsearch.study.registry import Registry
@@ -125,10 +125,12 @@ def confirm(
         study = shipped_studies().get(study.stem, study)
     plan = confirmation(tables, Registry.here(study.parent), seeds, overall, _settings(setting or []))
     out = database or file.with_name(f"{file.stem}-confirm{'-overall' if overall else ''}.db")
+    folder = to or out.with_name(f"{out.stem}-report")
+    check_folder(folder)  # before hours of training
     with Display(quiet=quiet, group=method_of) as display:
         where = Where(executor, workers, devices, per_device, address)
         run_or_stop(plan, recorded_name(study), out, where, display)
-    for path in write_report(out, to or out.with_name(f"{out.stem}-report")):
+    for path in write_report(out, folder):
         tell(path, sys.stdout)
 
 
