@@ -80,7 +80,9 @@ def _goes_on(file: Path, comparison: Comparison, last: Run | None) -> str:
         program, command, *words = shlex.split(str(last.provenance.get("command"))) if last else ("", "")
         if program in ("hpsearch", "__main__.py") and command in ("run", "confirm"):
             return shlex.join(["hpsearch", command, *words])
-    return shlex.join(["hpsearch", "run", comparison.study_file, "--database", str(file)])
+    study = Path(comparison.study_file)
+    shipped = study.name == str(study)  # which is recorded without its folder
+    return shlex.join(["hpsearch", "run", study.stem if shipped else str(study), "--database", str(file)])
 
 
 def trials(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hpsearch.cli.completion import studies
-from hpsearch.cli.options import Address, Data, Devices, ExecutorName, File, PerDevice, Workers, use_data
+from hpsearch.cli.options import Address, Data, Devices, ExecutorName, File, PerDevice, Trust, Workers, use_data
 from hpsearch.system.stopping import Stopped, outlive_terminal, tell
 from hpsearch.system.threads import pin_threads
 
@@ -103,6 +103,7 @@ def confirm(
     per_device: PerDevice = None,
     address: Address = None,
     data: Data = None,
+    trust: Trust = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print nothing but errors and the report's files.")
     ] = False,
@@ -117,19 +118,17 @@ def confirm(
     from hpsearch.store.chosen import method_of
     from hpsearch.store.tables import load_tables
     from hpsearch.study.registry import Registry
-    from hpsearch.study.shipped import recorded_name, shipped_studies
 
-    tables = load_tables(file)
-    study = Path(tables.comparison.study_file)
-    if study.name == str(study):  # only a shipped one is recorded without its folder
-        study = shipped_studies().get(study.stem, study)
-    plan = confirmation(tables, Registry.here(study.parent), seeds, overall, _settings(setting or []))
     out = database or file.with_name(f"{file.stem}-confirm{'-overall' if overall else ''}.db")
     folder = to or out.with_name(f"{out.stem}-report")
     check_folder(folder)  # before hours of training
+    tables = load_tables(file)
+    study = tables.comparison.study_file
+    found_in = Registry.of_database(file, study, trust)
+    plan = confirmation(tables, found_in, seeds, overall, _settings(setting or []))
     with Display(quiet=quiet, group=method_of) as display:
         where = Where(executor, workers, devices, per_device, address)
-        run_or_stop(plan, recorded_name(study), out, where, display)
+        run_or_stop(plan, study, out, where, display)
     for path in write_report(out, folder):
         tell(path, sys.stdout)
 

@@ -45,17 +45,18 @@ class Check:
     differing: int = 0
 
 
-def check(file: Path, *, proposals: bool, progress: Progress) -> Check:
+def check(file: Path, *, proposals: bool, progress: Progress, trust: bool = False) -> Check:
     """Verify a database.
 
     Args:
         file: of a comparison, running or not.
         proposals: whether to have the searcher propose all trials again, which takes what it took in the run.
         progress: told of each part.
+        trust: whether its searcher may be imported from a folder of the database's, and not only if it is installed.
 
     Raises:
         DatabaseError: if the file cannot be read.
-        SpecError: if its searcher is not here.
+        SpecError: if its searcher is not here, or not trusted.
     """
     with Database(file) as database:
         comparison, runs, studies = database.existing(), database.runs(), database.studies()
@@ -78,7 +79,7 @@ def check(file: Path, *, proposals: bool, progress: Progress) -> Check:
     incomparable = tuple(dict.fromkeys(said for run in runs for said in differences(run.provenance, here)))
     if not proposals or faults:
         return Check(count, 0, tuple(faults), incomparable)
-    searcher = searcher_of(comparison.spec, Registry.here(Path(comparison.study_file).parent))
+    searcher = searcher_of(comparison.spec, Registry.of_database(file, comparison.study_file, trust))
     again = _Again(searcher, spaces, objective)
     differing = [
         text for of_method in _by_method(studies) for text in again.compare(of_method, trials, progress, count)

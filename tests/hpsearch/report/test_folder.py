@@ -48,7 +48,9 @@ def test_nobody_elses_file_is_written_over(file, tmp_path, name, text):
     folder = tmp_path / "mine"
     folder.mkdir()
     (folder / name).write_text(text)
-    with pytest.raises(FileError, match=rf"mine: is neither empty nor an earlier report's, for it has {re.escape(name)}"):
+    with pytest.raises(
+        FileError, match=rf"mine: is neither empty nor an earlier report's, for it has {re.escape(name)}"
+    ):
         write_report(file, folder)
     assert [(path.name, path.read_text()) for path in folder.iterdir()] == [(name, text)]
 
@@ -56,7 +58,7 @@ def test_nobody_elses_file_is_written_over(file, tmp_path, name, text):
 def test_a_confirmation_is_refused_before_it_trains(file, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "README.md").write_text("# My project\n")
-    done = cli("confirm", file, "--to", tmp_path / "mine", "--executor", "inline")
+    done = cli("confirm", file, "--to", tmp_path / "mine", "--trust", "--executor", "inline")
     assert (done.returncode, "neither empty nor an earlier report's" in done.stderr) == (3, True)
     assert not file.with_name("run-confirm.db").exists()
 
