@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hpsearch.system.import_path import forget_current_folder
 from hpsearch.system.stopping import listen
 
 
@@ -14,4 +15,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    forget_current_folder()
     main()

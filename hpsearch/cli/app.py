@@ -64,6 +64,12 @@ data_app.command()(data.check)
 app.add_typer(data_app, name="data")
 
 
+def _said(error: OSError) -> str:
+    """A sentence on a file that the system refuses."""
+    said = error.strerror or str(error)
+    return f"{error.filename}: cannot be read or written: {said}" if error.filename else said
+
+
 def main() -> None:
     """Run a command; turn the errors that the library raises into one sentence and an exit code."""
     listen()  # again, for callers that do not come from __main__.py
@@ -77,5 +83,5 @@ def main() -> None:
             raise SystemExit(0) from None
         raise
     except (HpsearchError, OSError) as error:
-        tell(f"hpsearch: {error}", sys.stderr)
+        tell(f"hpsearch: {_said(error) if isinstance(error, OSError) else error}", sys.stderr)
         raise SystemExit(FileError.exit_code if isinstance(error, OSError) else error.exit_code) from None

@@ -28,6 +28,13 @@ Address = Annotated[
     str | None, typer.Option(help="Address of a Ray cluster, or auto. [default: Ray on this machine alone]")
 ]
 
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust", help="Import modules beside the database, beside its study file and in this folder, if it names any."
+    ),
+]
+
 
 ChangedCode = Annotated[
     bool, typer.Option("--changed-code", help="Go on although your own code has changed since the database was run.")

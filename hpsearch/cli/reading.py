@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +17,7 @@ from hpsearch.cli.options import File
 if TYPE_CHECKING:
     import pandas as pd
 
+    from hpsearch.store.rows import Comparison, Run
     from hpsearch.store.tables import Tables
 
 
@@ -33,10 +37,12 @@ def status(file: File) -> None:
 
     from hpsearch.contracts.objective import Objective
     from hpsearch.store.database import Database
+    from hpsearch.system.lock import holder
 
     with Database(file) as database:
         comparison = database.existing()
         counts, runs, best = database.counts(), database.runs(), database.best_objectives()
+    writer = holder(file, lambda said: print(said, file=sys.stderr, flush=True))
     planned = comparison.trials * comparison.repeats
     best_of = escape(f"best {comparison.objective.name}")
     table = Table("method", "trials", "of", "complete", "diverged", "failed", best_of)
@@ -50,11 +56,33 @@ def status(file: File) -> None:
     console = Console()
     console.print(f"{comparison.name}: {comparison.repeats} studies of {comparison.trials} trials per method")
     console.print(table)
-    if runs:
-        ended = runs[-1].ended
-        state = f"ended {ended}" if ended else "not ended: running, or stopped before its end"
-        where = escape(str(runs[-1].provenance.get("host")))
-        console.print(f"last run on {where}, started {runs[-1].started}, {state}")
+    left = planned * len(counts) - sum(n for states in counts.values() for s, n in states.items() if s != "proposed")
+    # Not broken into lines, for a command to be copied.
+    console.print(
+        _state(file, comparison, runs, left, writer), markup=False, highlight=False, emoji=False, soft_wrap=True
+    )
+
+
+def _state(file: Path, comparison: Comparison, runs: Sequence[Run], left: int, writer: str) -> str:
+    """Whether a comparison runs, and what to do where it does not; `left` trials are not recorded yet."""
+    last = runs[-1] if runs else None
+    if writer:
+        return f"running: {writer}"
+    if not left:
+        return f"finished: {last.ended}" if last and last.ended else "finished"
+    when = "before its first trial" if last is None else last.ended or "killed, or its machine was"
+    return f"stopped: {when}; go on with: {_goes_on(file, comparison, last)}"
+
+
+def _goes_on(file: Path, comparison: Comparison, last: Run | None) -> str:
+    """The command that goes on with a comparison: the last one, or what does the same where that was a script."""
+    with suppress(ValueError):  # recorded before words were quoted
+        program, command, *words = shlex.split(str(last.provenance.get("command"))) if last else ("", "")
+        if program in ("hpsearch", "__main__.py") and command in ("run", "confirm"):
+            return shlex.join(["hpsearch", command, *words])
+    study = Path(comparison.study_file)
+    shipped = study.name == str(study)  # which is recorded without its folder
+    return shlex.join(["hpsearch", "run", study.stem if shipped else str(study), "--database", str(file)])
 
 
 def trials(

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hpsearch.cli.completion import studies
-from hpsearch.cli.options import Address, ChangedCode, Data, Devices, ExecutorName, File, PerDevice, Workers, use_data
+from hpsearch.cli.options import (
+    Address,
+    ChangedCode,
+    Data,
+    Devices,
+    ExecutorName,
+    File,
+    PerDevice,
+    Trust,
+    Workers,
+    use_data,
+)  # fmt: skip
 from hpsearch.system.stopping import Stopped, outlive_terminal, tell
 from hpsearch.system.threads import pin_threads
 
@@ -105,6 +116,7 @@ def confirm(
     address: Address = None,
     data: Data = None,
     changed_code: ChangedCode = False,
+    trust: Trust = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print nothing but errors and the report's files.")
     ] = False,
@@ -115,23 +127,22 @@ def confirm(
     from hpsearch.driver.confirm import confirmation
     from hpsearch.driver.display import Display
     from hpsearch.driver.running import Where
-    from hpsearch.report import write_report
+    from hpsearch.report import check_folder, write_report
     from hpsearch.store.chosen import method_of
     from hpsearch.store.tables import load_tables
     from hpsearch.study.registry import Registry
-    from hpsearch.study.shipped import recorded_name, shipped_studies
 
-    tables = load_tables(file)
-    study = Path(tables.comparison.study_file)
-    if study.name == str(study):  # only a shipped one is recorded without its folder
-        study = shipped_studies().get(study.stem, study)
-    found_in, settings = Registry.here(study.parent), _settings(setting or [])
-    plan = confirmation(tables, found_in, seeds, overall, settings, changed_code=changed_code)
     out = database or file.with_name(f"{file.stem}-confirm{'-overall' if overall else ''}.db")
+    folder = to or out.with_name(f"{out.stem}-report")
+    check_folder(folder)  # before hours of training
+    tables = load_tables(file)
+    study = tables.comparison.study_file
+    found_in = Registry.of_database(file, study, trust)
+    plan = confirmation(tables, found_in, seeds, overall, _settings(setting or []), changed_code=changed_code)
     with Display(quiet=quiet, group=method_of) as display:
         where = Where(executor, workers, devices, per_device, address)
-        run_or_stop(plan, recorded_name(study), out, where, display, changed_code)
-    for path in write_report(out, to or out.with_name(f"{out.stem}-report")):
+        run_or_stop(plan, study, out, where, display, changed_code)
+    for path in write_report(out, folder):
         tell(path, sys.stdout)
 
 

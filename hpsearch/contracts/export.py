@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hpsearch.contracts.errors import ExportError
+from hpsearch.contracts.errors import ExportError, FileError
 from hpsearch.contracts.progress import Progress
 
 
@@ -35,12 +35,15 @@ class Format:
         Raises:
             ExportError: if `out` exists already, or a package that the format needs is missing.
             DatabaseError: if `file` is not a database that holds a comparison.
-            OSError: if `out` cannot be written.
+            FileError: if `out` cannot be written.
         """
         if out.exists():
             raise ExportError(f"{out}: exists already; remove it, or give another place with --out")
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=".hpsearch-export-", dir=out.parent) as folder:
-            self.write(file, Path(folder) / out.name, progress)
-            (Path(folder) / out.name).rename(out)
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            with TemporaryDirectory(prefix=".hpsearch-export-", dir=out.parent) as folder:
+                self.write(file, Path(folder) / out.name, progress)
+                (Path(folder) / out.name).rename(out)
+        except OSError as error:
+            raise FileError(f"{out}: cannot be written: {error.strerror or error}") from error
         return sorted(out.iterdir()) if out.is_dir() else [out]

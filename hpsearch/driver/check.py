@@ -47,17 +47,18 @@ class Check:
     changed_code: tuple[str, ...] = ()
 
 
-def check(file: Path, *, proposals: bool, progress: Progress) -> Check:
+def check(file: Path, *, proposals: bool, progress: Progress, trust: bool = False) -> Check:
     """Verify a database.
 
     Args:
         file: the database of a comparison, running or not.
         proposals: whether to let the searcher propose all trials again, which takes as long as in the run.
         progress: told about each part.
+        trust: whether its searcher may be imported from a folder of the database, and not only if it is installed.
 
     Raises:
         DatabaseError: if the file cannot be read.
-        SpecError: if its searcher is not here.
+        SpecError: if its searcher is not here, or not trusted.
     """
     with Database(file) as database:
         comparison, runs, studies = database.existing(), database.runs(), database.studies()
@@ -81,7 +82,7 @@ def check(file: Path, *, proposals: bool, progress: Progress) -> Check:
     code = tuple(code_changes([run.provenance for run in runs]))
     if not proposals or faults:
         return Check(count, 0, tuple(faults), incomparable, changed_code=code)
-    searcher = searcher_of(comparison.spec, Registry.here(Path(comparison.study_file).parent))
+    searcher = searcher_of(comparison.spec, Registry.of_database(file, comparison.study_file, trust))
     again = _Again(searcher, spaces, objective)
     differing = [
         text for of_method in _by_method(studies) for text in again.compare(of_method, trials, progress, count)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from hpsearch.contracts.errors import DatabaseError, TaskError
@@ -25,23 +25,38 @@ MOST_LISTED = 3
 """How many differences between two study files a message names at most; it counts the others."""
 
 
-def prepare(database: Database, plan: Plan, study_file: str, progress: Progress, *, changed_code: bool = False) -> None:
+def prepare(
+    database: Database,
+    plan: Plan,
+    study_file: str,
+    progress: Progress,
+    say: Callable[[str], None] = lambda _: None,
+    *,
+    changed_code: bool = False,
+) -> None:
     """Prepare the task's data, and lay out the comparison in a new database or check it in an old one.
 
-    Raises TaskError if data is missing, and DatabaseError if the file holds another comparison, or if it would be
-    extended with other code of the user's than it was run with and `changed_code` does not allow that.
+    A database that holds another comparison, of which nothing is finished, is begun anew; `say` is told so.
+
+    Raises TaskError if data is missing, and DatabaseError if something of another comparison is finished, or if the
+    comparison would be extended with other code of the user's than before and `changed_code` does not allow that.
     """
     old = database.comparison()
-    if old is not None:
-        _refuse_another(database, old, plan)
+    another = "" if old is None else _another(old, plan)
+    if another and database.has_results():
+        raise DatabaseError(f"{database.path}: {another}")
     data = _prepared(plan.task, progress)
+    if old is not None and not another and (names := _changed_keys(old.data, data)):
+        another = f"was begun on other data ({', '.join(names)} differ)"
+        if database.has_results():
+            raise DatabaseError(f"{database.path}: {another}")
+    if old is not None and another:
+        say(f"{database.path}: begun anew, for nothing was finished of {old.name}, which it held")
+        database.clear()
+        old = None
     if old is None:
         _create(database, plan, study_file, data)
-        return
-    if old.data != data:
-        names = ", ".join(_changed_keys(old.data, data))
-        raise DatabaseError(f"{database.path}: was begun on other data ({names} differ)")
-    if _defining(old.spec) != _defining(plan.spec):
+    elif _defining(old.spec) != _defining(plan.spec):
         if not changed_code:
             _refuse_changed_code(database, plan)
         _extend(database, plan, old)
@@ -57,29 +72,29 @@ def _refuse_changed_code(database: Database, plan: Plan) -> None:
         )
 
 
-def _refuse_another(database: Database, old: Comparison, plan: Plan) -> None:
-    """Raise DatabaseError unless the file's comparison is the plan's, or the plan's with fewer trials or studies."""
+def _another(old: Comparison, plan: Plan) -> str:
+    """Why a file's comparison is not the plan's, nor the plan's with fewer trials or studies; empty if it is."""
     if changed := _not_an_extension(_defining(old.spec), _defining(plan.spec)):
         if len(changed) > MOST_LISTED:
             changed = [*changed[:MOST_LISTED], f"and {len(changed) - MOST_LISTED} more"]
-        raise DatabaseError(
-            f"{database.path}: holds a comparison from another study file: {'; '.join(changed)}; "
-            "give another database with --database, or the old study file (more trials, repeats or methods may be "
-            "added)"
+        return (
+            f"holds a comparison from another study file: {'; '.join(changed)}; give another database with "
+            "--database, or the old study file (more trials, repeats or methods may be added)"
         )
     before, now = _without_confirmation(old.resolved), plan.settings()
     if changed := sorted(part for part, was in before.items() if _differs(was, now.get(part))):
-        raise DatabaseError(
-            f"{database.path}: was begun with other defaults ({', '.join(changed)} differ); "
-            "give another database with --database, or the version of hpsearch that began this one"
+        return (
+            f"was begun with other defaults ({', '.join(changed)} differ); give another database with --database, or "
+            "the version of hpsearch that began this one"
         )
     # `searchable` is not compared: it says nothing about what was measured, and is not recorded.
     measured = replace(plan.task.objective, searchable=True)
     if old.objective != measured:
-        raise DatabaseError(
-            f"{database.path}: was begun with another objective, {old.objective}, and the task now has {measured}; "
-            "give another database with --database"
+        return (
+            f"was begun with another objective, {old.objective}, and the task now has {measured}; give another "
+            "database with --database"
         )
+    return ""
 
 
 def _without_confirmation(resolved: Json) -> Json:

@@ -40,17 +40,20 @@ class Replay:
     seconds: float
 
 
-def replay(file: Path, method: str, repeat: int, trial: int, progress: Progress) -> Replay:
+def replay(file: Path, method: str, repeat: int, trial: int, progress: Progress, *, trust: bool = False) -> Replay:
     """Train a trial again, alone, from its recorded configuration and seed.
+
+    With `trust` its task may be imported from a folder of the database's, and not only if it is installed.
 
     Raises:
         DatabaseError: if the file cannot be read.
+        SpecError: if its task is not here, or not trusted.
         ReplayError: if it holds no such trial.
         OtherDataError: if other data lies here than it was run on.
     """
     with Database(file) as database:
         comparison, runs, row = database.existing(), database.runs(), _row(database, file, method, repeat, trial)
-    plan = resolve(comparison.spec, Registry.here(Path(comparison.study_file).parent))
+    plan = resolve(comparison.spec, Registry.of_database(file, comparison.study_file, trust))
     data = dict(plan.task.prepare(progress))
     if other := [name for name, value in comparison.data.items() if data.get(name) != value]:
         raise OtherDataError(

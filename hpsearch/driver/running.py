@@ -65,7 +65,7 @@ def run_shown(
     executor = where.start(plan.found_in, spec.time_limit)
     try:
         with Database(file, write=True, say=display.say) as database:
-            layout.prepare(database, plan, study_file, display.preparing, changed_code=changed_code)
+            layout.prepare(database, plan, study_file, display.preparing, display.say, changed_code=changed_code)
             display.begin(database, spec.trials * spec.repeats)
             for difference in loop.differs_from_last_run(database, plan):
                 display.say(f"warning: {difference}")

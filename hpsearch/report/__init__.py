@@ -7,14 +7,16 @@ from pathlib import Path
 
 from hpsearch.contracts.progress import Progress, silent
 from hpsearch.report.context import ReportContext, searches
-from hpsearch.report.facts import discussion
+from hpsearch.report.facts import discussion, heading, provenance_table
+from hpsearch.report.folder import PAGE, check_folder, write_sections
 from hpsearch.report.search.curves import Curves, compute_curves
 from hpsearch.report.sensitivity.results import compute_sensitivity
 from hpsearch.report.style import KINDS, Look
 from hpsearch.store.tables import load_tables
 
 __all__ = [
-    "Curves", "Look", "ReportContext", "compute_curves", "compute_sensitivity", "write_report", "write_report_of",
+    "Curves", "Look", "ReportContext", "check_folder", "compute_curves", "compute_sensitivity", "write_report",
+    "write_report_of",
 ]  # fmt: skip
 
 
@@ -33,7 +35,7 @@ def write_report(
 
     Args:
         file: the database; a run may be writing it.
-        folder: where to write; it is made if it is missing.
+        folder: where to write: a new folder, an empty one, or an earlier report's.
         targets: objectives until which trials are counted, beside the quantiles of all results.
         look: how figures are drawn.
         progress: told about each part.
@@ -43,10 +45,16 @@ def write_report(
 
 
 def write_report_of(context: ReportContext, folder: Path, progress: Progress = silent) -> list[Path]:
-    """Write the report of loaded tables, perhaps from several files; returns the written files."""
+    """Write the report of loaded tables, perhaps from several files; returns the written files.
+
+    Raises FileError if the folder holds something else than an earlier report.
+    """
+    check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     first = context.tables.parts[0]  # several comparisons share a page only if each of them searches
-    trials, page = folder / "trials.csv", folder / "README.md"
+    trials, page = folder / "trials.csv", folder / PAGE
+    if not page.exists():  # a report that is interrupted is known as one by the next
+        write_sections([heading(context), "This report was not written to its end.", provenance_table(context)], page)
     if first.spec.confirm is not None:
         from hpsearch.report.confirmed import write_confirmed
 

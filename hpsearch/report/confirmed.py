@@ -16,6 +16,7 @@ from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.objective import Objective
 from hpsearch.report.context import ReportContext
 from hpsearch.report.facts import discussion_section, heading, provenance_table
+from hpsearch.report.folder import write_sections
 from hpsearch.report.markdown import interval, plain, table
 from hpsearch.report.style import KINDS, LOOKS, Look, save, verbatim
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
@@ -115,7 +116,7 @@ def write_confirmed(context: ReportContext, page: Path) -> list[Path]:
         *(["## Pairs\n\n" + _pairs_table(tables, found)] if _comparable(found) else []),
         "## What made this\n\n" + provenance_table(context),
     ]
-    page.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    write_sections(sections, page)
     return [rows, *figures]
 
 

@@ -6,9 +6,11 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
+from hpsearch.contracts.errors import FileError
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.space import Fixed, Float, Int, Parameter
 from hpsearch.report.context import ReportContext
+from hpsearch.report.folder import DISCUSSION
 from hpsearch.report.markdown import plain, table
 from hpsearch.store.tables import Tables
 
@@ -21,8 +23,13 @@ def heading(context: ReportContext) -> str:
 
 def discussion(folder: Path) -> list[str]:
     """What somebody wrote about the result: no text or one. Its file lies beside the page and outlives new reports."""
-    path = folder / "discussion.md"
-    return [path.read_text(encoding="utf-8").strip()] if path.is_file() else []
+    path = folder / DISCUSSION
+    if not path.is_file():
+        return []
+    try:
+        return [path.read_text(encoding="utf-8-sig").strip()]
+    except UnicodeDecodeError:
+        raise FileError(f"{path}: is no text in UTF-8; save it as such") from None
 
 
 def discussion_section(folder: Path) -> list[str]:

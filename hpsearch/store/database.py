@@ -21,7 +21,7 @@ from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.objective import Objective, Result
 from hpsearch.contracts.space import Configuration, space_as_json, space_from_json
-from hpsearch.store.file import DatabaseFile
+from hpsearch.store.file import DatabaseFile, is_ours, unreadable
 from hpsearch.store.rows import (
     Comparison,
     FailedAttempt,
@@ -34,7 +34,7 @@ from hpsearch.store.rows import (
     TrialRow,
     stored,
 )
-from hpsearch.store.schema import STATES
+from hpsearch.store.schema import STATES, columns
 from hpsearch.study.schema import Spec, from_record
 
 P = ParamSpec("P")
@@ -64,11 +64,10 @@ def _reading(method: Callable[Concatenate[Database, P], T]) -> Callable[Concaten
     def read(self: Database, /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return method(self, *args, **kwargs)
-        except (sqlite3.Error, UnicodeDecodeError, UndecodableError) as error:
-            said = f"{type(error).__name__}: {error}".splitlines()[0]
-            if isinstance(error, UndecodableError):  # its cause is the cell's own error
-                said = str(error)
-            raise DatabaseError(f"{self.path}: damaged, or not readable ({said}); go on from a copy of it") from error
+        except (sqlite3.DatabaseError, UnicodeDecodeError, UndecodableError) as error:
+            if is_ours(error):
+                raise
+            raise unreadable(self.path, error) from error
 
     return read
 
@@ -132,6 +131,13 @@ class Database(DatabaseFile):
             "VALUES ((SELECT id FROM methods WHERE label = ?), ?, ?, ?)",
             [(study.method, study.repeat, study.seed, study.pack) for study in studies],
         )
+
+    def clear(self) -> None:
+        """Take back all that is laid out, in one transaction."""
+        with self.transaction() as connection:
+            connection.execute("PRAGMA defer_foreign_keys=ON")
+            for table in {table for table, _ in columns(connection)}:
+                connection.execute(f"DELETE FROM {table}")
 
     def start_run(self, started: str, provenance: Json) -> int:
         """Record that a run begins, with its provenance; returns the run's id."""
@@ -352,6 +358,11 @@ class Database(DatabaseFile):
             with _decoding():
                 datetime.fromisoformat(found)
         return found
+
+    @_reading
+    def has_results(self) -> bool:
+        """Whether any trial is finished."""
+        return bool(self._rows("SELECT 1 FROM trials WHERE state != 'proposed' LIMIT 1"))
 
     @_reading
     def counts(self) -> dict[str, dict[str, int]]:

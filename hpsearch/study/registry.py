@@ -3,6 +3,9 @@
 A name is looked for in this order: `"module:NAME"`; a module of that name in the given folders, which are the study
 file's and the current one; an entry point of an installed package. An entry point names an object, or a package in
 which each file is found by its own name. What ships with hpsearch is declared in the same way, in pyproject.toml.
+
+A database names its task too, and somebody may have sent it: of its names only what is installed is imported, unless
+its folders are trusted.
 """
 
 from __future__ import annotations
@@ -122,14 +125,25 @@ class Registry:
 
     Attributes:
         folders: where the user's own modules may lie, in the order of search.
+        untrusted: folders where such modules may lie too; they are named instead of imported.
     """
 
     folders: tuple[Path, ...] = ()
+    untrusted: tuple[Path, ...] = ()
 
     @classmethod
     def here(cls, *folders: Path) -> Registry:
         """Look in these folders, and then in the current one."""
         return cls(tuple(dict.fromkeys(folder.resolve() for folder in (*folders, Path.cwd()))))
+
+    @classmethod
+    def of_database(cls, file: Path, study_file: str, trust: bool) -> Registry:
+        """Look for what a database names: among what is installed, and in its folders only with `trust`.
+
+        Its folders are that of the study file it remembers, its own, and the current one.
+        """
+        found = cls.here(Path(study_file).parent, file.parent)
+        return found if trust else cls(untrusted=found.folders)
 
     def find(self, kind: Kind[T], name: str, key: str = "", package: str | None = None) -> T:
         """The plug-in of this name, with its default settings.
@@ -147,6 +161,11 @@ class Registry:
         if not name.replace(":", "").strip():
             raise SpecError(f"{key}: a name is needed, got {name!r}")
         place = self._place(kind, name, package)
+        if file := self._untrusted(kind, name, place):
+            raise SpecError(
+                f"{key}: {name} would be imported from {file}, which only --trust allows: a database may come from "
+                "anybody"
+            )
         if place is None:
             raise SpecError(self._nowhere(kind, name, key))
         module = self._import(place, key)
@@ -198,9 +217,8 @@ class Registry:
         if ":" in name:
             module, _, attribute = name.partition(":")
             return _Place(module, attribute)
-        for folder in self.folders:
-            if (file := _file_of([str(folder)], name)) and _holds(file, kind.attribute):
-                return _Place(name, kind.attribute, file)
+        if file := _holding(self.folders, name, kind.attribute):
+            return _Place(name, kind.attribute, file)
         # A member of the wanted package comes before one of the same name elsewhere.
         for entry in sorted(_declared(kind.group), key=lambda entry: entry.value != package):
             if ":" in entry.value:
@@ -214,6 +232,16 @@ class Registry:
         if package is not None and package not in {entry.value for entry in _declared(kind.group)}:
             return self._member_of(package, name, kind)
         return None
+
+    def _untrusted(self, kind: Kind[T], name: str, place: _Place | None) -> Path | None:
+        """The file that a run would have imported and nobody trusts; None if what is installed is the same file."""
+        module, colon, _ = name.partition(":")
+        if colon:  # what is installed comes first
+            top = module.partition(".")[0]
+            return _file_of(map(str, self.untrusted), top) if _installed(top) is None else None
+        file = _holding(self.untrusted, name, kind.attribute)
+        installed = _installed(place.module) if place else None
+        return None if file and installed and installed.samefile(file) else file
 
     def _member_of(self, package: str, name: str, kind: Kind[T]) -> _Place | None:
         """A file of a package that the user's own task names and that no entry point declares."""
@@ -252,6 +280,15 @@ class Registry:
                 f"({module.__spec__.origin if module.__spec__ else 'built in'}): rename it"
             )
         return module
+
+
+def _installed(module: str) -> Path | None:
+    """The file that importing a module would run; None where there is none."""
+    try:
+        there = find_spec(module)
+    except Exception:  # it imports the packages around it, which may raise anything
+        return None
+    return Path(there.origin) if there and there.origin and Path(there.origin).exists() else None
 
 
 def _is_file(module: ModuleType, file: Path) -> bool:
@@ -306,6 +343,12 @@ def _members(folders: Iterable[str], attribute: str) -> list[str]:
         for module in pkgutil.iter_modules(list(folders))
         if (file := _file_of(folders, module.name)) and _holds(file, attribute)
     ]
+
+
+def _holding(folders: Iterable[Path], name: str, attribute: str) -> Path | None:
+    """The first file of that name that holds the attribute."""
+    files = (_file_of([str(folder)], name) for folder in folders)
+    return next((file for file in files if file and _holds(file, attribute)), None)
 
 
 def _file_of(folders: Iterable[str], name: str) -> Path | None:

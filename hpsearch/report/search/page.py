@@ -11,6 +11,7 @@ import numpy as np
 from hpsearch.contracts.objective import Objective
 from hpsearch.report.context import ReportContext
 from hpsearch.report.facts import discussion_section, heading, provenance_table, searcher_name, space_table
+from hpsearch.report.folder import write_sections
 from hpsearch.report.markdown import interval, plain, table
 from hpsearch.report.search.findings import Findings
 from hpsearch.report.search.verdict import SIGNIFICANT, sentences, tested
@@ -52,7 +53,7 @@ def write_page(found: Findings, context: ReportContext, path: Path) -> None:
         "## Search spaces\n\n" + space_table(context.tables),
         "## What made this\n\n" + provenance_table(context),
     ]
-    path.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    write_sections(sections, path)
 
 
 def _best_table(found: Findings) -> str:
