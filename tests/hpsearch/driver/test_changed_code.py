@@ -57,7 +57,7 @@ def test_a_finished_comparison_is_not_extended_or_confirmed_with_other_code_unle
     study.write_text(edited(study.read_text(), "trials = 6", "trials = 7"))
     for words, advice in (
         (("run", study, "--executor", "inline"), "extend it all the same with --changed-code"),
-        (("confirm", "own.db", "--executor", "inline"), "confirm all the same with --changed-code"),
+        (("confirm", "own.db", "--trust", "--executor", "inline"), "confirm all the same with --changed-code"),
     ):
         refused = cli(*words, cwd=study.parent)
         assert refused.returncode == 3
@@ -65,7 +65,7 @@ def test_a_finished_comparison_is_not_extended_or_confirmed_with_other_code_unle
         assert advice in refused.stderr
         assert table(file) == before
         assert not file.with_name("own-confirm.db").exists()
-    for words in (("confirm", "own.db", "--seeds", "1"), ("run", study)):
+    for words in (("confirm", "own.db", "--trust", "--seeds", "1"), ("run", study)):
         assert cli(*words, "--executor", "inline", "--changed-code", cwd=study.parent).returncode == 0
     assert hpsearch.load(file).trials["trial"].max() == 7
 
@@ -74,6 +74,6 @@ def test_a_trial_that_is_replayed_names_the_code_that_changed(own_study):
     study = own_study()
     run_to_end(study, "own.db")
     name = change(study)
-    done = cli("replay", "own.db", "narrow", "1", "2", cwd=study.parent)
+    done = cli("replay", "own.db", "narrow", "1", "2", "--trust", cwd=study.parent)
     assert done.returncode == 5
     assert f"the code has changed too: {name}" in done.stdout

@@ -182,7 +182,7 @@ class TestWhereTheSystemsLocksAreWorthNothing:
         monkeypatch.setattr(locking, "PATIENCE", 60.0)
         lock, said = Lock(tmp_path / "c.db"), []
         assert locking.holder(tmp_path / "c.db", said.append).startswith(f"process {os.getpid()} on ")
-        assert "looking for 60 s" in said[0]
+        assert "waiting 60 s" in said[0]
         lock.check()
         lock.release()
 
