@@ -305,7 +305,8 @@ def feature_pass(folder: Path, kills: int, draw: random.Random) -> str:
 
 def download(folder: Path, kills: int, draw: random.Random) -> str:
     """Kill a fetch from a server on this machine, which takes its time; the data set must end in the same bytes."""
-    from hpsearch.study.registry import DATASET, Registry
+    from hpsearch.study.kinds import DATASET
+    from hpsearch.study.registry import Registry
 
     recordings = Registry().find(DATASET, "fsdd").find()
     packed = io.BytesIO()

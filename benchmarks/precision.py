@@ -18,8 +18,9 @@ import numpy as np
 from scipy import stats
 
 from hpsearch.searchers.sobol import sobol_configuration
+from hpsearch.study.kinds import METHOD
 from hpsearch.study.plan import read_plan
-from hpsearch.study.registry import METHOD, Registry
+from hpsearch.study.registry import Registry
 from hpsearch.study.shipped import find_study
 from hpsearch.system.threads import pin_threads
 

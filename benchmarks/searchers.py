@@ -32,7 +32,8 @@ import numpy as np
 from hpsearch.contracts.searcher import History
 from hpsearch.contracts.seeds import derived_seed
 from hpsearch.contracts.space import Choice, Configuration, Float, Int, Space, Value
-from hpsearch.study.registry import SEARCHER, Registry
+from hpsearch.study.kinds import SEARCHER
+from hpsearch.study.registry import Registry
 from hpsearch.system.threads import pin_threads
 
 TRIALS, NOISE = 25, 0.25

@@ -23,7 +23,8 @@ from settings import parsed
 
 from hpsearch.contracts.searcher import History
 from hpsearch.searchers.random import SEARCHER
-from hpsearch.study.registry import METHOD, TASK, Registry
+from hpsearch.study.kinds import METHOD, TASK
+from hpsearch.study.registry import Registry
 from hpsearch.study.settings import with_settings
 
 CONFIGURATIONS, REPEATED, SEEDS = 30, 5, 8

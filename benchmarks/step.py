@@ -26,8 +26,9 @@ def main() -> None:
     import torch
 
     from hpsearch.searchers.sobol import sobol_configuration
+    from hpsearch.study.kinds import METHOD
     from hpsearch.study.plan import read_plan
-    from hpsearch.study.registry import METHOD, Registry
+    from hpsearch.study.registry import Registry
     from hpsearch.study.shipped import find_study
 
     what, settings = sys.argv[1], parsed(sys.argv[2:])

@@ -42,6 +42,10 @@ def __getattr__(name: str) -> object:
     for module, names in _CONTRACTS.items():
         if name in names:
             return vars(import_module(f"hpsearch.contracts.{module}"))[name]
+    from hpsearch.contracts.moved import MOVED
+
+    if (moved := MOVED.get(f"hpsearch.{name}")) is not None:
+        raise AttributeError(f"hpsearch.{name}: {moved}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

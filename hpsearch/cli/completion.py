@@ -20,23 +20,23 @@ def databases(incomplete: str) -> list[str]:
 
 def datasets(incomplete: str) -> list[str]:
     """Names of data sets."""
-    from hpsearch.study import registry
+    from hpsearch.study import kinds, registry
 
-    return _beginning(registry.Registry.here().names(registry.DATASET), incomplete)
+    return _beginning(registry.Registry.here().names(kinds.DATASET), incomplete)
 
 
 def executors(incomplete: str) -> list[str]:
     """Names of executors."""
-    from hpsearch.study import registry
+    from hpsearch.study import kinds, registry
 
-    return _beginning(registry.Registry.here().names(registry.EXECUTOR), incomplete)
+    return _beginning(registry.Registry.here().names(kinds.EXECUTOR), incomplete)
 
 
 def formats(incomplete: str) -> list[str]:
     """Names of export formats."""
-    from hpsearch.study import registry
+    from hpsearch.study import kinds, registry
 
-    return _beginning(registry.Registry.here().names(registry.EXPORT), incomplete)
+    return _beginning(registry.Registry.here().names(kinds.EXPORT), incomplete)
 
 
 def _files(incomplete: str, ending: str) -> list[str]:

@@ -50,13 +50,13 @@ def where(
 ) -> None:
     """Print the folder of a data set, or without a name the folders of all data sets."""
     from hpsearch.contracts.errors import TaskError
-    from hpsearch.study import registry
+    from hpsearch.study import kinds, registry
 
     use_data(data)
     if name is not None:
         print(_dataset(name).find())
         return
-    found, passed_over = registry.Registry.here().everything(registry.DATASET)
+    found, passed_over = registry.Registry.here().everything(kinds.DATASET)
     for reason in passed_over:
         print(f"passed over: {reason}", file=sys.stderr)
     for known, dataset in found.items():
@@ -79,6 +79,6 @@ def check(name: DatasetName, data: Data = None) -> None:
 
 
 def _dataset(name: str) -> DataSet:
-    from hpsearch.study import registry
+    from hpsearch.study import kinds, registry
 
-    return registry.Registry.here().find(registry.DATASET, name)
+    return registry.Registry.here().find(kinds.DATASET, name)

@@ -94,9 +94,9 @@ def export(
 ) -> None:
     """Write a comparison as files that other tools open."""
     from hpsearch.driver.display import Display
-    from hpsearch.study import registry
+    from hpsearch.study import kinds, registry
 
-    export_as = registry.Registry.here().find(registry.EXPORT, to, "--to")
+    export_as = registry.Registry.here().find(kinds.EXPORT, to, "--to")
     with Display() as display:
         paths = export_as(file, out or export_as.default_out(file), display.preparing)
     for path in paths:

@@ -19,9 +19,9 @@ class Executor(ABC):
     `address` and `time_limit` (seconds a call may take); to ask for one that it does not declare is an error.
     """
 
-    device: str
+    device: str = "cpu"
     """What the workers train on, for the provenance."""
-    lost: list[str]
+    lost: Sequence[str] = ()
     """One sentence on each worker, device or node that was given up."""
 
     @property

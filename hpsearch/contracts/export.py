@@ -42,8 +42,11 @@ class Format:
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
             with TemporaryDirectory(prefix=".hpsearch-export-", dir=out.parent) as folder:
-                self.write(file, Path(folder) / out.name, progress)
-                (Path(folder) / out.name).rename(out)
+                written = Path(folder) / out.name
+                self.write(file, written, progress)
+                if not written.exists():
+                    raise ExportError(f"{out}: this format wrote nothing; its `write` must make the path it is given")
+                written.rename(out)
         except OSError as error:
             raise FileError(f"{out}: cannot be written: {error.strerror or error}") from error
         return sorted(out.iterdir()) if out.is_dir() else [out]

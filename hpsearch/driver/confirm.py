@@ -11,7 +11,7 @@ from hpsearch.contracts.space import Value
 from hpsearch.store.chosen import BETWEEN, chosen, typed
 from hpsearch.store.tables import Tables
 from hpsearch.study.code import own_code
-from hpsearch.study.plan import Plan, resolve
+from hpsearch.study.plan import Plan, resolve, task_of
 from hpsearch.study.registry import Registry
 from hpsearch.study.schema import Confirm, MethodSpec, Named, Spec
 from hpsearch.system.provenance import changed_modules
@@ -33,8 +33,8 @@ def confirmation(
         found_in: where its task and methods are looked for.
         seeds: how often each configuration is trained.
         overall: whether to take only the best study's configuration of each method.
-        settings: settings of the task that replace those of the comparison, such as a longer budget.
-
+        settings: settings of the task that replace those of the comparison, such as a longer budget; the comparison's
+            time limit does not hold then.
         changed_code: whether the user's own code may have changed since the search.
 
     Raises:
@@ -44,7 +44,7 @@ def confirmation(
     spec = comparison.spec
     if spec.confirm is not None:
         raise DatabaseError(f"{comparison.name}: is itself a confirmation; give the comparison that was searched")
-    without_methods = resolve(spec, found_in).task.methods is None
+    without_methods = task_of(spec, found_in).methods is None
     methods, recorded = {}, {}
     for label, rows in chosen_rows.items():
         for row in rows.to_dict("records"):
@@ -64,7 +64,7 @@ def confirmation(
         trials=1,
         repeats=seeds,
         seed=derived_seed(spec.seed, "confirm"),
-        time_limit=spec.time_limit,
+        time_limit=None if changed else spec.time_limit,  # it was meant for trainings as they were
         on_failure=spec.on_failure,
         task=Named(name=spec.task.name, **{**spec.task.settings, **settings}),
         searcher=Named(name="fixed"),
@@ -79,7 +79,7 @@ def confirmation(
 
 def _refuse_changed_code(tables: Tables, plan: Plan) -> None:
     now: Json = {"code": own_code(plan)}
-    if changed := sorted({name for run in tables.runs for name in changed_modules(run.provenance, now)}):
+    if changed := sorted({name for run in tables.runs for name in changed_modules(run.provenance, now, ["training"])}):
         raise DatabaseError(
             f"{tables.comparison.name}: the code of {', '.join(changed)} has changed since the search, so that what is "
             "trained now may measure something else: search again, or confirm all the same with --changed-code"

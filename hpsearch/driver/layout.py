@@ -60,6 +60,10 @@ def prepare(
         if not changed_code:
             _refuse_changed_code(database, plan)
         _extend(database, plan, old)
+    elif (
+        old.spec != plan.spec
+    ):  # its description, time limit or what becomes of failures, which a confirmation takes over
+        database.extend(plan.spec, old.resolved, [], [])
 
 
 def _refuse_changed_code(database: Database, plan: Plan) -> None:

@@ -18,7 +18,7 @@ from hpsearch.contracts.method import Method
 from hpsearch.contracts.objective import Result
 from hpsearch.contracts.space import RESERVED, Configuration
 from hpsearch.contracts.task import Task
-from hpsearch.study.plan import PlanByName
+from hpsearch.study.plan import Plan, PlanByName
 from hpsearch.system import devices
 from hpsearch.system.stopping import Stopped
 
@@ -84,7 +84,7 @@ def train_pack(
         warnings.simplefilter("always")
         try:
             plan = plan_by_name.plan()
-            plan.task.load(devices.torch_name())
+            _load(plan)
             started, begun = time.time(), time.perf_counter()
             fits = (plan_by_name, label)
             size = _fitting.get(fits, len(configurations))
@@ -104,6 +104,13 @@ def train_pack(
     together = min(size, len(configurations))
     seconds = time.perf_counter() - begun
     return Trained(results, started, time.time(), seconds, platform.node(), devices.own(), len(caught), together)
+
+
+def _load(plan: Plan) -> None:
+    """Let the task load its data, once in a process for as long as this plan is kept in it."""
+    if _loaded[0] is not plan:
+        plan.task.load(devices.torch_name())
+        _loaded[0] = plan
 
 
 def _train(
@@ -184,5 +191,7 @@ def _said(error: BaseException) -> str:
         return f"(its message cannot be had: {type(another).__name__})"
 
 
+_loaded: list[Plan | None] = [None]
+"""The plan whose task has loaded its data here."""
 _fitting: dict[tuple[PlanByName, str], int] = {}
 """How many trials of a method fit into this worker's memory, if they are known to be fewer than a pack."""

@@ -70,7 +70,7 @@ def replay(file: Path, method: str, repeat: int, trial: int, progress: Progress,
     kept = stored(result)
     new = _numbers(kept.state, kept.reason, kept.objective, kept.metrics, kept.curves)
     then, now = place.get("commit"), here["commit"]
-    code = changed_modules(place, {"code": own_code(plan)})
+    code = changed_modules(place, {"code": own_code(plan)}, ["training"])
     changes = ([] if then == now else [f"{then} then, {now} now"]) + ([", ".join(code)] if code else [])
     return Replay(
         numbers=len(old),

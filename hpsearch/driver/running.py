@@ -12,7 +12,7 @@ from hpsearch.contracts.executor import Executor
 from hpsearch.driver import layout, loop
 from hpsearch.driver.display import Display
 from hpsearch.store.database import Database
-from hpsearch.study import registry
+from hpsearch.study import kinds
 from hpsearch.study.plan import Plan
 from hpsearch.study.registry import Registry
 
@@ -37,7 +37,7 @@ class Where:
 
     def start(self, found_in: Registry, time_limit: float | None = None) -> Executor:
         """The started executor. Raises SpecError if there is none of this name, or it does not take a setting."""
-        make = found_in.find(registry.EXECUTOR, self.executor)
+        make = found_in.find(kinds.EXECUTOR, self.executor)
         asked = {**asdict(self), "time_limit": time_limit}
         given = {key: value for key, value in asked.items() if key != "executor" and value is not None}
         if unknown := [key for key in given if key not in inspect.signature(make).parameters]:

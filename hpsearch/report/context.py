@@ -11,7 +11,8 @@ import hpsearch.searchers
 from hpsearch.report.style import Look
 from hpsearch.store.rows import Comparison
 from hpsearch.store.tables import Tables
-from hpsearch.study.registry import SEARCHER, Registry
+from hpsearch.study.kinds import SEARCHER
+from hpsearch.study.registry import Registry
 from hpsearch.system.provenance import code_changes
 
 
@@ -76,6 +77,8 @@ def searches(comparison: Comparison) -> bool:
     """
     if comparison.spec.confirm is not None:
         return False
+    if isinstance(recorded := comparison.resolved.get("searches"), bool):  # not before version 0.2
+        return recorded
     name, ours = comparison.spec.searcher.name, hpsearch.searchers
     if name not in {module.name for module in iter_modules(ours.__path__)}:
         return True

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from hpsearch.contracts.json import Json
-from hpsearch.study import registry
+from hpsearch.study import kinds
 from hpsearch.study.plan import Plan
 from hpsearch.system.provenance import commit
 
@@ -22,20 +22,28 @@ DIGITS = 16
 
 
 def own_code(plan: Plan) -> Json:
-    """What a run records: module -> hash of what it does, and the commit of the folder that holds the task.
+    """What a run records: hashes of what the user's own modules do, and the commit of the folder that holds them.
 
-    Empty where all that is compared ships with hpsearch, or is in no file.
+    "training" has those of the task and the methods, "proposing" those of the searcher, each module -> hash. Both are
+    empty where all that is compared ships with hpsearch, or is in no file.
     """
     spec, found_in = plan.spec, plan.found_in
-    files = {found_in.own_file(registry.TASK, spec.task.name), found_in.own_file(registry.SEARCHER, spec.searcher.name)}
+    training = {found_in.own_file(kinds.TASK, spec.task.name)}
     if plan.task.methods is not None:
         names = {method.method or label for label, method in spec.methods.items()}
-        files |= {found_in.own_file(registry.METHOD, name, plan.task.methods) for name in names}
-    known = sorted(file for file in files if file is not None)
-    modules: dict[str, str] = {}
-    for file in known:
-        modules |= {name: _hash(path) for name, path in _with_imports(file, found_in.folders)}
-    return {"modules": dict(sorted(modules.items())), "commit": commit(known[0].parent)} if modules else {}
+        training |= {found_in.own_file(kinds.METHOD, name, plan.task.methods) for name in names}
+    proposing = {found_in.own_file(kinds.SEARCHER, spec.searcher.name)}
+    files = sorted(file for file in training | proposing if file is not None)
+    return {
+        "training": _hashes(training, found_in.folders),
+        "proposing": _hashes(proposing, found_in.folders),
+        "commit": commit(files[0].parent) if files else None,
+    }
+
+
+def _hashes(files: Iterable[Path | None], folders: tuple[Path, ...]) -> dict[str, str]:
+    modules = {name: path for file in files if file is not None for name, path in _with_imports(file, folders)}
+    return {name: _hash(path) for name, path in sorted(modules.items())}
 
 
 def _with_imports(file: Path, folders: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:

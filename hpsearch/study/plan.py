@@ -15,10 +15,10 @@ from hpsearch.contracts.method import Method
 from hpsearch.contracts.searcher import Searcher
 from hpsearch.contracts.space import Choice, Space, space_as_json
 from hpsearch.contracts.task import Task
-from hpsearch.study import registry
+from hpsearch.study import kinds
 from hpsearch.study.faults import unknown
 from hpsearch.study.registry import Registry
-from hpsearch.study.schema import MethodSpec, Named, Spec, parse
+from hpsearch.study.schema import MethodSpec, Spec, parse
 from hpsearch.study.settings import plain_settings, with_settings
 from hpsearch.study.spaces import changed
 
@@ -88,6 +88,7 @@ class Plan:
         settings = {
             "task": plain_settings(self.task),
             "searcher": plain_settings(self.searcher),
+            "searches": self.searcher.searches,
             "methods": {
                 label: {
                     "space": space_as_json(method.space),
@@ -125,7 +126,7 @@ def resolve(spec: Spec, found_in: Registry, source: str = "") -> Plan:
         SpecError: with one line for each fault.
     """
     try:
-        task, searcher = _task(spec.task, found_in), searcher_of(spec, found_in)
+        task, searcher = task_of(spec, found_in), searcher_of(spec, found_in)
         if not task.objective.searchable and searcher.searches:
             raise SpecError(
                 f"searcher: the task measures its {task.objective.name}, by which nothing may be chosen; say "
@@ -148,16 +149,17 @@ def resolve(spec: Spec, found_in: Registry, source: str = "") -> Plan:
     return Plan(spec, found_in, task, methods, searcher, -(-spec.repeats // packs))
 
 
-def _task(named: Named, found_in: Registry) -> Task:
-    made = with_settings(found_in.find(registry.TASK, named.name), named.settings, "task")
-    if fault := registry.fault_of_task(made):  # with these settings
-        raise SpecError(f"task: {named.name} {fault}")
+def task_of(spec: Spec, found_in: Registry) -> Task:
+    """The task alone, with the study file's settings. Raises SpecError."""
+    made = with_settings(found_in.find(kinds.TASK, spec.task.name), spec.task.settings, "task")
+    if fault := kinds.fault_of_task(made):  # with these settings
+        raise SpecError(f"task: {spec.task.name} {fault}")
     return made
 
 
 def searcher_of(spec: Spec, found_in: Registry) -> Searcher:
     """The searcher alone, for a comparison whose task is not on this machine. Raises SpecError."""
-    return with_settings(found_in.find(registry.SEARCHER, spec.searcher.name), spec.searcher.settings, "searcher")
+    return with_settings(found_in.find(kinds.SEARCHER, spec.searcher.name), spec.searcher.settings, "searcher")
 
 
 def _method(task: Task, label: str, spec: MethodSpec, found_in: Registry) -> Method:
@@ -170,7 +172,7 @@ def _method(task: Task, label: str, spec: MethodSpec, found_in: Registry) -> Met
         if not spec.space:
             raise SpecError(f"{key}.space: this task has no methods, so a space is needed here")
         return Method(changed(Space(()), spec.space, key, open_space=True))
-    method = found_in.find(registry.METHOD, spec.method or label, f"{key}.method", package=task.methods)
+    method = found_in.find(kinds.METHOD, spec.method or label, f"{key}.method", package=task.methods)
     if unknown_names := [name for name in spec.schedules if name not in method.space.names]:
         raise SpecError(unknown(f"{key}.schedules.{unknown_names[0]}", unknown_names[0], method.space.names))
     still = {parameter.name for parameter in method.space if isinstance(parameter, Choice)}

@@ -79,7 +79,7 @@ class Confirm(BaseModel):
     model_config = STRICT
     of: str
     recorded: dict[str, float]
-    changed: dict[str, Scalar] = Field(default_factory=dict)
+    changed: Json = Field(default_factory=dict)
 
 
 class Spec(BaseModel):

@@ -17,10 +17,10 @@ T = TypeVar("T")
 
 def with_settings(thing: T, settings: Json, key: str) -> T:
     """A copy of the frozen dataclass `thing` with `settings`, checked against its annotations."""
-    if not dataclasses.is_dataclass(thing) or isinstance(thing, type):
-        if settings:
-            raise SpecError(f"{key}: takes no settings, since it is no dataclass; got {', '.join(settings)}")
+    if not settings:  # annotations are looked at only where they are needed: some mean nothing to pydantic
         return thing
+    if not dataclasses.is_dataclass(thing) or isinstance(thing, type):
+        raise SpecError(f"{key}: takes no settings, since it is no dataclass; got {', '.join(settings)}")
     try:
         hints = typing.get_type_hints(type(thing))
     except NameError as error:

@@ -79,23 +79,29 @@ def differences(old: Json, new: Json) -> Iterable[str]:
     """Differences between two runs that may change results: processor and versions."""
     if old.get("processor") != new.get("processor"):
         yield f"processor: {old.get('processor')} before, {new.get('processor')} now"
-    for name, was in sorted(old.get("versions", {}).items()):
-        now = new.get("versions", {}).get(name)
-        if was != now:  # a package may have been there then, unrecorded
-            yield f"{name}: {was} before, {now} now"
+    was, now = old.get("versions", {}), new.get("versions", {})
+    # What one version of hpsearch needs and the other does not may have been there all the same, unrecorded.
+    for name in sorted(was.keys() & now.keys()):
+        if was[name] != now[name]:
+            yield f"{name}: {was[name]} before, {now[name]} now"
 
 
-def changed_modules(old: Json, new: Json) -> list[str]:
-    """The user's own modules that do something else in one run than in another; none if one of them recorded no code.
+def changed_modules(old: Json, new: Json, parts: Sequence[str] = ("training", "proposing")) -> list[str]:
+    """The user's own modules that do something else in one run than in another, or are used in one of them only.
+
+    There are none where a run did not record its code, as those before version 0.2.
 
     Args:
         old: provenance of a run, whose "code" is what `hpsearch.study.code.own_code` returned.
         new: provenance of the other.
+        parts: of that code, what to compare.
     """
-    was, now = (run.get("code", {}).get("modules", {}) for run in (old, new))
-    if not was or not now:
+    if "code" not in old or "code" not in new:
         return []
-    return sorted(name for name in {*was, *now} if was.get(name) != now.get(name))
+    was, now = (
+        {(part, name): done for part in parts for name, done in run["code"][part].items()} for run in (old, new)
+    )
+    return sorted({name for part, name in {*was, *now} if was.get((part, name)) != now.get((part, name))})
 
 
 def code_changes(runs: Sequence[Json]) -> list[str]:
@@ -103,7 +109,7 @@ def code_changes(runs: Sequence[Json]) -> list[str]:
 
     A run that recorded no code is passed over.
     """
-    known = [(number, run) for number, run in enumerate(runs, 1) if run.get("code", {}).get("modules")]
+    known = [(number, run) for number, run in enumerate(runs, 1) if "code" in run]
     return [
         f"the code of {', '.join(names)} changed between runs {before} and {after} of {len(runs)}: "
         "trials before and after may measure different things"

@@ -8,7 +8,7 @@ import pytest
 import hpsearch
 from hpsearch.contracts.errors import SpecError
 from hpsearch.report.watch import Watched
-from hpsearch.study import registry
+from hpsearch.study import kinds
 from hpsearch.study.registry import Registry
 from hpsearch.system import import_path
 from tests.tools.commands import cli
@@ -112,9 +112,9 @@ def test_the_folder_of_the_study_file_and_the_current_one_are_no_better(received
     monkeypatch.chdir(received)
     for file, study_file in ((tmp_path / "a.db", str(received / "x.toml")), (tmp_path / "a.db", "shipped.toml")):
         with pytest.raises(SpecError, match=r"received\d*/sent_task\.py, which only --trust allows"):
-            Registry.of_database(file, study_file, False).find(registry.TASK, "sent_task")
+            Registry.of_database(file, study_file, False).find(kinds.TASK, "sent_task")
         assert imported() == []
-        Registry.of_database(file, study_file, True).find(registry.TASK, "sent_task")
+        Registry.of_database(file, study_file, True).find(kinds.TASK, "sent_task")
         assert imported() == ["sent_task"]
         del sys.modules["sent_task"]
         (received / "imported").write_text("")
@@ -125,19 +125,19 @@ def test_a_file_with_the_name_of_what_is_installed_is_not_passed_over_in_silence
     (tmp_path / "sobol.py").write_text("SEARCHER = 1 / 0")
     received = Registry.of_database(tmp_path / "a.db", "a.toml", False)
     with pytest.raises(SpecError, match=r"sobol would be imported from .*sobol\.py"):
-        received.find(registry.SEARCHER, "sobol")
+        received.find(kinds.SEARCHER, "sobol")
     (tmp_path / "grid.py").write_text("unrelated = 1 / 0")
-    assert received.find(registry.SEARCHER, "grid") is not None
+    assert received.find(kinds.SEARCHER, "grid") is not None
     (tmp_path / "json.py").write_text("raise SystemExit")  # a name with a colon is looked for among what is installed
     with pytest.raises(SpecError, match=r"the module json has no TASK"):
-        received.find(registry.TASK, "json:TASK")
+        received.find(kinds.TASK, "json:TASK")
 
 
 def test_in_a_checkout_what_is_installed_from_it_is_found(monkeypatch):
     checkout = Path(hpsearch.__file__).parents[1]
     monkeypatch.chdir(checkout)
     received = Registry.of_database(checkout / "a.db", "figure8-fsdd.toml", False)
-    assert received.find(registry.TASK, "audio_task") is not None
+    assert received.find(kinds.TASK, "audio_task") is not None
 
 
 def test_python_m_does_not_look_in_the_current_folder(monkeypatch, tmp_path):

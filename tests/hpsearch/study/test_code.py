@@ -28,7 +28,7 @@ def modules(tmp_path, monkeypatch):
         for name, text in {"__init__": init, "deep": deep, "deeper": deeper, "unrelated": "Y = 2\n"}.items():
             (tmp_path / "beside" / f"{name}.py").write_text(text)
         (tmp_path / "mine.py").write_text(task)
-        return own_code(read_plan(tmp_path / "own.toml"))["modules"]
+        return own_code(read_plan(tmp_path / "own.toml"))["training"]
 
     yield of
     sys.path[:] = [entry for entry in sys.path if entry != str(tmp_path)]
@@ -74,7 +74,7 @@ def test_what_ships_is_known_by_its_version(tmp_path, monkeypatch):
     (tmp_path / "a.toml").write_text(
         'name = "a"\ntrials = 1\nrepeats = 1\nseed = 1\ntask = "audio_task"\n[methods.latent]\n[methods.filter]\n'
     )
-    assert own_code(read_plan(tmp_path / "a.toml")) == {}
+    assert own_code(read_plan(tmp_path / "a.toml")) == {"training": {}, "proposing": {}, "commit": None}
 
 
 def test_of_an_installed_package_its_own_modules_count_and_not_its_neighbours(tmp_path):
