@@ -26,6 +26,7 @@ from hpsearch.searchers.random import SEARCHER
 from hpsearch.study.kinds import METHOD, TASK
 from hpsearch.study.registry import Registry
 from hpsearch.study.settings import with_settings
+from hpsearch.system.cores import available_cores
 
 CONFIGURATIONS, REPEATED, SEEDS = 30, 5, 8
 
@@ -42,7 +43,7 @@ def main() -> None:
     settings = parsed(sys.argv[1:])
     task = with_settings(Registry().find(TASK, "audio_task"), settings, "task")
     print(settings, task.prepare(lambda *_: None), flush=True)
-    with ProcessPoolExecutor(os.cpu_count()) as processes:
+    with ProcessPoolExecutor(available_cores()) as processes:
         for label in ("latent", "filter"):
             space = Registry().find(METHOD, label).space
             drawn = SEARCHER.propose(space, [History()] * CONFIGURATIONS, list(range(CONFIGURATIONS)))

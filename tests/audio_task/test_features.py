@@ -18,6 +18,7 @@ from audio_task.corpora import Clip
 from audio_task.features import WORTH_A_PROCESS, cached_features, on_device
 from audio_task.log_mel import log_mel, noisy
 from hpsearch.contracts.errors import TaskError
+from tests.tools.editing import edited
 from tests.tools.waiting import PATIENCE, hears_ctrl_c, until
 
 SIZES = {"training": 6, "validation": 3, "test": 2}
@@ -311,7 +312,7 @@ def test_no_process_of_the_pass_outlives_its_driver(tmp_path, cache, sign):
 
 def test_a_script_without_a_guard_is_told_and_does_not_hang(tmp_path):
     script = tmp_path / "slow.py"
-    unguarded = SLOW_PASS.split("if __name__")[0] + SLOW_PASS.split('"__main__":')[1].replace("\n    ", "\n")
+    unguarded = SLOW_PASS.split("if __name__")[0] + edited(SLOW_PASS.split('"__main__":')[1], "\n    ", "\n")
     script.write_text(unguarded.format(tests=str(Path(__file__).parent), log=str(tmp_path / "log")))
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 1
