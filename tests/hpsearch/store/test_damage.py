@@ -98,7 +98,10 @@ class TestCheck:
             ("UPDATE trials SET metrics = '{bad' WHERE study_id = 2 AND trial = 3", "copy.db: damaged: "),
             ("UPDATE trials SET curves = '[1]' WHERE study_id = 2 AND trial = 3", "curves are not what they should be"),
             ("UPDATE trials SET objective = 9e999 WHERE study_id = 2 AND trial = 3", "its objective is inf"),
-            ("UPDATE trials SET state = 'proposed' WHERE study_id = 1 AND trial = 2", "the one before it is not"),
+            (
+                "UPDATE trials SET state = 'proposed' WHERE study_id = 1 AND trial = 2",
+                "the one before it is not",
+            ),
             ("UPDATE comparison SET trials = 7", "trials is 7, and 6 in the study file in it"),
         ],
     )
