@@ -44,6 +44,10 @@ class Float:
         scaled = low + _clip(position, 0.0, 1.0) * (high - low)
         return _clip(math.exp(scaled) if self.log else scaled, self.low, self.high)
 
+    def fits(self, value: object) -> bool:
+        """Whether `value` is a number."""
+        return _is_number(value)
+
     def contains(self, value: object) -> bool:
         """Whether `value` is a number within the bounds."""
         return _is_number(value) and self.low <= value <= self.high
@@ -73,6 +77,10 @@ class Int:
     def decode(self, position: float) -> int:
         """The integer whose share holds `position`: the inverse of `encode`."""
         return int(_clip(round(self._cells.decode(position)), self.low, self.high))
+
+    def fits(self, value: object) -> bool:
+        """Whether `value` is a whole number."""
+        return _is_number(value) and value == int(value)
 
     def contains(self, value: object) -> bool:
         """Whether `value` is a whole number within the bounds."""
@@ -106,9 +114,11 @@ class Choice:
         """Value whose share holds `position`."""
         return self.values[int(_clip(position * len(self.values), 0, len(self.values) - 1))]
 
-    def contains(self, value: object) -> bool:
+    def fits(self, value: object) -> bool:
         """Whether `value` is one of the values."""
         return value in self.values
+
+    contains = fits
 
 
 @dataclass(frozen=True)
@@ -117,6 +127,10 @@ class Fixed:
 
     name: str
     value: Value
+
+    def fits(self, value: object) -> bool:
+        """Whether `value` is the one it is held at."""
+        return value == self.value
 
 
 Searched = Float | Int | Choice
@@ -166,6 +180,17 @@ class Space:
             else parameter.decode(float(positions[parameter.name]))
             for parameter in self.parameters
         }
+
+    def misfit(self, configuration: Mapping[str, object]) -> str:
+        """Why this is no configuration of the space, whatever its bounds are; empty if it is one."""
+        for parameter in self.parameters:
+            if parameter.name not in configuration:
+                return f"has no {parameter.name}"
+            if not parameter.fits(configuration[parameter.name]):
+                return f"has {parameter.name} = {configuration[parameter.name]!r}"
+        if len(configuration) == len(self.parameters):
+            return ""
+        return f"has {min(configuration.keys() - set(self.names))!r}, which its space has not"
 
     def replaced(self, parameter: Parameter) -> Space:
         """This space with the parameter of the same name replaced, or with a new one appended."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from hpsearch.contracts.seeds import derived_seed
 from hpsearch.contracts.space import Space
 from hpsearch.driver.proposing import propose
 from hpsearch.store.database import Database
-from hpsearch.store.rows import Comparison, StudyRow, Trial, TrialRow
+from hpsearch.store.rows import Comparison, StudyRow, TrialRow
 from hpsearch.store.schema import STATES
 from hpsearch.study.plan import searcher_of
 from hpsearch.study.registry import Registry
@@ -66,14 +65,13 @@ def check(file: Path, *, proposals: bool, progress: Progress, trust: bool = Fals
         faults = database.faults()
         trials = {study.id: database.trials(study.id) for study in studies}
         objective = comparison.objective
-        rows: list[Trial] = []
         try:
             database.failed_attempts()
-            rows = database.all_trials()
-        except DatabaseError as error:  # nothing else here reads metrics, curves and states
+            database.all_trials()
+        except DatabaseError as error:  # metrics, curves or times, which nothing else here looks at
             faults.append(str(error))
     progress("records", 0, 1)
-    faults += _shortened([*_settings(comparison), *_results(rows)])
+    faults += _settings(comparison)
     faults += _records(comparison, studies, trials, spaces)
     progress("records", 1, 1)
     count = sum(map(len, trials.values()))
@@ -102,23 +100,6 @@ def _settings(comparison: Comparison) -> list[str]:
         for name, value in row.items()
         if said[name] != value
     ]
-
-
-def _results(rows: Sequence[Trial]) -> list[str]:
-    """Faults where a complete trial has no finite objective, or a finished trial follows an unfinished one."""
-    faults = []
-    last: dict[tuple[str, int], str] = {}
-    for row in rows:
-        study = (row.method, row.repeat)
-        where = f"{row.method}, study {row.repeat}, trial {row.trial}"
-        if row.state == "complete" and row.objective is None:
-            faults.append(f"{where}: is complete and has no objective")
-        elif row.state == "complete" and not math.isfinite(row.objective or 0.0):
-            faults.append(f"{where}: its objective is {row.objective}")
-        if row.state != "proposed" and last.get(study) == "proposed":
-            faults.append(f"{where}: is finished, but the trial before it is not")
-        last[study] = row.state
-    return faults
 
 
 def _records(

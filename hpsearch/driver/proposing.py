@@ -28,9 +28,10 @@ def propose(
             f"({len(histories)}), got {found}"
         )
     for configuration in configurations:
-        if not isinstance(configuration, dict) or set(configuration) != set(space.names):
+        wrong = space.misfit(configuration) if isinstance(configuration, dict) else "is no dictionary"
+        if wrong:  # it could be recorded, and never be read again
             raise SpecError(
-                f"searcher: {type(searcher).__name__}.propose must return configurations with "
-                f"{', '.join(space.names)}, got {configuration!r}"
+                f"searcher: {type(searcher).__name__}.propose must return configurations of the space; "
+                f"{configuration!r} {wrong}"
             )
     return configurations, len(caught)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,13 @@ def _write(file: Path, out: Path, progress: Progress) -> None:
     for done, (name, table) in enumerate(written.items(), 1):
         columns = {heading: column(heading, values) for heading, values in table.items()}
         if name == "training":
-            columns |= {c: pa.array(table[c], pa.string()).cast(pa.timestamp("ms", "UTC")) for c in TIMES}
+            columns |= {c: pa.array(map(_time, table[c]), pa.timestamp("ms", "UTC")) for c in TIMES}
         parquet.write_table(pa.table(columns), out / f"{name}.parquet")
         progress("writing tables", done, len(written))
+
+
+def _time(text: Cell) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(str(text))
 
 
 EXPORT = Format("-parquet", _write)

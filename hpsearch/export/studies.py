@@ -40,13 +40,22 @@ class Study:
 
 
 def read_studies(file: Path) -> tuple[Objective, list[Study]]:
-    """What a comparison measures and all its studies, by method and repeat. Raises DatabaseError."""
+    """What a comparison measures and all its studies, by method and repeat.
+
+    Raises DatabaseError, or ExportError for what no other tool would take.
+    """
     with Database(file) as database:
         comparison, methods, studies = database.existing(), database.methods(), database.studies()
         trials: dict[tuple[str, int], list[Trial]] = {(study.method, study.repeat): [] for study in studies}
         for trial in database.all_trials():
-            if trial.state != "proposed":
-                trials[trial.method, trial.repeat].append(trial)
+            if trial.state == "proposed":
+                continue
+            if not all(p.contains(trial.configuration[p.name]) for p in methods[trial.method].space.searched):
+                raise ExportError(
+                    f"{file}: the configuration of {trial.method}, study {trial.repeat}, trial {trial.trial} lies "
+                    "outside of the method's space, which only csv and parquet can tell"
+                )
+            trials[trial.method, trial.repeat].append(trial)
     return comparison.objective, [
         Study(
             f"{comparison.name}/{study.method}/{study.repeat}",

@@ -14,6 +14,13 @@ from hpsearch.report.folder import DISCUSSION
 from hpsearch.report.markdown import plain, table
 from hpsearch.store.tables import Tables
 
+UNKNOWN: Json = {
+    **dict.fromkeys(("command", "executor", "workers", "device", "processor", "cores", "system", "commit"), "unknown"),
+    "python": "unknown",
+    "versions": {},
+}
+"""What is said of a run that recorded less than those of today."""
+
 
 def heading(context: ReportContext) -> str:
     """The page's heading: name, description, and the warnings that no page may leave out."""
@@ -58,7 +65,7 @@ def provenance_table(context: ReportContext) -> str:
 def provenance_facts(context: ReportContext) -> list[tuple[str, str]]:
     """Data, settings, machine, versions and the commands that make all of it again, as (what, value) pairs."""
     tables, parts, runs = context.tables, context.tables.parts, context.tables.runs
-    places = [run.provenance for run in runs]
+    places = [UNKNOWN | run.provenance for run in runs]
     names = dict.fromkeys(name for part in parts for name in part.data)
     data = {name: _each(str(part.data.get(name, "none")) for part in parts) for name in names}
     trained = tables.trials["seconds"].astype(float).sum()
@@ -73,7 +80,7 @@ def provenance_facts(context: ReportContext) -> list[tuple[str, str]]:
         *((f"data: {name}", value) for name, value in data.items()),
         ("pack size", f"{_each(str(part.pack_size) for part in parts)}{_halved(tables.halved)}"),
         ("training time, all workers together", f"{trained:.0f} s"),
-        ("runs", f"{len(runs)}, from {runs[0].started} to {runs[-1].ended or '(not ended)'}"),
+        ("runs", f"{len(runs)}, from {runs[0].started} to {runs[-1].ended or '(not ended)'}" if runs else "none"),
         ("warnings of libraries, not shown", str(sum(run.warnings for run in runs))),
         ("executor", _each(f"{p['executor']}, {p['workers']} workers of one thread, {p['device']}" for p in places)),
         ("machine", _each(f"{p['processor']}, {p['cores']} cores, {p['system']}" for p in places)),

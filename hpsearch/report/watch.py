@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from hpsearch.contracts.errors import UsageError
 from hpsearch.contracts.json import Json
@@ -103,6 +104,11 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that went away in the middle; whatever else goes wrong is ours."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
 
 class _Handler(BaseHTTPRequestHandler):
     source: ClassVar[Watched]
@@ -112,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer with the page, or with its data."""
         # Refuse other names: another site's page may resolve its own name to this machine in a reader's browser.
-        if (self.headers.get("Host") or "").partition(":")[0] not in (HOST, "localhost"):
+        if (self.headers.get("Host") or "").partition(":")[0].lower() not in (HOST, "localhost"):
             self._answer(HTTPStatus.FORBIDDEN, b"only for this machine", "text/plain")
         elif self.path == "/":
             self._answer(
@@ -137,6 +143,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
         self.send_header("X-Content-Type-Options", "nosniff")
+        if status >= HTTPStatus.BAD_REQUEST:  # what follows in the same connection is not looked at
+            self.send_header("Connection", "close")
         if tag:
             self.send_header("ETag", tag)
         self.end_headers()

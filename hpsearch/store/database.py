@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from datetime import datetime
-from functools import wraps
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from functools import cached_property, wraps
 from typing import Concatenate, ParamSpec, TypeVar
-
-import orjson
 
 from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.json import Json
-from hpsearch.contracts.objective import Objective, Result
-from hpsearch.contracts.space import Configuration, space_as_json, space_from_json
+from hpsearch.contracts.objective import Result
+from hpsearch.contracts.space import Configuration, Space, space_as_json
+from hpsearch.store import cells
 from hpsearch.store.file import DatabaseFile, is_ours, unreadable
 from hpsearch.store.rows import (
     Comparison,
@@ -34,27 +32,14 @@ from hpsearch.store.rows import (
     TrialRow,
     stored,
 )
-from hpsearch.store.schema import STATES, columns
-from hpsearch.study.schema import Spec, from_record
+from hpsearch.store.schema import columns
+from hpsearch.study.schema import Spec
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 TRIAL = "SELECT study_id, trial, seed, configuration, state, objective FROM trials"
-
-
-class UndecodableError(ValueError):
-    """A cell of a database does not hold what it should."""
-
-
-@contextmanager
-def _decoding() -> Iterator[None]:
-    """A block that turns cells into values; an error in it is the file's fault."""
-    try:
-        yield
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UndecodableError(f"{type(error).__name__}: {error}".splitlines()[0]) from error
 
 
 def _reading(method: Callable[Concatenate[Database, P], T]) -> Callable[Concatenate[Database, P], T]:
@@ -64,7 +49,7 @@ def _reading(method: Callable[Concatenate[Database, P], T]) -> Callable[Concaten
     def read(self: Database, /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return method(self, *args, **kwargs)
-        except (sqlite3.DatabaseError, UnicodeDecodeError, UndecodableError) as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError, cells.UndecodableError) as error:
             if is_ours(error):
                 raise
             raise unreadable(self.path, error) from error
@@ -134,6 +119,7 @@ class Database(DatabaseFile):
 
     def clear(self) -> None:
         """Take back all that is laid out, in one transaction."""
+        self._spaces.clear()
         with self.transaction() as connection:
             connection.execute("PRAGMA defer_foreign_keys=ON")
             for table in {table for table, _ in columns(connection)}:
@@ -226,8 +212,7 @@ class Database(DatabaseFile):
             "JOIN studies ON studies.id = study_id JOIN methods ON methods.id = method_id "
             "ORDER BY studies.id, trial, attempt"
         )
-        with _decoding():
-            return [FailedAttempt(**row) for row in rows]
+        return [FailedAttempt(**row) for row in rows]
 
     @_reading
     def faults(self) -> list[str]:
@@ -279,64 +264,46 @@ class Database(DatabaseFile):
         labels = [row["label"] for row in self._rows("SELECT label FROM methods ORDER BY id")]
         if not rows:
             return None
-        with _decoding():
-            row = rows[0]
-            objective = Objective(row["objective"], row["chance"], row["direction"], row["unit"])
-            spec, data, resolved = (_object(row[name]) for name in ("spec", "data", "resolved"))
-            known = from_record(spec)
-            for settings in (resolved.get("methods", labels), known.methods):
-                if sorted(settings) != sorted(labels):
-                    raise ValueError(f"its methods are {', '.join(labels)}, and its settings name others")
-            return Comparison(
-                name=row["name"],
-                spec=known,
-                study_file=row["study_file"],
-                trials=_whole(row["trials"]),
-                repeats=_whole(row["repeats"]),
-                seed=_whole(row["seed"]),
-                pack_size=_whole(row["pack_size"]),
-                objective=objective,
-                data=data,
-                created=row["created"],
-                resolved=resolved,
-            )
+        return cells.comparison(rows[0], labels)
 
     @_reading
     def methods(self) -> dict[str, MethodRow]:
         """Label -> method, in the study file's order."""
-        rows = self._rows("SELECT * FROM methods ORDER BY id")
-        with _decoding():
-            return {
-                row["label"]: MethodRow(
-                    row["label"], space_from_json(json.loads(row["space"])), _object(row["schedules"])
-                )
-                for row in rows
-            }
+        return {row["label"]: cells.method(row) for row in self._rows("SELECT * FROM methods ORDER BY id")}
 
     @_reading
     def studies(self) -> list[StudyRow]:
         """All studies, by method and repeat."""
-        return [
-            StudyRow(row["id"], row["label"], row["repeat"], row["seed"], row["pack"])
-            for row in self._rows(
-                "SELECT studies.*, label FROM studies JOIN methods ON methods.id = method_id ORDER BY method_id, repeat"
-            )
-        ]
+        rows = self._rows(
+            "SELECT studies.*, label FROM studies JOIN methods ON methods.id = method_id ORDER BY method_id, repeat"
+        )
+        return [cells.study(row) for row in rows]
 
     @_reading
     def trials(self, study_id: int) -> list[TrialRow]:
         """The trials of one study, in order, without their metrics."""
         rows = self._rows(f"{TRIAL} WHERE study_id = ? ORDER BY trial", study_id)
-        with _decoding():
-            return [_trial(row) for row in rows]
+        return [cells.trial(row, self._space(study_id)) for row in rows]
+
+    @cached_property
+    def _spaces(self) -> dict[int, Space]:
+        """The spaces of studies that were looked at: the loop reads back each trial that it records."""
+        return {}
+
+    def _space(self, study_id: int) -> Space:
+        if study_id not in self._spaces:
+            rows = self._rows(
+                "SELECT label, space FROM methods JOIN studies ON methods.id = method_id WHERE studies.id = ?", study_id
+            )
+            for row in rows:
+                self._spaces[study_id] = cells.space(row["space"], row["label"])
+        return self._spaces[study_id]
 
     @_reading
     def trial(self, study_id: int, trial: int) -> TrialRow:
         """One trial of a study."""
-        rows = self._rows(f"{TRIAL} WHERE study_id = ? AND trial = ?", study_id, trial)
-        with _decoding():
-            (row,) = rows
-            return _trial(row)
+        (row,) = self._rows(f"{TRIAL} WHERE study_id = ? AND trial = ?", study_id, trial)
+        return cells.trial(row, self._space(study_id))
 
     @_reading
     def last_failures(self, most: int) -> list[tuple[int, int]]:
@@ -354,10 +321,7 @@ class Database(DatabaseFile):
     def last_end(self) -> str:
         """The latest end of a recorded trial; empty if there is none."""
         found = str(self._rows("SELECT coalesce(max(ended), '') AS ended FROM trials")[0]["ended"])
-        if found:
-            with _decoding():
-                datetime.fromisoformat(found)
-        return found
+        return cells.time(found) if found else ""
 
     @_reading
     def has_results(self) -> bool:
@@ -390,8 +354,7 @@ class Database(DatabaseFile):
     def runs(self) -> list[Run]:
         """Every run, the first one first."""
         rows = self._rows("SELECT id, started, ended, provenance, warnings FROM runs ORDER BY id")
-        with _decoding():
-            return [Run(**{**row, "provenance": _object(row["provenance"])}) for row in rows]
+        return [cells.run(row) for row in rows]
 
     @_reading
     def all_trials(self) -> list[Trial]:
@@ -403,45 +366,4 @@ class Database(DatabaseFile):
             f"SELECT label, repeat, {recorded}, {halved} FROM trials JOIN studies ON studies.id = study_id "
             "JOIN methods ON methods.id = method_id ORDER BY method_id, repeat, trial"
         )
-        rows = cursor.fetchall()
-        with _decoding():
-            configurations, metrics, curves = (
-                _objects([row[Trial._fields.index(name)] for row in rows])
-                for name in ("configuration", "metrics", "curves")
-            )
-            # Columns by place: by name, a hundred thousand rows take seconds.
-            found = [
-                Trial._make((*row[:4], configuration, *row[5:7], measured, curve, *row[9:]))
-                for row, configuration, measured, curve in zip(rows, configurations, metrics, curves, strict=True)
-            ]
-            if strange := {str(trial.state) for trial in found}.difference(STATES):
-                raise ValueError(f"a trial's state is {min(strange)!r}")
-            return found
-
-
-def _object(text: str) -> Json:
-    found = json.loads(text)
-    if not isinstance(found, dict):
-        raise TypeError("its settings are not what they should be")
-    return found
-
-
-def _objects(texts: Sequence[str | None]) -> list[Json]:
-    """JSON objects from texts, in one call: one call per cell costs more than reading a hundred thousand of them."""
-    found: list[Json] = orjson.loads(f"[{','.join(text or '{}' for text in texts)}]")
-    if len(found) != len(texts) or not all(isinstance(value, dict) for value in found):
-        raise TypeError("a trial's configuration, metrics or curves are not what they should be")
-    return found
-
-
-def _whole(value: object) -> int:
-    if type(value) is not int:
-        raise TypeError(f"{value!r} is no whole number")
-    return value
-
-
-def _trial(row: Json) -> TrialRow:
-    objective = row["objective"] if row["state"] == "complete" else None
-    return TrialRow(
-        row["study_id"], row["trial"], row["seed"], json.loads(row["configuration"]), row["state"], objective
-    )
+        return cells.trials(cursor.fetchall(), {label: method.space for label, method in self.methods().items()})

@@ -83,3 +83,21 @@ def test_a_wrong_space_is_refused(make):
 
 def test_a_space_survives_json():
     assert space_from_json(space_as_json(SPACE)) == SPACE
+
+
+def test_what_is_no_configuration_of_a_space_is_said_whatever_its_bounds():
+    space = Space((Float("x", 0.0, 1.0), Int("n", 1, 3), Choice("kind", ("a", 2)), Fixed("depth", 4)))
+    good = {"x": 9, "n": 7.0, "kind": 2.0, "depth": 4.0}
+    assert space.misfit(good) == ""
+    for changed, said in (
+        ({"x": "a"}, "has x = 'a'"),
+        ({"x": True}, "has x = True"),
+        ({"x": float("nan")}, "has x = nan"),
+        ({"n": 1.5}, "has n = 1.5"),
+        ({"kind": []}, "has kind = []"),
+        ({"depth": 5}, "has depth = 5"),
+        ({"width": 3}, "has 'width', which its space has not"),
+    ):
+        assert space.misfit({**good, **changed}) == said
+    del good["n"]
+    assert space.misfit(good) == "has no n"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import hpsearch
-from hpsearch.contracts.errors import DatabaseError, TaskError
+from hpsearch.contracts.errors import DatabaseError, SpecError, TaskError
 from hpsearch.contracts.objective import Result
 from hpsearch.contracts.searcher import History, Searcher
 from hpsearch.driver.loop import differs_from_last_run
@@ -386,6 +386,20 @@ def test_a_metric_that_cannot_be_kept_is_the_tasks_fault(own_study, metrics):
     task = edited(OWN_TASK, '{"test_loss": 2 * value}', metrics)
     with pytest.raises(TaskError, match=r"TypeError: a (result's m is too large|metric or curve may not be named)"):
         run(own_study(task))
+
+
+@pytest.mark.parametrize(
+    ("proposed", "said"), [({"x": "far"}, "has x = 'far'"), ({}, "has no x"), ({"x": 1.0, "y": 1.0}, "has 'y', which")]
+)
+def test_what_a_searcher_proposes_fits_the_space_or_is_never_recorded(own_study, proposed, said):
+    class Careless(Searcher):
+        def propose(self, space, histories, seeds):
+            return [proposed for _ in histories]
+
+    study = own_study()
+    with pytest.raises(SpecError, match=f"searcher: what Careless proposes {said}"):
+        run(study, searcher=Careless())
+    assert table(study.with_name("run.db")) == []
 
 
 def test_a_reason_is_kept_as_far_as_it_is_text(own_study):

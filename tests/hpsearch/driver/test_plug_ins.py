@@ -56,8 +56,8 @@ class Wrong(Sobol):
     [
         ([{"x": 0.1}], r"one configuration per study \(2\), got 1"),
         (None, "got NoneType"),
-        ([{"x": 0.1}, {"y": 0.1}], r"must return configurations with x, got \{'y': 0\.1\}"),
-        ([0.1, 0.2], "must return configurations with x, got 0.1"),
+        ([{"x": 0.1}, {"y": 0.1}], r"configurations of the space; \{.y.: 0\.1\} has no x"),
+        ([0.1, 0.2], r"configurations of the space; 0\.1 is no dictionary"),
     ],
 )
 def test_a_searcher_that_returns_nonsense_is_a_sentence(returned, said):

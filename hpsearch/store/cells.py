@@ -1,0 +1,296 @@
+"""The cells of a database as values. Each is checked for what it should be, and nothing else is damage to the file."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import chain
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from hpsearch.contracts.json import Json
+from hpsearch.contracts.objective import Objective
+from hpsearch.contracts.space import RESERVED, Space, space_from_json
+from hpsearch.contracts.text import in_characters
+from hpsearch.store.rows import Comparison, MethodRow, Run, StudyRow, Trial, TrialRow
+from hpsearch.store.schema import STATES
+from hpsearch.study.schema import STRICT, Scalar, from_record
+
+DEEPEST = 100
+"""How deep the JSON of a cell may be nested."""
+MOST = 100_000
+"""The most trials or repeats that a study file may ask for."""
+KEYS_OF_CURVES = frozenset(("method", "repeat", "trial", "epoch"))
+"""Columns beside the curves, whose names no curve may have."""
+
+
+class UndecodableError(ValueError):
+    """A cell of a database that does not hold what it should."""
+
+
+class _Range(BaseModel):
+    model_config = STRICT
+    kind: Literal["float", "int"]
+    name: str
+    low: int | float
+    high: int | float
+    log: bool = False
+
+
+class _Choice(BaseModel):
+    model_config = STRICT
+    kind: Literal["choice"]
+    name: str
+    values: list[Scalar]
+    ordered: bool = False
+
+
+class _Fixed(BaseModel):
+    model_config = STRICT
+    kind: Literal["fixed"]
+    name: str
+    value: Scalar
+
+
+class _Method(BaseModel):
+    model_config = ConfigDict(strict=True)
+    schedules: dict[str, str]
+
+
+class _Resolved(BaseModel):
+    model_config = ConfigDict(strict=True)
+    task: Json
+    searcher: Json
+    methods: dict[str, _Method]
+
+
+class _Provenance(BaseModel):
+    """Where it is given; an older version recorded less."""
+
+    model_config = ConfigDict(strict=True)
+    host: str = ""
+    processor: str = ""
+    cores: int | None = None
+    system: str = ""
+    python: str = ""
+    versions: dict[str, str] = Field(default_factory=dict)
+    commit: str | None = None
+    command: str = ""
+    executor: str = ""
+    workers: int = 0
+    device: str = ""
+
+
+_SPACE = TypeAdapter(list[Annotated[_Range | _Choice | _Fixed, Field(discriminator="kind")]])
+_RESOLVED, _PROVENANCE = TypeAdapter(_Resolved), TypeAdapter(_Provenance)
+_SCHEDULES = TypeAdapter(dict[str, str], config=ConfigDict(strict=True))
+
+
+def comparison(row: Json, labels: Sequence[str]) -> Comparison:
+    """The comparison's row; `labels` are of the methods that are laid out."""
+    resolved = _settings(row["resolved"], "its settings")
+    _shaped(_RESOLVED, resolved, "its settings")
+    try:
+        objective = Objective(row["objective"], row["chance"], row["direction"], row["unit"])
+        spec = from_record(_settings(row["spec"], "the study file in it"))
+    except UndecodableError:
+        raise
+    except ValueError as error:
+        raise UndecodableError(str(error)) from error
+    for known in (resolved["methods"], spec.methods):
+        if sorted(known) != sorted(labels):
+            raise UndecodableError(f"its methods are {', '.join(labels)}, and others in its settings")
+    if spec.confirm is not None and sorted(spec.confirm.recorded) != sorted(labels):
+        raise UndecodableError("it confirms others than its methods")
+    for name, least in (("trials", 1), ("repeats", 1), ("seed", 0), ("pack_size", 1)):
+        if not least <= row[name] <= (2**63 if name == "seed" else MOST):
+            raise UndecodableError(f"its {name} is {row[name]}")
+    if "\0" in row["study_file"]:
+        raise UndecodableError("its study file has no file's name")
+    return Comparison(
+        name=row["name"],
+        spec=spec,
+        study_file=row["study_file"],
+        trials=row["trials"],
+        repeats=row["repeats"],
+        seed=row["seed"],
+        pack_size=row["pack_size"],
+        objective=objective,
+        data=_settings(row["data"], "what the task said about its data"),
+        created=row["created"],
+        resolved=resolved,
+    )
+
+
+def space(text: str, label: str) -> Space:
+    """The space of a method."""
+    where = f"the space of {label}"
+    found = _json(text, where)
+    _shaped(_SPACE, found, where)
+    try:
+        return space_from_json(found)
+    except ValueError as error:
+        raise UndecodableError(f"{where}: {error}") from error
+
+
+def method(row: Json) -> MethodRow:
+    """A method's row."""
+    schedules = _json(row["schedules"], f"the schedules of {row['label']}")
+    _shaped(_SCHEDULES, schedules, f"the schedules of {row['label']}")
+    return MethodRow(row["label"], space(row["space"], row["label"]), schedules)
+
+
+def study(row: Json) -> StudyRow:
+    """A study's row."""
+    if not (1 <= row["repeat"] <= MOST and row["pack"] >= 0):
+        raise UndecodableError(f"study {row['id']} is number {row['repeat']} of pack {row['pack']}")
+    return StudyRow(row["id"], row["label"], row["repeat"], row["seed"], row["pack"])
+
+
+def run(row: Json) -> Run:
+    """A run's row."""
+    provenance = _settings(row["provenance"], f"what run {row['id']} says of its machine")
+    _shaped(_PROVENANCE, provenance, f"what run {row['id']} says of its machine")
+    return Run(**{**row, "provenance": provenance})
+
+
+def trial(row: Json, of: Space) -> TrialRow:
+    """A trial's row as the loop needs it."""
+    where = f"trial {row['trial']} of study {row['study_id']}"
+    if row["trial"] < 1:
+        raise UndecodableError(f"there is a {where}")
+    configuration = _settings(row["configuration"], f"the configuration of {where}")
+    if misfit := of.misfit(configuration):
+        raise UndecodableError(f"the configuration of {where} {misfit}")
+    objective = row["objective"] if row["state"] == "complete" else None
+    return TrialRow(row["study_id"], row["trial"], row["seed"], configuration, row["state"], objective)
+
+
+def trials(rows: Sequence[Sequence[Any]], spaces: Mapping[str, Space]) -> list[Trial]:
+    """Rows of all columns, in the order of the fields of Trial; there may be a hundred thousand."""
+    place = Trial._fields.index
+    configurations, metrics, curves = (
+        _objects([row[place(name)] for row in rows], name) for name in ("configuration", "metrics", "curves")
+    )
+    # By place: rows by name take seconds.
+    found = [
+        Trial._make((*row[:4], configuration, *row[5:7], measured, curve, *row[9:]))
+        for row, configuration, measured, curve in zip(rows, configurations, metrics, curves, strict=True)
+    ]
+    before = None
+    for each in found:
+        if fault := _fault(each, spaces[each.method]) or _out_of_order(each, before):
+            raise UndecodableError(f"{each.method}, study {each.repeat}, trial {each.trial}: {fault}")
+        before = each
+    return found
+
+
+def time(text: str) -> str:
+    """A time as it is recorded, if it is one."""
+    if not _is_time(text):
+        raise UndecodableError(f"a trial's time is {text!r}")
+    return text
+
+
+def _fault(trial: Trial, space: Space) -> str:
+    """What is wrong with a trial's own cells; empty if nothing is."""
+    if not 1 <= trial.repeat <= MOST:
+        return "there is no such study"
+    if trial.state not in STATES:
+        return f"its state is {trial.state!r}"
+    if trial.state == "complete" and trial.objective is None:
+        return "is complete and has no objective"
+    for name, number in (("objective", trial.objective), ("seconds", trial.seconds)):
+        if number is not None and not math.isfinite(number):
+            return f"its {name} is {number}"
+    if misfit := space.misfit(trial.configuration):
+        return f"its configuration {misfit}"
+    if not (_are_numbers(trial.metrics.values()) and RESERVED.isdisjoint(trial.metrics)):
+        return "its metrics are not what they should be"
+    if trial.curves and not _are_curves(trial.curves):
+        return "its curves are not what they should be"
+    if wrong := [time for time in (trial.proposed, trial.started, trial.ended) if not (time is None or _is_time(time))]:
+        return f"its time is {wrong[0]!r}"
+    return ""
+
+
+def _out_of_order(trial: Trial, before: Trial | None) -> str:
+    """What is wrong with a trial after the one before it, which may be another study's."""
+    number = 1
+    if before is not None and before[:2] == trial[:2]:
+        number = before.trial + 1
+        if before.state == "proposed" != trial.state:
+            return "is finished, and the one before it is not"
+    return "" if trial.trial == number else "the trials before it have gaps"
+
+
+def _are_curves(curves: Mapping[str, Any]) -> bool:
+    values = list(curves.values())
+    return (
+        KEYS_OF_CURVES.isdisjoint(curves)
+        and all(type(curve) is list for curve in values)
+        and len({len(curve) for curve in values}) == 1
+        and _are_numbers(chain.from_iterable(values))
+    )
+
+
+def _are_numbers(values: Iterable[object]) -> bool:
+    """Whether all are real numbers or None, which stands for one that was not finite."""
+    return {float, type(None)}.issuperset(map(type, values))
+
+
+def _is_time(text: str) -> bool:
+    """Whether a text is a time of this age: in another, local times overflow."""
+    try:
+        return 1970 <= datetime.fromisoformat(text).year < 9000
+    except ValueError:
+        return False
+
+
+def _shaped(shape: TypeAdapter[Any], value: object, where: str) -> None:
+    try:
+        shape.validate_python(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise UndecodableError(f"{where}: {key}: {first['msg']}" if key else f"{where}: {first['msg']}") from error
+
+
+def _settings(text: str, where: str) -> Json:
+    found = _json(text, where)
+    if not isinstance(found, dict):
+        raise UndecodableError(f"{where}: is no table")
+    return found
+
+
+def _json(text: str, where: str) -> Any:
+    try:
+        return _plain(json.loads(text), DEEPEST)
+    except (ValueError, RecursionError) as error:
+        raise UndecodableError(f"{where}: {error}") from error
+
+
+def _plain(value: Any, deepest: int) -> Any:
+    """A value that is not too deep to be handled, and its texts in characters."""
+    if deepest < 0:
+        raise UndecodableError(f"is nested more than {DEEPEST} deep")
+    if isinstance(value, dict):
+        return {_plain(key, 0): _plain(inner, deepest - 1) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner, deepest - 1) for inner in value]
+    return in_characters(value) if isinstance(value, str) else value
+
+
+def _objects(texts: Sequence[str | None], name: str) -> list[Json]:
+    """All at once: a call for each of a hundred thousand cells costs more than reading them."""
+    try:
+        found: Collection[Any] = orjson.loads(f"[{','.join(text or '{}' for text in texts)}]")
+    except ValueError as error:
+        raise UndecodableError(f"a trial's {name}: {error}") from error
+    if len(found) != len(texts) or not all(type(value) is dict for value in found):
+        raise UndecodableError(f"a trial's {name} are not what they should be")
+    return list(found)
