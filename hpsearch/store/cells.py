@@ -224,7 +224,7 @@ def _out_of_order(trial: Trial, before: Trial | None) -> str:
     if before is not None and before[:2] == trial[:2]:
         number = before.trial + 1
         if before.state == "proposed" != trial.state:
-            return "is finished, and the one before it is not"
+            return "is finished, and the trial before it is not"
     return "" if trial.trial == number else "the trials before it have gaps"
 
 

@@ -28,7 +28,7 @@ from hpsearch.report.search.page import write_page
 from hpsearch.store import database as databases
 from hpsearch.store.database import Database
 from hpsearch.store.tables import load_tables
-from hpsearch.study import registry
+from hpsearch.study import kinds
 from hpsearch.study.registry import Registry
 from tests.tools.commands import cli
 from tests.tools.editing import edited
@@ -93,7 +93,7 @@ def export(name):
         out = folder / name
         for old in [*out.glob("*"), *folder.glob(name)]:
             old.unlink() if old.is_file() else old.rmdir()
-        assert Registry().find(registry.EXPORT, name)(file, out, silent)
+        assert Registry().find(kinds.EXPORT, name)(file, out, silent)
 
     return write
 
