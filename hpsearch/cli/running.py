@@ -42,9 +42,11 @@ def run(
     from hpsearch.driver.running import Where
     from hpsearch.study.plan import read_plan
     from hpsearch.study.shipped import find_study, recorded_name
+    from hpsearch.system.output import hushed
 
     path = find_study(study)
-    plan = read_plan(path)
+    with hushed(quiet):
+        plan = read_plan(path)
     file = database or Path(f"{plan.spec.name}.db")
     where = Where(executor, workers, devices, per_device, address)
     with Display(quiet=quiet) as display:
@@ -118,12 +120,14 @@ def confirm(
     from hpsearch.store.tables import load_tables
     from hpsearch.study.registry import Registry
     from hpsearch.study.shipped import recorded_name, shipped_studies
+    from hpsearch.system.output import hushed
 
     tables = load_tables(file)
     study = Path(tables.comparison.study_file)
     if study.name == str(study):  # only a shipped one is recorded without its folder
         study = shipped_studies().get(study.stem, study)
-    plan = confirmation(tables, Registry.here(study.parent), seeds, overall, _settings(setting or []))
+    with hushed(quiet):
+        plan = confirmation(tables, Registry.here(study.parent), seeds, overall, _settings(setting or []))
     out = database or file.with_name(f"{file.stem}-confirm{'-overall' if overall else ''}.db")
     with Display(quiet=quiet, group=method_of) as display:
         where = Where(executor, workers, devices, per_device, address)

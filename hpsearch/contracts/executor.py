@@ -43,8 +43,8 @@ class Executor(ABC):
         """Call function(*arguments) somewhere.
 
         The function is importable by name there, and arguments and result can be pickled. A worker that
-        dies fails its own call, and no other. A device that stops working fails none: its call moves to
-        another one, and only where none is left it ends in DeviceError.
+        dies fails its own call, and no other; what it had printed may be a note of the error. A device that stops
+        working fails none: its call moves to another one, and only where none is left it ends in DeviceError.
         """
 
     @abstractmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.seeds import derived_seed
@@ -58,4 +59,5 @@ def confirmation(tables: Tables, found_in: Registry, seeds: int, overall: bool, 
         methods=methods,
         confirm=Confirm(of=spec.name, recorded=recorded, changed=changed),
     )
-    return resolve(confirming, found_in)
+    # As a confirmation of it always had them: the same command gives what it gave.
+    return replace(resolve(confirming, found_in), seed_bits=comparison.seed_bits)

@@ -47,7 +47,7 @@ class Display:
 
     def __init__(self, *, quiet: bool = False, group: Callable[[str], str] = str) -> None:
         """With `quiet` nothing is shown at all. Methods of one `group` are shown as one."""
-        self._group = group
+        self._group, self.quiet = group, quiet
         self._always = Console(file=cast(IO[str], _Forgiving(sys.stderr or io.StringIO())), highlight=False)
         self._console = Console(file=self._always.file, quiet=quiet, highlight=False)
         self._bars = Progress(

@@ -17,7 +17,7 @@ from hpsearch.contracts.errors import DeviceError, TaskError
 from hpsearch.contracts.executor import Executor
 from hpsearch.contracts.objective import Result
 from hpsearch.contracts.searcher import History
-from hpsearch.contracts.seeds import derived_seed
+from hpsearch.contracts.seeds import trial_seed
 from hpsearch.driver import clock
 from hpsearch.driver.pack import PackError, Trained, train_pack
 from hpsearch.driver.proposing import propose
@@ -25,6 +25,7 @@ from hpsearch.store.database import Database
 from hpsearch.store.rows import Measured, StudyRow, TrialRow
 from hpsearch.study.plan import Plan
 from hpsearch.system import stopping
+from hpsearch.system.output import noted
 from hpsearch.system.provenance import differences, provenance
 
 ATTEMPTS = 2
@@ -147,6 +148,7 @@ class _Loop:
         self.spaces = plan.spaces
         # Those that ended the runs before this one count: an interruption must not use trials up.
         self.failed_in_a_row = database.last_failures(FAILURES_IN_A_ROW - 1)
+        self.seed_bits = database.existing().seed_bits
         self.last_end = database.last_end()
         # As the database has them, and read back from it one by one: all of them at each trial would cost ever more.
         self.trials = {study.id: database.trials(study.id) for study in database.studies()}
@@ -186,11 +188,11 @@ class _Loop:
             self.trials[study.id].append(self.database.trial(study.id, pack.trial))
 
     def _trial_seed(self, study: StudyRow, trial: int) -> int:
-        return derived_seed(self.plan.spec.seed, study.method, study.repeat, trial)
+        return trial_seed(self.plan.spec.seed, study.method, study.repeat, trial, self.seed_bits)
 
     def submit(self, job: _Job, executor: Executor) -> Future[Trained]:
         """Send a job to be trained."""
-        label = job.pack.method
+        label, repeats = job.pack.method, {study.id: study.repeat for study in job.pack.studies}
         job.attempts += 1
         job.submitted = time.monotonic()
         return executor.submit(
@@ -199,6 +201,7 @@ class _Loop:
             label,
             [trial.configuration for trial in job.trials],
             [trial.seed for trial in job.trials],
+            [(repeats[trial.study_id], trial.trial) for trial in job.trials],
         )
 
     def record(self, job: _Job, trained: Trained) -> Recorded:
@@ -208,7 +211,7 @@ class _Loop:
         place = (trained.host, trained.device)
         halved = trained.together < len(job.trials)
         measured = Measured(started, ended, seconds, trained.together, job.attempts, *place, halved)
-        return self._record(job, trained.results, measured, trained.warnings)
+        return self._record(job, trained.results, measured, trained.warnings, trained.output)
 
     def note_attempt(self, job: _Job, error: BaseException) -> None:
         """Keep the end of what went wrong, whatever becomes of the trials."""
@@ -216,7 +219,7 @@ class _Loop:
         job.spent += (time.monotonic() - job.submitted) / len(job.trials)
         text = (error.trace if isinstance(error, PackError) else "") or _reason(error)
         trials = [(trial.study_id, trial.trial) for trial in job.trials]
-        self.database.failed_attempt(self.run_id, clock.now(), trials, job.attempts, text)
+        self.database.failed_attempt(self.run_id, clock.now(), trials, job.attempts, text, noted(error))
 
     def record_failure(self, job: _Job, error: BaseException) -> Recorded:
         """Record that a trial fails whenever it is tried.
@@ -242,15 +245,15 @@ class _Loop:
         now = clock.now()
         result = Result(None, outcome="failed", reason=reason)
         measured = Measured(now, now, job.spent, 1, job.attempts, platform.node(), self.device)
-        recorded = self._record(job, [result], measured, 0)
+        recorded = self._record(job, [result], measured, 0, "")
         self.failed_in_a_row += [(trial.study_id, trial.trial) for trial in job.trials]
         return recorded
 
-    def _record(self, job: _Job, results: Sequence[Result], measured: Measured, warned: int) -> Recorded:
+    def _record(self, job: _Job, results: Sequence[Result], measured: Measured, warned: int, output: str) -> Recorded:
         rows = [(t.study_id, t.trial, result) for t, result in zip(job.trials, results, strict=True)]
         # Ends are in the order of recording, whatever the clocks of workers and driver do: `last_failures` goes by it.
         self.last_end = measured.ended if measured.ended > self.last_end else clock.just_after(self.last_end)
-        self.database.record(self.run_id, rows, replace(measured, ended=self.last_end), warned)
+        self.database.record(self.run_id, rows, replace(measured, ended=self.last_end), warned, output)
         for study_id, trial, _ in rows:
             self.trials[study_id][trial - 1] = self.database.trial(study_id, trial)
         job.pack.open -= len(rows)

@@ -15,6 +15,7 @@ from hpsearch.store.database import Database
 from hpsearch.study import registry
 from hpsearch.study.plan import Plan
 from hpsearch.study.registry import Registry
+from hpsearch.system.output import hushed
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ def run_shown(plan: Plan, study_file: str, file: Path, where: Where, display: Di
     executor = where.start(plan.found_in, spec.time_limit)
     try:
         with Database(file, write=True, say=display.say) as database:
-            layout.prepare(database, plan, study_file, display.preparing)
+            with hushed(display.quiet):
+                layout.prepare(database, plan, study_file, display.preparing)
             display.begin(database, spec.trials * spec.repeats)
             for difference in loop.differs_from_last_run(database):
                 display.say(f"warning: results may not repeat to the last bit: {difference}")

@@ -13,7 +13,11 @@ T = TypeVar("T")
 
 
 class Inline(Executor):
-    """Runs a call while it is submitted."""
+    """Runs a call while it is submitted.
+
+    What a task prints is not shown, unless it asks somebody at a terminal, as a debugger does. What its C libraries and
+    children print goes where it always did.
+    """
 
     workers = 1
 

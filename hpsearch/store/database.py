@@ -20,14 +20,17 @@ import orjson
 from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.objective import Objective, Result
+from hpsearch.contracts.seeds import SEED_BITS, TRIAL_SEED_BITS
 from hpsearch.contracts.space import Configuration, space_as_json, space_from_json
 from hpsearch.store.file import DatabaseFile
+from hpsearch.store.outputs import drop_unused, keep, of_trial
 from hpsearch.store.rows import (
     Comparison,
     FailedAttempt,
     Measured,
     MethodRow,
     NewStudy,
+    Output,
     Run,
     StudyRow,
     Trial,
@@ -101,6 +104,7 @@ class Database(DatabaseFile):
             "data": json.dumps(comparison.data),
             "created": comparison.created,
             "resolved": json.dumps(comparison.resolved),
+            "seed_bits": comparison.seed_bits,
         }
         with self.transaction() as connection:
             marks = ", ".join("?" * len(columns))
@@ -168,16 +172,18 @@ class Database(DatabaseFile):
         results: Sequence[tuple[int, int, Result]],
         measured: Measured,
         warnings: int = 0,
+        output: str = "",
     ) -> None:
-        """Record what came out: (study id, trial, result), one transaction. A result is final."""
+        """Record what came out, (study id, trial, result), and what was printed, one transaction. A result is final."""
         changed = 0
         with self.transaction() as connection:
+            output_id = keep(connection, output)
             for study_id, trial, result in results:
                 kept = stored(result)
                 changed += connection.execute(
                     "UPDATE trials SET state = ?, objective = ?, metrics = ?, curves = ?, reason = ?, "
                     "run_id = ?, started = ?, ended = ?, seconds = ?, trained_together = ?, attempts = ?, "
-                    "host = ?, device = ?, halved = ? "
+                    "host = ?, device = ?, halved = ?, output_id = ? "
                     "WHERE study_id = ? AND trial = ? AND state = 'proposed'",
                     (
                         kept.state,
@@ -194,21 +200,32 @@ class Database(DatabaseFile):
                         measured.host,
                         measured.device,
                         measured.halved,
+                        output_id,
                         study_id,
                         trial,
                     ),
                 ).rowcount
-            if changed:  # a stop at the end of a transaction has the same results recorded twice
+            if changed:
                 self._count_warnings(connection, run_id, warnings)
+            else:  # a stop at the end of a transaction has the same results recorded twice
+                drop_unused(connection)
 
-    def failed_attempt(self, run_id: int, at: str, trials: Sequence[tuple[int, int]], attempt: int, error: str) -> None:
+    def failed_attempt(
+        self, run_id: int, at: str, trials: Sequence[tuple[int, int]], attempt: int, error: str, output: str = ""
+    ) -> None:
         """Record that training these trials together, (study id, trial), failed, with the error's last lines."""
         with self.transaction() as connection:
+            output_id = keep(connection, output)
             connection.executemany(
-                "INSERT INTO attempts (study_id, trial, attempt, run_id, at, together, error) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [(study, trial, attempt, run_id, at, len(trials), error) for study, trial in trials],
+                "INSERT INTO attempts (study_id, trial, attempt, run_id, at, together, error, output_id) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [(study, trial, attempt, run_id, at, len(trials), error, output_id) for study, trial in trials],
             )
+
+    @_reading
+    def outputs(self, method: str, repeat: int, trial: int) -> list[Output]:
+        """What training a trial printed: each failed attempt, and then the training that is recorded."""
+        return of_trial(self.connection, method, repeat, trial)
 
     @_reading
     def failed_attempts(self) -> list[FailedAttempt]:
@@ -251,6 +268,7 @@ class Database(DatabaseFile):
                     "UPDATE trials SET state = 'proposed', reason = '' WHERE study_id = ? AND trial = ?",
                     (study_id, trial),
                 )
+            drop_unused(connection)
 
     @staticmethod
     def _count_warnings(connection: sqlite3.Connection, run_id: int, warnings: int) -> None:
@@ -281,6 +299,9 @@ class Database(DatabaseFile):
             for settings in (resolved.get("methods", labels), known.methods):
                 if sorted(settings) != sorted(labels):
                     raise ValueError(f"its methods are {', '.join(labels)}, and others in its settings")
+            bits = row.get("seed_bits", SEED_BITS)  # a file from before they were noted
+            if bits not in (SEED_BITS, TRIAL_SEED_BITS):
+                raise ValueError(f"its trials' seeds are of {bits!r} bits")
             return Comparison(
                 name=row["name"],
                 spec=known,
@@ -293,6 +314,7 @@ class Database(DatabaseFile):
                 data=data,
                 created=row["created"],
                 resolved=resolved,
+                seed_bits=bits,
             )
 
     @_reading

@@ -56,13 +56,30 @@ def _keep_failed_attempts(connection: sqlite3.Connection) -> None:
     )
 
 
-UPGRADES: list[Callable[[sqlite3.Connection], None]] = [_create, _note_halved_packs, _keep_failed_attempts]
+def _keep_outputs(connection: sqlite3.Connection) -> None:
+    # What tasks print: one row a training, to which all trials that were trained in it refer, or that it failed with.
+    connection.execute("CREATE TABLE outputs (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT")
+    for table in ("trials", "attempts"):
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN output_id INTEGER REFERENCES outputs")
+    # How long the trials' seeds are: they had 63 bits until a comparison said otherwise.
+    connection.execute("ALTER TABLE comparison ADD COLUMN seed_bits INTEGER NOT NULL DEFAULT 63")
+
+
+UPGRADES: list[Callable[[sqlite3.Connection], None]] = [
+    _create,
+    _note_halved_packs,
+    _keep_failed_attempts,
+    _keep_outputs,
+]
 """Upgrade i takes a file from version i to i + 1; each runs in one transaction with its record."""
 
 
 def shape(connection: sqlite3.Connection) -> int:
     """The version that a file's tables and columns are of, whatever it says."""
-    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'attempts'").fetchone():
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if "outputs" in tables:
+        return 4
+    if "attempts" in tables:
         return 3
     return 2 if any(row[1] == "halved" for row in connection.execute("PRAGMA table_info(trials)")) else 1
 
