@@ -70,8 +70,11 @@ def run_shown(plan: Plan, study_file: str, file: Path, where: Where, display: Di
                 display.say(f"warning: results may not repeat to the last bit: {difference}")
             with closing(loop.run(database, plan, executor, {"executor": where.executor, "threads": 1})) as records:
                 known = 0
-                for recorded in records:
-                    display.recorded(recorded)
+                for told in records:
+                    if isinstance(told, loop.SetAside):
+                        display.set_aside(told)
+                    else:
+                        display.recorded(told)
                     for line in executor.lost[known:]:
                         display.say(f"warning: {line}")
                         known += 1

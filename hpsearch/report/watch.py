@@ -48,8 +48,8 @@ class Watched:
 
     def _computed(self) -> Json:
         try:
-            tables = load_tables(self.file)
-            return document(compute_findings(tables), ReportContext(tables, (self.file,)))
+            context = ReportContext(load_tables(self.file), (self.file,)).begun()
+            return document(compute_findings(context.tables), context)
         except Exception as error:  # a page that watches for days must say what is wrong, whatever it is
             # What was drawn stays, for a run that is begun again; before that there is a reason to wait.
             if "waiting" not in self._data and self._data:

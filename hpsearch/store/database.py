@@ -355,16 +355,22 @@ class Database(DatabaseFile):
             return _trial(row)
 
     @_reading
-    def last_failures(self, most: int) -> list[tuple[int, int]]:
-        """(study id, trial) of the trials that raised since the last that did not fail, at most so many, in order."""
+    def last_failures(self, most: int) -> dict[str, list[tuple[int, int]]]:
+        """Label -> (study id, trial) of what raised after the method's last trial that did not fail, `most` at most."""
         rows = self._rows(
-            "SELECT study_id, trial FROM trials WHERE state = 'failed' "
-            "AND ended > coalesce((SELECT max(ended) FROM trials WHERE state IN ('complete', 'diverged')), '') "
-            "AND EXISTS (SELECT 1 FROM attempts WHERE attempts.study_id = trials.study_id "
-            "AND attempts.trial = trials.trial) ORDER BY ended DESC LIMIT ?",
-            most,
+            "WITH placed AS (SELECT trials.*, label FROM trials JOIN studies ON studies.id = study_id "
+            "JOIN methods ON methods.id = method_id), "
+            "worked AS (SELECT label, max(ended) AS last FROM placed WHERE state IN ('complete', 'diverged') "
+            "GROUP BY label) "
+            "SELECT placed.label, study_id, trial FROM placed LEFT JOIN worked ON worked.label = placed.label "
+            "WHERE state = 'failed' AND ended > coalesce(last, '') "
+            "AND EXISTS (SELECT 1 FROM attempts WHERE attempts.study_id = placed.study_id "
+            "AND attempts.trial = placed.trial) ORDER BY ended"
         )
-        return [(row["study_id"], row["trial"]) for row in rows][::-1]
+        found: dict[str, list[tuple[int, int]]] = {label: [] for label in self.methods()}
+        for row in rows:
+            found[row["label"]].append((row["study_id"], row["trial"]))
+        return {label: failures[-most:] for label, failures in found.items()}
 
     @_reading
     def last_end(self) -> str:

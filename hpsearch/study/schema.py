@@ -86,8 +86,9 @@ class Spec(BaseModel):
     """A comparison: methods x repeats studies of `trials` trials each, on one task, by one searcher.
 
     `time_limit` is how many seconds a worker may train a pack, loading its data included, before it is ended and the
-    pack counts as failed. A trial that fails whenever it is tried counts at chance level ("count"), or ends the run
-    with its reason and is tried again by the next one ("stop").
+    pack counts as failed. `on_failure` says what becomes of a trial that fails whenever it is tried: it counts at
+    chance level ("count"), or ends the run with its reason and is tried again by the next one ("stop"). A trial that
+    diverges has a result, which would be the same again: it counts at chance level either way, and stops no run.
     """
 
     model_config = STRICT

@@ -14,7 +14,7 @@ from hpsearch.contracts.progress import silent
 from hpsearch.contracts.searcher import Searcher
 from hpsearch.contracts.seeds import TRIAL_SEED_BITS
 from hpsearch.driver.layout import prepare
-from hpsearch.driver.loop import Recorded, run
+from hpsearch.driver.loop import Recorded, SetAside, run
 from hpsearch.driver.running import Where
 from hpsearch.executors.inline import Inline
 from hpsearch.store.database import Database
@@ -56,7 +56,7 @@ def going_on(
     executor: Executor | None = None,
     searcher: Searcher | None = None,
     seed_bits: int = TRIAL_SEED_BITS,
-) -> Iterator[Iterator[Recorded]]:
+) -> Iterator[Iterator[Recorded | SetAside]]:
     """Begin or resume a study file's comparison in a database beside it, as far as its records are asked for."""
     plan, executor = read_plan(study), executor or Inline()
     plan = replace(plan, searcher=searcher or plan.searcher, seed_bits=seed_bits)

@@ -389,9 +389,14 @@ class TestWatch:
         server.server_close()
 
     def test_the_page_waits_follows_a_run_and_keeps_what_was_chosen(self, browser, growing):
-        file = self.grow(growing, 1)
+        file = growing.parent / "grow.db"
+        with going_on(growing, file.name):
+            pass
         with self.served(file) as (address, _), opened(browser, address) as page:
-            expect(page.locator("#description")).to_contain_text("is finished yet")
+            expect(page.locator("#description")).to_contain_text("no trial of wide is finished yet")
+            self.grow(growing, 1)
+            expect(page.locator("#live")).to_have_text("live: 1 of 120 trials")
+            expect(page.locator("body")).to_contain_text(f"no trial of near, {HOSTILE} is finished")
             self.grow(growing, 45)  # a run that was stopped, and is gone on with
             before = sum(recorded(file, state) for state in ("complete", "diverged", "failed"))
             assert 15 <= before < 120

@@ -275,19 +275,25 @@ def test_a_name_that_is_no_text(tmp_path):
         assert database.existing().name == "c"
 
 
-def test_failures_in_a_row_are_those_that_raised_after_the_last_that_did_not(database):
-    run = database.start_run(NOW.started, {})
-    ends = (f"2026-01-01T00:00:0{second}.000+00:00" for second in range(9))
-    for study, trial, outcome, raised in (
-        (1, 1, "failed", True), (1, 2, "complete", False), (2, 1, "failed", True), (2, 2, "failed", False),
-    ):  # fmt: skip
-        database.propose(run, NOW.started, [(study, trial, 1, {"x": 0.5})])
-        if raised:
-            database.failed_attempt(run, NOW.started, [(study, trial)], 1, "OSError")
-        value = 0.5 if outcome == "complete" else None
-        database.record(run, [(study, trial, Result(value, outcome=outcome))], replace(NOW, ended=next(ends)))
-    assert database.last_failures(9) == [(2, 1)]
-    assert database.last_end() == "2026-01-01T00:00:03.000+00:00"
+def test_failures_in_a_row_are_those_that_raised_after_their_methods_last_that_did_not_fail(tmp_path):
+    """Two studies of m, and one of n, which another method's success does not reach."""
+    laid_out = by_hand(["m", "n"], 2, 2, Objective("accuracy", 0.1), name="c")
+    with Database(tmp_path / "c.db", write=True) as database:
+        database.create(laid_out, [*METHODS, MethodRow("n", SPACE, {})], [*STUDIES, NewStudy("n", 1, 13, 0)])
+        run = database.start_run(NOW.started, {})
+        ends = (f"2026-01-01T00:00:0{second}.000+00:00" for second in range(9))
+        for study, trial, outcome, raised in (
+            (3, 1, "failed", True), (1, 1, "failed", True), (1, 2, "complete", False), (2, 1, "failed", True),
+            (3, 2, "failed", True), (2, 2, "failed", False),
+        ):  # fmt: skip
+            database.propose(run, NOW.started, [(study, trial, 1, {"x": 0.5})])
+            if raised:
+                database.failed_attempt(run, NOW.started, [(study, trial)], 1, "OSError")
+            value = 0.5 if outcome == "complete" else None
+            database.record(run, [(study, trial, Result(value, outcome=outcome))], replace(NOW, ended=next(ends)))
+        assert database.last_failures(9) == {"m": [(2, 1)], "n": [(3, 1), (3, 2)]}
+        assert database.last_failures(1) == {"m": [(2, 1)], "n": [(3, 2)]}
+        assert database.last_end() == "2026-01-01T00:00:05.000+00:00"
 
 
 class TestOutputs:
