@@ -4,6 +4,8 @@ BIN := .venv/bin
 # Bytecode is compiled when it is first needed: pip would compile ten times more, and the demo waits for it.
 PIP := $(BIN)/python -m pip install --no-compile --disable-pip-version-check -c constraints.txt
 ESLINT := 9.39.1
+# Where this is set nothing compiled is kept, and each of the tests' processes compiles torch anew: twice the time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format clean

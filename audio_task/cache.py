@@ -1,4 +1,4 @@
-"""The folder of what is computed once: features, and the identities of recordings."""
+"""The folder for what is computed once: features, and the identities of recordings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def cache_folder() -> Path:
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file that is whole or absent, whoever is killed or writes the same one at once."""
+    """Write a file that is whole or absent, even if this process is killed or another writes the same file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
     try:

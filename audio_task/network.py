@@ -8,7 +8,7 @@ from binarynet.layers import BatchNorm, BinaryLinear, Linear, Sign
 
 
 class Perceptron(nn.Module):
-    """k networks: inputs - width - width - width - 10, batch norm after each layer, sign between them."""
+    """k networks: inputs - width - width - width - 10, with batch norm after each layer and signs between layers."""
 
     def __init__(self, k: int, inputs: int, width: int, activation_gradient: str, classes: int = 10) -> None:
         super().__init__()

@@ -19,19 +19,19 @@ from hpsearch.contracts.errors import TaskError
 from hpsearch.contracts.progress import Progress
 
 SHOWN = 10
-"""Files that a message names before it only counts them."""
+"""How many files a message names at most; it counts the others."""
 
 
 def read_wav(path: Path, rate: int) -> NDArray[np.float32]:
-    """Samples in [-1, 1] of a mono WAV file, shape (samples,). TaskError with its name if it is anything else."""
+    """Samples in [-1, 1] of a mono WAV file, shape (samples,). Raises TaskError if the file is anything else."""
     return _decoded(path, _bytes(path), rate)
 
 
 def identity(paths: Sequence[Path], rate: int, progress: Progress, *, anew: bool = False) -> str:
     """SHA-256 of the files' names and bytes, in the order given.
 
-    Every file is read and checked, and TaskError names those that are broken. What was sound is remembered
-    by size and time of change, so that a second call takes a `stat` a file, unless it asks for all `anew`.
+    Every file is read and checked, and TaskError names the broken ones. Sound files are remembered by size and time
+    of change, so that a second call costs one `stat` per file; with `anew` it reads all of them again.
     """
     stats = [(str(path), *_size_and_time(path)) for path in paths]
     key = hashlib.sha256(json.dumps([rate, stats]).encode()).hexdigest()[:32]
@@ -50,7 +50,7 @@ def identity(paths: Sequence[Path], rate: int, progress: Progress, *, anew: bool
     if broken:
         more = f"; and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
         raise TaskError("; ".join(broken[:SHOWN]) + more)
-    with suppress(OSError):  # where nothing can be remembered, all is read the next time
+    with suppress(OSError):  # if this cannot be remembered, the next call reads all files again
         write_whole(remembered, lambda file: file.write(digest.hexdigest().encode()))
     return digest.hexdigest()
 
@@ -58,7 +58,7 @@ def identity(paths: Sequence[Path], rate: int, progress: Progress, *, anew: bool
 def _size_and_time(path: Path) -> tuple[int, int]:
     try:
         found = path.stat()
-    except OSError:  # a link that leads nowhere is named when it is read
+    except OSError:  # reading names a link that leads nowhere
         return 0, 0
     return found.st_size, found.st_mtime_ns
 
@@ -102,7 +102,7 @@ def _decoded(path: Path, contents: bytes, rate: int) -> NDArray[np.float32]:
 
 
 def _missing_bytes(contents: bytes) -> int:
-    """How much shorter a WAV file is than its chunks say; libsndfile reads what is there and says nothing."""
+    """Bytes that a WAV file lacks by the sizes of its chunks; libsndfile reads what is there and says nothing."""
     at = 12
     while at + 8 <= len(contents):
         size = int.from_bytes(contents[at + 4 : at + 8], "little")

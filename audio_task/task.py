@@ -1,4 +1,4 @@
-"""The task: which speech, which noise, which network, how long."""
+"""The task of spoken digits: which speech, which noise, which network, and how long it trains."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class AudioTask(Task):
     """Spoken digits, ten classes.
 
     Attributes:
-        corpus: "audiomnist", recordings of 60 speakers, "fsdd", the Free Spoken Digit Dataset's recordings
-            of 6, or "synthetic", speech that a formant synthesiser makes.
-        fold: of AudioMNIST's five: which speakers are for training, validation and test.
-        speakers: of AudioMNIST: "all" 60 must be there with 500 clips each, or those that are "present".
-        voices: of the synthetic speech; they are split between training, validation and test.
+        corpus: "audiomnist" (recordings of 60 speakers), "fsdd" (the Free Spoken Digit Dataset's recordings of 6),
+            or "synthetic" (speech that a formant synthesiser makes).
+        fold: one of AudioMNIST's five, which says which speakers are for training, validation and test.
+        speakers: of AudioMNIST, "all" 60, which must be there with 500 clips each, or those that are "present".
+        voices: how many voices the synthetic speech has; they are split between training, validation and test.
         takes: recordings of each digit by each synthetic voice.
         snr_db: white noise is added to each clip at this ratio of the clip's power to the noise's, in
             decibels; "clean" adds none.
@@ -36,7 +36,7 @@ class AudioTask(Task):
         evaluation_draws: noisy versions of each validation and test clip, always the same.
         width: units in each of the three hidden layers.
         epochs: passes over the training clips.
-        batch_size: clips a step.
+        batch_size: clips per step.
         activation_gradient: surrogate gradient of the sign activation, "clip" or "bireal".
         precision: "fp32", or "bf16" for the operands of matrix products.
     """
@@ -57,7 +57,7 @@ class AudioTask(Task):
 
     objective = Objective("validation accuracy", chance=0.1)
     methods = "binarynet.methods"
-    # Ours: a step's many small calls are shared by ten, and 20 repeats still make a pack for each of two cores.
+    # Ours: ten trials share a step's many small calls, and 20 repeats still make one pack for each of two cores.
     pack = 10
 
     def __post_init__(self) -> None:
@@ -67,7 +67,7 @@ class AudioTask(Task):
         if not 0 <= self.fold <= 4:
             raise ValueError(f"fold must be 0 to 4, got {self.fold}")
         if self.corpus != "audiomnist" and (self.fold, self.speakers) != (0, "all"):
-            raise ValueError(f"fold and speakers are of AudioMNIST; the corpus {self.corpus} has neither")
+            raise ValueError(f"fold and speakers belong to AudioMNIST; the corpus {self.corpus} has neither")
         if self.corpus == "synthetic" and self.voices < 5:
             raise ValueError(f"synthetic speech needs at least 5 voices for its three parts, got {self.voices}")
 
@@ -79,7 +79,7 @@ class AudioTask(Task):
         return {"features": features.description, "corpus_sha256": features.corpus, **features.facts}
 
     def files(self) -> Sequence[Path]:
-        """The features, and the recordings that they are of."""
+        """Files of the features, and of the recordings that they come from."""
         from audio_task.features import cached_features
 
         return cached_features(self._corpus, *self._noise, _silent).files
@@ -111,7 +111,7 @@ class AudioTask(Task):
 
     @property
     def _noise(self) -> tuple[float | None, int, int]:
-        """Signal-to-noise ratio and draws; clean speech has one draw, for they would all be the same."""
+        """Signal-to-noise ratio, and draws of training and evaluation; clean speech has one, as all would be equal."""
         if self.snr_db == "clean":
             return None, 1, 1
         return float(self.snr_db), self.draws, self.evaluation_draws

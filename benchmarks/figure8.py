@@ -112,7 +112,7 @@ def _plain(study: Path, trials: int, seed: int, together: bool) -> dict[str, flo
 
 
 def ours(study: Path, trials: int, seed: int) -> dict[str, float]:  # noqa: ARG001 a run's seed is its study file's
-    """`hpsearch run`, a process a core."""
+    """`hpsearch run` with one process per core."""
     file = study.with_name(f"slice-{seed}.db")
     started = time.time()
     _, peak = watched([[sys.executable, "-m", "hpsearch", "run", str(study), "--database", str(file)]], {})

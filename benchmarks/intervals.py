@@ -88,7 +88,7 @@ class Tally:
         self.widths.setdefault(method, []).append(np.minimum(high, end) - np.minimum(low, end))
 
     def rows(self, statistic: str, distribution: str, n: int) -> Iterator[Row]:
-        """One row a method; none where no interval exists."""
+        """One row per method; none if no interval exists."""
         for method, held in self.held.items():
             holds, width = np.concatenate(held), np.concatenate(self.widths[method])
             if np.isnan(width).all():
@@ -357,7 +357,7 @@ def seed_shares(random: np.random.Generator) -> Iterator[Row]:
 
 
 def importances(random: np.random.Generator) -> Iterator[Row]:
-    """Shares of three hyperparameters, of which the last does nothing; 25 uniform trials a study.
+    """Shares of three hyperparameters, of which the last does nothing; 25 uniform trials per study.
 
     The truth is from 400,000 trials.
     """
@@ -382,7 +382,7 @@ PARTS = (location, median_times, superiority, false_findings, ranks, extra, seed
 
 
 def table(rows: list[Row]) -> str:
-    """Markdown: a line a statistic, distribution and method, a column a number of studies."""
+    """Markdown with one line per statistic, distribution and method, and one column per number of studies."""
     lines = [
         "| statistic | distribution | method | " + " | ".join(f"n = {n}" for n in STUDIES) + " | width at 20 |",
         "| --- | --- | --- |" + " --- |" * (len(STUDIES) + 1),

@@ -41,7 +41,7 @@ from typing import Any
 
 LIVES = 6.0
 COMBINATIONS = [
-    # (searcher, pack, workers, trials of each of 20 studies a method, epochs, methods); the first: over 100 kills
+    # (searcher, pack, workers, trials of each of 20 studies per method, epochs, methods); the first: over 100 kills
     ("botorch", 4, 2, 96, 30, ("latent", "filter")),
     *(("botorch", p, w, 6, 5, ("latent", "filter")) for p, w in ((1, 1), (1, 2), (20, 2))),
     *(("ax", p, w, 6, 5, ("filter",)) for p, w in ((1, 2), (4, 1), (20, 2))),
@@ -305,7 +305,8 @@ def feature_pass(folder: Path, kills: int, draw: random.Random) -> str:
 
 def download(folder: Path, kills: int, draw: random.Random) -> str:
     """Kill a fetch from a server on this machine, which takes its time; the data set must end in the same bytes."""
-    from hpsearch.study.registry import DATASET, Registry
+    from hpsearch.study.kinds import DATASET
+    from hpsearch.study.registry import Registry
 
     recordings = Registry().find(DATASET, "fsdd").find()
     packed = io.BytesIO()

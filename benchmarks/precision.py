@@ -18,9 +18,11 @@ import numpy as np
 from scipy import stats
 
 from hpsearch.searchers.sobol import sobol_configuration
+from hpsearch.study.kinds import METHOD
 from hpsearch.study.plan import read_plan
-from hpsearch.study.registry import METHOD, Registry
+from hpsearch.study.registry import Registry
 from hpsearch.study.shipped import find_study
+from hpsearch.system.cores import available_cores
 from hpsearch.system.threads import pin_threads
 
 METHODS = ("latent", "filter")
@@ -42,7 +44,7 @@ def main() -> None:
     arguments = parser.parse_args()
     read_plan(find_study("figure8-fsdd")).task.prepare(lambda *_: None)
     n = arguments.configurations
-    with ProcessPoolExecutor(None, get_context("spawn"), pin_threads) as pool:
+    with ProcessPoolExecutor(available_cores(), get_context("spawn"), pin_threads) as pool:
         jobs = {
             (label, precision): [pool.submit(accuracies, label, precision, i, arguments.seeds) for i in range(n)]
             for label in METHODS

@@ -20,7 +20,7 @@ from hpsearch.system.threads import pin_threads
 
 
 def main(file: Path, count: int) -> None:
-    """Replay and print one line a trial that differs, and the counts."""
+    """Replay, and print one line per trial that differs, and the counts."""
     with Database(file) as database:
         rows = [row for row in database.all_trials() if row.state != "proposed"]
     chosen = [rows[i] for i in np.linspace(0, len(rows) - 1, count).round().astype(int)]

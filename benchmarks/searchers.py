@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import csv
 import math
-import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +31,9 @@ import numpy as np
 from hpsearch.contracts.searcher import History
 from hpsearch.contracts.seeds import derived_seed
 from hpsearch.contracts.space import Choice, Configuration, Float, Int, Space, Value
-from hpsearch.study.registry import SEARCHER, Registry
+from hpsearch.study.kinds import SEARCHER
+from hpsearch.study.registry import Registry
+from hpsearch.system.cores import available_cores
 from hpsearch.system.threads import pin_threads
 
 TRIALS, NOISE = 25, 0.25
@@ -278,7 +279,7 @@ def main() -> None:
     parser.add_argument("results", type=Path)
     parser.add_argument("--searchers", default=",".join(SEARCHERS))
     parser.add_argument("--repeats", type=int, default=50)
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--workers", type=int, default=available_cores())
     arguments = parser.parse_args()
     if arguments.what == "run":
         run(arguments.results, arguments.searchers.split(","), arguments.repeats, arguments.workers)

@@ -23,8 +23,10 @@ from settings import parsed
 
 from hpsearch.contracts.searcher import History
 from hpsearch.searchers.random import SEARCHER
-from hpsearch.study.registry import METHOD, TASK, Registry
+from hpsearch.study.kinds import METHOD, TASK
+from hpsearch.study.registry import Registry
 from hpsearch.study.settings import with_settings
+from hpsearch.system.cores import available_cores
 
 CONFIGURATIONS, REPEATED, SEEDS = 30, 5, 8
 
@@ -37,11 +39,11 @@ def train(settings: Mapping[str, object], label: str, configurations: list, seed
 
 
 def main() -> None:
-    """Print one line a method."""
+    """Print one line per method."""
     settings = parsed(sys.argv[1:])
     task = with_settings(Registry().find(TASK, "audio_task"), settings, "task")
     print(settings, task.prepare(lambda *_: None), flush=True)
-    with ProcessPoolExecutor(os.cpu_count()) as processes:
+    with ProcessPoolExecutor(available_cores()) as processes:
         for label in ("latent", "filter"):
             space = Registry().find(METHOD, label).space
             drawn = SEARCHER.propose(space, [History()] * CONFIGURATIONS, list(range(CONFIGURATIONS)))

@@ -1,6 +1,6 @@
 """What a training costs on one core: by pack size, and which operations take the time.
 
-    python benchmarks/step.py packs [setting=value ...]      # CPU seconds a training, by pack size
+    python benchmarks/step.py packs [setting=value ...]      # CPU seconds per training, by pack size
     python benchmarks/step.py profile [setting=value ...]    # the PyTorch profiler's table of one pack
 
 Settings are those of `figure8-fsdd`'s task, or others that are given: width=256 snr_db=clean. One thread; each pack
@@ -26,8 +26,9 @@ def main() -> None:
     import torch
 
     from hpsearch.searchers.sobol import sobol_configuration
+    from hpsearch.study.kinds import METHOD
     from hpsearch.study.plan import read_plan
-    from hpsearch.study.registry import METHOD, Registry
+    from hpsearch.study.registry import Registry
     from hpsearch.study.shipped import find_study
 
     what, settings = sys.argv[1], parsed(sys.argv[2:])

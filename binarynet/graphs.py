@@ -7,14 +7,14 @@ from collections.abc import Callable
 import torch
 
 EAGER_CALLS = 3
-"""Before a graph is made of them: libraries set themselves up and optimizers make their state in the first calls."""
+"""Calls before a graph is recorded: in the first ones libraries set themselves up and optimizers make their state."""
 
 
 class Repeated:
-    """Calls a function of tensors at fixed places that waits for no result and takes no decision on one.
+    """Calls a function again and again; its tensors stay at fixed places, and it neither awaits nor reads a result.
 
-    A launch costs some microseconds, and a step of a small network is a hundred of them: on a GPU the fourth call
-    records them all as one graph, and from then on a call is one launch. On a CPU every call is the function's.
+    A launch costs some microseconds, and a step of a small network is a hundred launches. So on a GPU the fourth call
+    records them all as one graph, and from then on a call is one launch. On a CPU every call runs the function.
     """
 
     def __init__(self, function: Callable[[], None], device: str) -> None:
@@ -24,12 +24,12 @@ class Repeated:
         self.graph: torch.cuda.CUDAGraph | None = None
 
     def __call__(self) -> None:
-        """Once more."""
+        """Run the function once more."""
         if self.stream is None:
             self.function()
         elif self.eager_calls:
             self.eager_calls -= 1
-            # On a stream of their own, as torch asks of what comes before a recording.
+            # torch asks that the calls before a recording run on a stream of their own.
             self.stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(self.stream):
                 self.function()

@@ -25,8 +25,8 @@ class Linear(nn.Module):
 
     Attributes:
         multiply: the type of the product's operands.
-        velocity: where an optimizer wants the gradient added up, `momentum` times what is there plus the
-            gradient; None for `weight.grad`.
+        velocity: a tensor that becomes `momentum` times itself plus the gradient, for an optimizer; if None, the
+            gradient goes to `weight.grad`.
     """
 
     def __init__(self, k: int, inputs: int, outputs: int) -> None:
@@ -43,7 +43,7 @@ class Linear(nn.Module):
             self.weight.copy_(draw((outputs, inputs), generators) * (2.0 / inputs) ** 0.5)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Operands in the precision `multiply`, the product in that of the weights."""
+        """Multiply in the precision `multiply`; the product has the precision of the weights."""
         if self.velocity is not None and torch.is_grad_enabled():
             return _AccumulatingProduct.apply(x.to(self.multiply), self.weight, self)  # type: ignore[no-any-return, no-untyped-call]
         return torch.bmm(self.weight.to(self.multiply), x.to(self.multiply)).to(self.weight.dtype)
@@ -77,7 +77,7 @@ class BinaryLinear(Linear):
     """
 
     def start(self, generators: Sequence[Generator]) -> None:
-        """Nothing is drawn here: the method has the weights."""
+        """Draw nothing: the method has the weights."""
 
 
 class BatchNorm(nn.Module):
@@ -97,7 +97,7 @@ class BatchNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(k, features, b) -> the same shape, normalised over b."""
         if x.dim() != 3:
-            raise ValueError(f"batch norm over (k, features, b) only, got {tuple(x.shape)}")
+            raise ValueError(f"batch norm takes (k, features, b) only, got {tuple(x.shape)}")
         # Over a transposed view the kernel sums in another order when k changes.
         rows = x.contiguous().view(1, -1, x.shape[-1])
         normalised = torch.nn.functional.batch_norm(
@@ -114,7 +114,7 @@ class BatchNorm(nn.Module):
 
 
 class _ContiguousGradient(torch.autograd.Function):
-    """The identity, whose gradient reaches batch norm contiguous: the same trap on the way back."""
+    """The identity, but its gradient reaches batch norm contiguous: backward has the same trap as forward."""
 
     @staticmethod
     def forward(ctx: object, x: Tensor) -> Tensor:  # noqa: ARG004
@@ -133,5 +133,5 @@ class Sign(nn.Module):
         self.gradient = gradient
 
     def forward(self, x: Tensor) -> Tensor:
-        """Any shape -> the same shape, of -1 and +1."""
+        """Signs, -1 or +1, of x of any shape."""
         return sign_activation(x, self.gradient)

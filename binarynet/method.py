@@ -20,34 +20,36 @@ Hyperparameters: TypeAlias = Mapping[str, Tensor]
 class BinaryMethod(Method, ABC):
     """A training method together with its search space, and how it sets and moves binary weights.
 
-    The four functions see every weight tensor of the network with a leading axis of k trials and any rank, and
-    hyperparameters of the present step as tensors that broadcast against it, shape [k, 1, ...]: any of
-    them may follow a schedule. Booleans arrive as 0 and 1. Beside those of the space there are `step`, from
-    1, and `progress`, the share of the training that lies behind, in [0, 1). A method changes its state in
-    place and never looks at a value (no `if` on a tensor, no `.item()`), so that a GPU can replay its step.
-    `start` and `update` are elementwise and see all
-    weights as one tensor [k, n]; `weights` and `gradient` see one layer at a time, [k, out, in, ...], and
-    may reduce over a layer's own axes.
+    Weights have a leading axis of k trials. `start` and `update` are elementwise and see all weights as one tensor
+    [k, n]. `weights` and `gradient` see one layer at a time, [k, out, in, ...], and may reduce over the layer's
+    own axes.
+
+    Hyperparameters `h` are those of the present step, since each may follow a schedule. They are tensors of shape
+    [k, 1, ...] that broadcast against the weights; booleans arrive as 0 and 1. Beside the space's own there are
+    `step`, which counts from 1, and `progress`, the share of the training that lies behind, in [0, 1).
+
+    A method changes its state in place and never looks at a value (no `if` on a tensor, no `.item()`), so that a
+    GPU can replay its step.
     """
 
     real_in_training: ClassVar[bool] = False
-    """Whether the forward in training is no sign times a scale for each output unit; at evaluation it always is."""
+    """Whether training may use weights other than a sign times one scale per output unit; evaluation never does."""
 
     @abstractmethod
     def start(self, noise: Tensor, h: Hyperparameters) -> State:
-        """State before the first step, from one standard normal draw a weight; tensors shaped as `noise`."""
+        """State before the first step, from one standard normal draw per weight; its tensors are shaped as `noise`."""
 
     @abstractmethod
     def weights(self, state: State, h: Hyperparameters, training: bool) -> Tensor:
-        """The weights that the network uses, of one layer."""
+        """Weights of one layer as the network uses them."""
 
     @abstractmethod
     def gradient(self, state: State, gradient: Tensor, h: Hyperparameters) -> Tensor:
-        """Gradient for `update`, from the loss's gradient at `weights`, of one layer."""
+        """What `update` takes as the gradient of one layer, from the loss's gradient at `weights`."""
 
     @abstractmethod
     def update(self, state: State, gradient: Tensor, h: Hyperparameters) -> None:
-        """One step, in place on `state`."""
+        """Take one step, in place on `state`."""
 
 
 def binary(method: Method) -> BinaryMethod:

@@ -2,9 +2,9 @@
 
     w_i = F(w*_i),    w*_{i+1} = w*_i - learning_rate_i m_i,    m_i = (1 - momentum) m_{i-1} + momentum B(w*_i) g_i
 
-with g the loss's gradient at w. The paper steps by the gradient itself, which is momentum = 1 here; the average is
-that of Quist et al. (2023), eq. 2, so that the family can be compared with `latent`; its cosine is ours for the same
-reason. No weight decay and no clamp. (The source at hand has no equation numbers to cite.)
+Here g is the loss's gradient at w. The paper steps by the gradient itself, which is momentum = 1 here. The average is
+that of Quist et al. (2023), eq. 2, so that the family can be compared with `latent`; the default cosine of the learning
+rate is ours for the same reason. There is no weight decay and no clamp. (The source at hand has no equation numbers.)
 Each method of the family is a pair (F, B), in a file of its own.
 """
 
@@ -21,7 +21,7 @@ from binarynet.quantizers import follow_sign_, sign, whole_vectors
 from binarynet.schedules import check_schedules
 from hpsearch.contracts.space import Float, Parameter, Space
 
-# Ours, as for `latent`, whose file argues them.
+# Ours: the ranges of `latent`, whose file argues them.
 SEARCHED: tuple[Parameter, ...] = (
     Float("learning_rate", 1e-3, 1e1, log=True),
     Float("init", 1e-2, 1.0, log=True),
@@ -31,7 +31,7 @@ SEARCHED: tuple[Parameter, ...] = (
 
 @dataclass(frozen=True)
 class ProxConnect(BinaryMethod):
-    """F = sign, B = 1; the others override `forward` and `backward`."""
+    """F = sign, B = 1; other members of the family override `forward` and `backward`."""
 
     space: Space = Space(SEARCHED)
     schedules: Mapping[str, str] = field(default_factory=lambda: {"learning_rate": "cosine"})
@@ -40,7 +40,7 @@ class ProxConnect(BinaryMethod):
         check_schedules(self.schedules)
 
     def forward(self, latent: Tensor, binary: Tensor, h: Hyperparameters) -> Tensor:  # noqa: ARG002
-        """F in training, of latent weights and their signs. After training it is the sign, whatever it was before."""
+        """F of the latent weights and their signs, in training; after it F is the sign, whatever it was before."""
         return binary
 
     def backward(self, latent: Tensor, h: Hyperparameters) -> Tensor | None:  # noqa: ARG002
@@ -48,7 +48,7 @@ class ProxConnect(BinaryMethod):
         return None
 
     def start(self, noise: Tensor, h: Hyperparameters) -> State:
-        """Normal latent weights of deviation `init`, the same signs as every method from the same seed."""
+        """Normal latent weights of deviation `init`, with the signs that every method has from the same seed."""
         return {"binary": sign(noise), "momentum": torch.zeros_like(noise), "latent": h["init"] * noise}
 
     def weights(self, state: State, h: Hyperparameters, training: bool) -> Tensor:
@@ -61,7 +61,7 @@ class ProxConnect(BinaryMethod):
         return gradient if factor is None else gradient * factor
 
     def update(self, state: State, gradient: Tensor, h: Hyperparameters) -> None:
-        """The step; where w* is exactly 0, the sign stays."""
+        """One step; where w* is exactly 0, the sign stays."""
         momentum, latent = state["momentum"], state["latent"]
         momentum.lerp_(gradient, h["momentum"])
         latent.addcmul_(momentum, h["learning_rate"], value=-1)

@@ -1,4 +1,4 @@
-"""The sign, with the two surrogate gradients of activations in use, and functions that round alike in any company."""
+"""The sign, the two surrogate gradients of sign activations, and functions that round alike in any company."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 GRADIENTS = ("clip", "bireal")
 VECTOR = 16
-"""Numbers in the longest vector of a processor, in single precision."""
+"""How many single-precision numbers the longest vector of any processor holds."""
 
 
 def sign(x: Tensor) -> Tensor:
@@ -19,19 +19,19 @@ def sign(x: Tensor) -> Tensor:
 
 
 def follow_sign_(binary: Tensor, value: Tensor, times: float = 1.0) -> None:
-    """Set `binary`, of -1 and +1, to the sign of `times * value`; where that is 0 it stays. In place.
+    """Set `binary`, in place, to the sign of `times * value`, -1 or +1; where the product is 0 it stays.
 
-    What is smaller than the smallest normal number of its type counts as 0.
+    A product smaller than the smallest normal number of its type counts as 0.
     """
     binary.mul_(torch.finfo(binary.dtype).tiny).add_(value, alpha=times)
     torch.copysign(torch.ones((), dtype=binary.dtype, device=binary.device), binary, out=binary)
 
 
 def whole_vectors(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """An elementwise function of x (k, ...), such that what it gives a trial does not depend on its company.
+    """Apply an elementwise function to x (k, ...) so that a trial's values do not depend on its company.
 
-    Processors compute exp, tanh and pow by vectors, and what is left over one by one, with another rounding. Each
-    trial's numbers are therefore made up to whole vectors first.
+    Processors compute exp, tanh and pow a vector at a time, and the numbers left over one by one, with another
+    rounding. So each trial's numbers are padded to whole vectors first.
     """
     flat = x.reshape(len(x), -1)
     padding = -flat.shape[1] % VECTOR

@@ -1,6 +1,6 @@
-"""Schedules: the factor on a hyperparameter at a share of the training, from 1 at its start.
+"""Schedules: the factor on a hyperparameter after a share of the training; it is 1 at the start.
 
-A schedule is written as in a study file: "cosine", or with its numbers "step(0.1, 5)".
+Study files write a schedule as "cosine", or with its numbers as "step(0.1, 5)".
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ def linear(progress: float, end: float = 0.0) -> float:
 
 
 def exponential(progress: float, end: float = 0.001) -> float:
-    """From 1 to `end`, the same ratio in every step."""
+    """From 1 to `end`, by the same ratio in every step."""
     return float(end**progress)
 
 
 def step(progress: float, factor: float = 0.1, stages: float = 3) -> float:
-    """Times `factor` at the start of each of `stages` equal parts of the training but the first."""
+    """`stages` equal parts of the training, each at `factor` times the level of the one before."""
     return float(factor ** math.floor(progress * stages))
 
 
@@ -57,7 +57,7 @@ def factors(text: str, steps: int) -> list[float]:
 
 
 def _read(text: str) -> tuple[Callable[..., float], tuple[float, ...]]:
-    """A schedule and its numbers. ValueError where there is none of that name, or with such numbers."""
+    """A schedule and its numbers. Raises ValueError if there is none of this name, or if it cannot take the numbers."""
     match = re.fullmatch(r"\s*(\w+)\s*(?:\(([^()]*)\))?\s*", text)
     if match is None or match[1] not in SCHEDULES:
         raise ValueError(f"no schedule {text!r}; there are {', '.join(_written(name) for name in SCHEDULES)}")
@@ -78,7 +78,7 @@ def _read(text: str) -> tuple[Callable[..., float], tuple[float, ...]]:
 
 
 def _written(name: str) -> str:
-    """A schedule with its numbers' names and defaults, as messages list it."""
+    """A schedule with the names and defaults of its numbers, for messages."""
     parameters = list(inspect.signature(SCHEDULES[name]).parameters.values())[1:]
     numbers = ", ".join(f"{parameter.name}={parameter.default:g}" for parameter in parameters)
     return f"{name}({numbers})" if numbers else name

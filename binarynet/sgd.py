@@ -1,4 +1,4 @@
-"""The real-valued parameters' optimizer: SGD with momentum and weight decay, without a temporary of their size."""
+"""The optimizer of the real-valued parameters: SGD with momentum and weight decay, with no copy of their size."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class Sgd:
     """torch.optim.SGD's recursion: v <- momentum v + g + decay w, then w <- w - rate v; no decay in batch norm.
 
     The weights of packed linear layers are most of a network's memory, and each pass over them costs as much as a
-    tenth of their matrix product. So those layers add the gradient to momentum v as they compute it, and it is
-    never stored: there must be one backward pass a step. The rate is a tensor, so that a GPU's graph can read it.
+    tenth of their matrix product. So these layers add the gradient to momentum v as they compute it and never store
+    it: there must be exactly one backward pass per step. The rate is a tensor, so that a GPU's graph can read it.
     """
 
     def __init__(self, network: nn.Module, momentum: float, decay: float) -> None:

@@ -1,4 +1,4 @@
-"""k networks side by side from one plain network of torch: for convolutions, each of which fills a machine alone."""
+"""k networks side by side from one plain torch network: for convolutions, since each fills a machine alone."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from binarynet.layers import draw
 
 
 class BinaryConv2d(nn.Conv2d):
-    """A convolution without bias, for batch norm follows it, whose weights a training method sets before every step."""
+    """A convolution whose weights a training method sets before every step; no bias, since batch norm follows."""
 
     def __init__(self, inputs: int, outputs: int, size: int, stride: int = 1, padding: int = 0) -> None:
         super().__init__(inputs, outputs, size, stride, padding, bias=False)
 
 
 class BinaryDense(nn.Linear):
-    """A linear map of the same kind."""
+    """A linear map whose weights a training method sets before every step; no bias, since batch norm follows."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, bias=False)
@@ -29,12 +29,12 @@ class BinaryDense(nn.Linear):
 class Stacked(nn.Module):
     """k networks of one shape, every parameter and buffer with a leading axis of k.
 
-    The network is written as torch writes networks: of nn.Conv2d, nn.Linear and batch norm, and of BinaryConv2d
-    and BinaryDense where weights are binary. It runs once a trial, with that trial's slices, so that a trial's numbers
-    are the very ones that it has alone.
+    The network is an ordinary torch module made of nn.Conv2d, nn.Linear and batch norm, with BinaryConv2d and
+    BinaryDense where weights are binary. It runs once per trial, with that trial's slices, so that a trial gets
+    exactly the numbers that it gets alone.
 
     Attributes:
-        multiply: the type of the operands of convolutions and products, and on a GPU of all activations.
+        multiply: type of the operands of convolutions and products; on a GPU also of all activations.
     """
 
     def __init__(self, k: int, build: Callable[[], nn.Module]) -> None:
@@ -53,17 +53,17 @@ class Stacked(nn.Module):
 
     @property
     def network(self) -> nn.Module:
-        """The network of one trial, without its numbers."""
+        """The network of one trial, without values in its parameters."""
         return self._hidden[0]
 
     @property
     def binary_weights(self) -> list[nn.Parameter]:
-        """The weights that a training method sets, (k, out, in, ...) each, from the input's side."""
+        """The weights that a training method sets, (k, out, in, ...) each, from the input to the output."""
         return [p for name, p in self._named() if self._is_binary(name)]
 
     @property
     def real_parameters(self) -> list[tuple[nn.Parameter, bool]]:
-        """All others, each with whether weight decay is for it: it spares batch norm."""
+        """All other parameters, each with whether weight decay applies: it does not to batch norm."""
         return [(p, not self._is_norm(name)) for name, p in self._named() if not self._is_binary(name)]
 
     def start(self, generators: Sequence[Generator]) -> None:
@@ -79,7 +79,7 @@ class Stacked(nn.Module):
                     parameter.copy_(draw(parameter.shape[1:], generators) * (2.0 / inputs) ** 0.5)
 
     def train(self, mode: bool = True) -> Stacked:
-        """Put the packed network into training, or into evaluation."""
+        """Put the packed network into training mode, or into evaluation mode."""
         super().train(mode)
         self.network.train(mode)
         return self
@@ -90,15 +90,15 @@ class Stacked(nn.Module):
         return torch.stack([self._one(x, slices, trial) for trial in range(self.k)]).to(self.stacked[0].dtype)
 
     def _slices(self) -> dict[str, tuple[Tensor, ...]]:
-        """Each parameter's and buffer's slices, one a trial."""
+        """Each parameter's and buffer's slices, one per trial."""
         slices = {name: self._operand(name, parameter).unbind() for name, parameter in self._named()}
         return slices | {name: self.get_buffer(f"buffer{i}").unbind() for i, name in enumerate(self._buffer_names)}
 
     def _one(self, x: Tensor, slices: Mapping[str, Sequence[Tensor]], trial: int) -> Tensor:
-        """(outputs, b) of one trial."""
+        """Outputs of one trial, (outputs, b)."""
         inputs = self._rounded(x[trial])
         if inputs.dim() == 4:
-            # What tensor cores are fast with, and what is faster on a CPU, by a tenth.
+            # Tensor cores are fast with channels last; a CPU is a tenth faster without.
             inputs = inputs.contiguous(memory_format=torch.channels_last if x.is_cuda else torch.contiguous_format)
         return self.call({name: tensors[trial] for name, tensors in slices.items()}, inputs)
 
@@ -117,7 +117,7 @@ class Stacked(nn.Module):
         return isinstance(self._layers[name], _BatchNorm)
 
     def _operand(self, name: str, parameter: Tensor) -> Tensor:
-        """A parameter as the layers want it; for all trials at once, a call a layer rather than one a trial."""
+        """A parameter as the layers want it, for all trials at once: one call per layer rather than one per trial."""
         if self._is_norm(name):
             return parameter
         operand = self._rounded(parameter)
@@ -126,7 +126,7 @@ class Stacked(nn.Module):
         return operand
 
     def _rounded(self, x: Tensor) -> Tensor:
-        """A tensor in the type of operands; a CPU convolves slowly in bf16 and gets single precision."""
+        """A tensor rounded to the type of operands; a CPU, slow to convolve in bf16, gets it in single precision."""
         operand = x.to(self.multiply)
         return operand if operand.is_cuda or operand.dtype is not torch.bfloat16 else operand.float()
 
@@ -136,5 +136,5 @@ def _layers_by_parameter(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
         for name, _ in layer.named_parameters(recurse=False):
             full = f"{prefix}.{name}".lstrip(".")
             if not isinstance(layer, nn.Conv2d | nn.Linear | _BatchNorm):
-                raise ValueError(f"no recipe for {full}: a stacked network is of Conv2d, Linear and batch norm")
+                raise ValueError(f"no recipe for {full}: a stacked network is made of Conv2d, Linear and batch norm")
             yield full, layer

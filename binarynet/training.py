@@ -16,7 +16,7 @@ from binarynet.method import BinaryMethod
 from binarynet.schedules import factors
 from binarynet.sgd import Sgd
 from binarynet.stacked import Stacked
-from binarynet.weights import BinaryWeights, Schedule, binary_weights, start_noise
+from binarynet.weights import BinaryWeights, Values, binary_weights, start_noise
 from hpsearch.contracts.objective import Result
 from hpsearch.contracts.seeds import derived_seed
 from hpsearch.contracts.space import Configuration
@@ -30,7 +30,7 @@ PRECISIONS = {
 
 
 class Examples(Protocol):
-    """Training data: n examples, each in several variants (noise draws, crops) of which a step sees one."""
+    """Training data: n examples, each in several variants (noise draws, crops); a step sees one of them."""
 
     @property
     def labels(self) -> Tensor:
@@ -72,7 +72,7 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Data:
-    """What a training run needs of its task's data, on the device it runs on."""
+    """A task's data as a training run needs it, on the device of the run."""
 
     training: Examples
     validation: Labelled
@@ -83,8 +83,8 @@ class Data:
 class Budget:
     """Length of a training and the recipe of the real-valued parameters.
 
-    Those follow SGD with momentum, cosine-decayed; weight decay spares batch norm. The values are those of
-    Quist et al. (2023), section 4.
+    The real-valued parameters follow SGD with momentum and a cosine decay; weight decay leaves out batch norm. The
+    values are those of Quist et al. (2023), section 4.
     """
 
     epochs: int
@@ -101,17 +101,17 @@ class Training:
     no sum runs over trials, so its result is the same in any company (bit for bit on a CPU).
 
     Everything that a step or an evaluation reads and writes lies at a fixed place on the device, and nothing is
-    read back before the end: so a GPU can repeat them as graphs, and never waits for Python.
+    read back before the end. So a GPU can repeat both as graphs, and never waits for Python.
 
     Args:
         build: makes a packed network of k trials: (k, b, ...) inputs -> (k, classes, b) logits.
         method: sets and moves the weights of the network's binary layers.
-        configurations: one a trial, of the method's space.
-        seeds: one a trial.
+        configurations: one per trial, from the method's space.
+        seeds: one per trial.
         data: inputs in any type that the network takes; they are used in the precision of the matrix products.
         budget: epochs of whole minibatches; what does not fill the last one waits for another epoch.
         precision: a name in PRECISIONS.
-        device: of torch.
+        device: torch's name of the device.
     """
 
     def __init__(
@@ -139,11 +139,11 @@ class Training:
                 module.start(start_generators)
                 module.multiply = multiply
         self.network.to(device, dtype)
-        self.schedule = Schedule(method, configurations, steps, dtype, device)
+        self.values = Values(method, configurations, steps, dtype, device)
         weights = binary_weights(self.network)
         self.steps_done = torch.zeros(1, dtype=torch.int64, device=device)
         noise = start_noise(weights, start_generators).to(device, dtype)
-        self.weights = BinaryWeights(weights, method, self.schedule.at(self.steps_done), noise)
+        self.weights = BinaryWeights(weights, method, self.values.at(self.steps_done), noise)
 
         rates = [budget.learning_rate * factor for factor in factors("cosine", steps)]
         self.learning_rates = torch.tensor(rates, dtype=torch.float64).to(device, dtype)
@@ -158,16 +158,16 @@ class Training:
         self.correct = torch.zeros(self.k, dtype=torch.int64, device=device)
         self.losses = torch.zeros(budget.epochs, self.k, dtype=torch.float64, device=device)
         self.accuracies, self.flip_ratios = torch.zeros_like(self.losses), torch.zeros_like(self.losses)
-        self.weights.show(self.schedule.at(self.steps_done), training=True)  # what the first update's flips are from
+        self.weights.show(self.values.at(self.steps_done), training=True)  # the first update's flips count from these
 
     def run(self) -> list[Result]:
         """Train to the end of the budget.
 
         Returns:
-            One result a trial: validation accuracy as the objective, the metrics test_accuracy and
-            train_loss, and the curves train_loss, validation_accuracy and flip_ratio, a value an epoch; the last is
-            the mean over updates of the share of binary weights that change sign (Quist et al. 2023, eq. 18). A
-            trial whose loss or method's state leaves the finite numbers is "diverged".
+            One result per trial. The objective is the validation accuracy; the metrics are test_accuracy and
+            train_loss. The curves, with one value per epoch, are train_loss, validation_accuracy and flip_ratio: the
+            mean over updates of the share of binary weights that change sign (Quist et al. 2023, eq. 18). A trial
+            is "diverged" if its loss or its method's state leaves the finite numbers.
         """
         step, evaluate = Repeated(self.step, self.device), Repeated(self.evaluate, self.device)
         for epoch in range(self.epochs):
@@ -179,7 +179,7 @@ class Training:
         return self.results()
 
     def begin(self) -> None:
-        """Begin an epoch: the order of the examples and their variants, drawn on the CPU from each trial's streams."""
+        """Begin an epoch: draw the examples' order and variants on the CPU, from each trial's own streams."""
         variants = self.data.training.variants
         self._send(self.order, [torch.randperm(self.n, generator=g) for g in self.order_generators])
         self._send(self.variant, [torch.randint(variants, (self.n,), generator=g) for g in self.variant_generators])
@@ -188,8 +188,8 @@ class Training:
         self.weights.flips.zero_()
 
     def step(self) -> None:
-        """One minibatch of each trial."""
-        h = self.schedule.at(self.steps_done)
+        """Train on one minibatch of each trial."""
+        h = self.values.at(self.steps_done)
         order, variant = self.order.index_select(1, self.now), self.variant.index_select(1, self.now)
         self.weights.show(h, training=True)
         self.network.train()
@@ -206,17 +206,17 @@ class Training:
 
     def evaluate(self) -> None:
         """Count the validation examples that each trial classifies correctly."""
-        self.weights.show(self.schedule.at(self.steps_done - 1), training=False)
+        self.weights.show(self.values.at(self.steps_done - 1), training=False)
         self.correct.copy_(_correct(self.network, self.k, self.data.validation))
 
     def end(self, epoch: int) -> None:
-        """Note what the epoch came to."""
+        """Note the epoch's values of the curves."""
         self.losses[epoch] = self.loss / self.steps_per_epoch
         self.accuracies[epoch] = self.correct.double() / len(self.data.validation.labels)
         self.flip_ratios[epoch] = self.weights.flips.double() / (max(1, self.weights.count) * self.steps_per_epoch)
 
     def results(self) -> list[Result]:
-        """One a trial, of a finished run."""
+        """One result per trial, after the last epoch."""
         test = (_correct(self.network, self.k, self.data.test).double() / len(self.data.test.labels)).tolist()
         curves = [values.T.tolist() for values in (self.losses, self.accuracies, self.flip_ratios)]
         return [_result(*of_trial) for of_trial in zip(*curves, test, self.weights.not_finite(), strict=True)]
@@ -241,7 +241,7 @@ def _result(train_loss: list[float], accuracy: list[float], flips: list[float], 
 
 
 def _streams(seeds: Sequence[int], name: str) -> list[Generator]:
-    """One generator a trial for one purpose; on the CPU, so that a GPU draws the same numbers."""
+    """One generator per trial for one purpose; on the CPU, so that a run on a GPU draws the same numbers."""
     return [Generator().manual_seed(derived_seed(seed, name)) for seed in seeds]
 
 

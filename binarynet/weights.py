@@ -15,16 +15,16 @@ from binarynet.stacked import Stacked
 from hpsearch.contracts.space import Configuration
 
 INTEGERS = {torch.float32: (torch.int32, 31), torch.float64: (torch.int64, 63)}
-"""Integers of the same size, and how far their sign bit is from the end."""
+"""For each type, integers of the same size, and how far their sign bit is from the last bit."""
 
 
 class BinaryWeights:
     """State of a method for all binary layers of a pack.
 
-    Each tensor of the state is one flat (k, n) over all layers, so that `update` is one elementwise pass;
-    `weights` and `gradient` see the layers' own shapes through views of it. Each layer's slice of a trial is padded
-    to whole vectors, so that in `update` no number's rounding depends on where in a vector it lies. The views leave
-    the padding out: sums, products and means round there alike; for exp and the like there is `whole_vectors`.
+    Each tensor of the state is one flat (k, n) over all layers, so that `update` is one elementwise pass. `weights`
+    and `gradient` see views of it that have the layers' own shapes. Each layer's slice of a trial is padded to whole
+    vectors, so that no number's rounding in `update` depends on its place in a vector. The views leave the padding
+    out: sums, products and means round alike without it; for exp and the like there is `whole_vectors`.
 
     Attributes:
         flips: how many signs have changed since it was last set to 0, (k,).
@@ -33,7 +33,7 @@ class BinaryWeights:
     def __init__(
         self, weights: Sequence[nn.Parameter], method: BinaryMethod, h: Hyperparameters, noise: Tensor
     ) -> None:
-        """Start the method from `noise`, standard normal numbers of shape (k, padded_size(weights))."""
+        """Start the method from `noise`, (k, n), as `start_noise` draws it for these weights."""
         self.weights, self.method = list(weights), method
         self.flips = torch.zeros(len(noise), dtype=torch.int64, device=noise.device)
         self.count = sum(weight[0].numel() for weight in weights)
@@ -51,8 +51,8 @@ class BinaryWeights:
         """Give every layer the weights that the network is to use now, and count the signs that this changes."""
         for weight, state in zip(self.weights, self._states, strict=True):
             new = self.method.weights(state, _shaped(h, weight.dim()), training)
-            # Where the sign bits differ the exclusive or is negative, and shifted to the end -1: twice as fast as
-            # comparing signs, which cost a tenth of a small network's step.
+            # Where the sign bits differ, the exclusive or is negative, and shifted by `last` it is -1. This is twice
+            # as fast as comparing signs, which cost a tenth of a small network's step.
             integer, last = INTEGERS[weight.dtype]
             differs = (new.view(integer) ^ weight.view(integer)) >> last
             self.flips -= differs.flatten(1).sum(dim=1)
@@ -67,7 +67,7 @@ class BinaryWeights:
         self.method.update(self.state, self.gradients, _shaped(h, 2))
 
     def not_finite(self) -> list[str]:
-        """For each trial the name of a part of its state that holds NaN or infinity, else "", (k,)."""
+        """Name of a part of each trial's state that holds NaN or infinity, or "" if none does, (k,)."""
         names = [""] * len(self.gradients)
         for name, flat in self.state.items():
             for trial in (~flat.isfinite().all(dim=1)).nonzero().flatten().tolist():
@@ -75,8 +75,11 @@ class BinaryWeights:
         return names
 
 
-class Schedule:
-    """Each hyperparameter of each trial at each step: its value times its schedule's factor."""
+class Values:
+    """Table of every hyperparameter's value in each trial at each step: the configured one times the schedule's factor.
+
+    Two more columns are no hyperparameters: `progress` and `step`, as in BinaryMethod.
+    """
 
     def __init__(
         self,
@@ -89,7 +92,7 @@ class Schedule:
         for name, value in configurations[0].items():
             if isinstance(value, str):
                 raise ValueError(f"{name} is {value!r}: a hyperparameter of a binarynet method is a number or boolean")
-        # In double precision until the last moment: a factor means the same in any precision.
+        # Double precision until the end, so that a factor means the same in any precision.
         count = torch.arange(steps, dtype=torch.float64)
         columns = {
             name: torch.outer(
@@ -104,12 +107,12 @@ class Schedule:
         self._values = torch.stack(list(columns.values()), dim=1).to(device, dtype)  # (steps, names, k)
 
     def at(self, step: Tensor) -> Hyperparameters:
-        """Hyperparameters of one step, each of shape (k,); `step` counts from 0, (1,), and lies on the device."""
+        """Hyperparameters of one step, each of shape (k,); `step`, (1,), counts from 0 and lies on the device."""
         return dict(zip(self.names, self._values.index_select(0, step)[0].unbind(), strict=True))
 
 
 def binary_weights(network: nn.Module) -> list[nn.Parameter]:
-    """The weights that a method sets, (k, out, in, ...) each, in order."""
+    """The weights of a network that a method sets, (k, out, in, ...) each, in order."""
     weights: list[nn.Parameter] = []
     for module in network.modules():
         if isinstance(module, BinaryLinear):
@@ -120,7 +123,7 @@ def binary_weights(network: nn.Module) -> list[nn.Parameter]:
 
 
 def start_noise(weights: Sequence[Tensor], generators: Sequence[Generator]) -> Tensor:
-    """One standard normal number a weight in double precision, (k, n), the padding filled with 1."""
+    """One standard normal number per weight in double precision, (k, n); the padding holds 1."""
     offsets, k = _offsets(weights), len(generators)
     noise = torch.ones(k, offsets[-1], dtype=torch.float64)
     for at, weight in zip(offsets, weights, strict=False):
@@ -129,7 +132,7 @@ def start_noise(weights: Sequence[Tensor], generators: Sequence[Generator]) -> T
 
 
 def _offsets(weights: Iterable[Tensor]) -> list[int]:
-    """Where each layer's slice begins; the last entry is the padded size of all."""
+    """Where each layer's slice begins, counted in numbers of one trial; the last entry is the padded size of all."""
     offsets = [0]
     for weight in weights:
         size = weight[0].numel()

@@ -13,11 +13,11 @@ from binarynet.training import Data, Labelled
 from cifar_task.datasets.cifar10 import SIDE, Images
 
 PAD = 4
-"""Black pixels around an image before a crop of its own size, as in He et al. (2016)."""
+"""Width of the black border that an image gets before a crop of its own size, as in He et al. (2016)."""
 CROPS = 2 * PAD + 1
 WHOLE = SIDE + 2 * PAD
 MEAN, DEVIATION = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
-"""Means and deviations of the training images' red, green and blue, as shares of 255."""
+"""Mean and deviation of red, green and blue over the training images, as shares of 255."""
 SPLIT_SEED = 2009
 """Seed of the fixed order of the training images from which validation images are taken."""
 
@@ -36,7 +36,7 @@ class Augmented:
 
     @property
     def variants(self) -> int:
-        """Crops and flips of an image."""
+        """How many crops and flips each image has."""
         return 2 * CROPS * CROPS
 
     def batch(self, order: Tensor, variant: Tensor) -> Tensor:
@@ -52,7 +52,7 @@ class Augmented:
 
 
 class Normalise(nn.Module):
-    """Pixels of 0 to 255, (b, 3, h, w) in any floating type -> mean 0 and deviation 1 over the training images."""
+    """Maps pixels of 0 to 255, (b, 3, h, w), to mean 0 and deviation 1 over the training images, in any float type."""
 
     mean: Tensor
     deviation: Tensor
@@ -63,15 +63,15 @@ class Normalise(nn.Module):
             self.register_buffer(name, 255 * torch.tensor(values).view(3, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Computed in the buffers' precision, returned in that of x."""
+        """Normalise in the buffers' precision; the result has that of x."""
         return ((x - self.mean) / self.deviation).to(x.dtype)
 
 
 def on_device(images: Images, test: Images, sizes: tuple[int, int, int], device: str) -> Data:
     """Training, validation and test images of these sizes, on a device.
 
-    Validation images are the first of the split's order, training images those that follow; test images are the
-    publisher's first. Without validation images the test images stand in for them.
+    Validation images are the first ones in the split's order, and training images those that follow. Test images are
+    the publisher's first. Without validation images the test images stand in for them.
     """
     training, validation, tested = sizes
     # RandomState's streams are frozen; those of NumPy's newer generators may change between versions.

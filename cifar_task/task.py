@@ -1,4 +1,4 @@
-"""The task: which images, which network, how long."""
+"""The task of CIFAR-10: which images, which network, and how long it trains."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class CifarTask(Task):
 
     Attributes:
         network: "bireal20", "binarynet" or "vgg_small": a file in cifar_task/networks.
-        training: images to train on.
-        validation: images to search by, 5,000 of the publisher's training images from a fixed seed. With 0 the
-            objective is the test accuracy, and the searcher can only be "fixed", which searches nothing.
-        test: images to test on; fewer than 10,000 are the first of them.
+        training: how many images to train on.
+        validation: how many images to search by, drawn from the publisher's training images with a fixed seed. With
+            0 the objective is the test accuracy, and the searcher must be "fixed", which searches nothing.
+        test: how many images to test on, the publisher's first.
         epochs: passes over the training images.
-        batch_size: images a step.
+        batch_size: images per step.
         activation_gradient: surrogate gradient of the sign activation, "clip" or "bireal".
         precision: "fp32", or "bf16" for the operands of convolutions and, on a GPU, all activations.
     """
@@ -48,7 +48,7 @@ class CifarTask(Task):
     precision: Literal["fp32", "bf16"] = "fp32"
 
     methods = "binarynet.methods"
-    # A convolution keeps a core busy alone, and packs of one let as many workers help as a comparison has studies.
+    # One network's convolutions keep a core busy, and with packs of one a comparison can use a worker for each study.
     pack = 1
 
     def __post_init__(self) -> None:
@@ -80,7 +80,7 @@ class CifarTask(Task):
         return {"images_sha256": cifar10.verified(folder, progress)}
 
     def files(self) -> Sequence[Path]:
-        """The images."""
+        """Files of the images."""
         return cifar10.files(cifar10.DATASET.find())
 
     def load(self, device: str) -> None:
@@ -119,8 +119,8 @@ class CifarTask(Task):
 
 
 def use_tensor_cores_as_asked() -> None:
-    """Have the GPU's convolutions find their fastest kernels, and those in single precision compute in it."""
+    """Let the GPU's convolutions find their fastest kernels, and keep single precision for those that ask for it."""
     import torch
 
     torch.backends.cudnn.benchmark = True
-    torch.backends.cudnn.allow_tf32 = False  # or "fp32" would have operands of 10 bits there
+    torch.backends.cudnn.allow_tf32 = False  # or "fp32" would round operands to 10 bits there

@@ -38,10 +38,14 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """What others implement, imported when it is first asked for: a command that prints help needs none of it."""
+    """Import a contract when it is first asked for: a command that prints help needs none of them."""
     for module, names in _CONTRACTS.items():
         if name in names:
             return vars(import_module(f"hpsearch.contracts.{module}"))[name]
+    from hpsearch.contracts.moved import MOVED
+
+    if (moved := MOVED.get(f"hpsearch.{name}")) is not None:
+        raise AttributeError(f"hpsearch.{name}: {moved}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -51,9 +55,10 @@ def run(
     *,
     executor: str = "processes",
     workers: int | None = None,
-    devices: str = "cpu",
-    per_device: int = 1,
+    devices: str | None = None,
+    per_device: int | None = None,
     address: str | None = None,
+    changed_code: bool = False,
     quiet: bool = False,
 ) -> Tables:
     """Run a comparison to its end, or resume it, as the command `hpsearch run` does; returns its tables.
@@ -62,12 +67,13 @@ def run(
         study: study file, or the name of a shipped study.
         database: file to create or resume; NAME.db in the current folder if None.
         executor: "processes", "ray", or "inline" to train in this very process. Processes import the main module anew
-            (those that compute features, too), so a script calls this below `if __name__ == "__main__":`; a
+            (those that compute features too), so a script calls this below `if __name__ == "__main__":`; a
             notebook need not care.
-        workers: worker processes; one a core if None.
-        devices: "cpu", "auto" for every GPU, or GPUs such as "cuda:0,cuda:1".
-        per_device: workers on each GPU.
+        workers: worker processes; one per core if None.
+        devices: "cpu", "auto" for every GPU, or GPUs such as "cuda:0,cuda:1"; the CPU if None.
+        per_device: workers on each GPU; one if None.
         address: address of a Ray cluster, for the executor "ray"; None starts Ray on this machine.
+        changed_code: whether to add trials, repeats or methods although your own code has changed since the last run.
         quiet: whether to show no progress.
 
     Raises:
@@ -94,12 +100,12 @@ def run(
     file = Path(database or f"{plan.spec.name}.db")
     with Display(quiet=quiet) as display:
         where = Where(executor, workers, devices, per_device, address)
-        run_shown(plan, recorded_name(path), file, where, display)
+        run_shown(plan, recorded_name(path), file, where, display, changed_code=changed_code)
     return load_tables(file)
 
 
 def load(file: str | Path) -> Tables:
-    """The tables of a comparison's database as pandas DataFrames; also while a run is writing it."""
+    """The tables of a comparison's database as pandas DataFrames, also while a run is writing it."""
     from hpsearch.store.tables import load_tables
 
     return load_tables(Path(file))

@@ -1,7 +1,8 @@
-"""Where the command begins: what listens for Ctrl-C comes before everything that takes long to import."""
+"""Where the command begins: it listens for Ctrl-C before it imports anything that takes long."""
 
 from __future__ import annotations
 
+from hpsearch.system.import_path import forget_current_folder
 from hpsearch.system.stopping import listen
 
 
@@ -14,4 +15,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    forget_current_folder()
     main()

@@ -1,4 +1,4 @@
-"""The examples run as they stand, with two studies a method."""
+"""The examples run as they stand, with two studies per method."""
 
 import os
 import re

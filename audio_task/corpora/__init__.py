@@ -1,4 +1,4 @@
-"""Corpora: where clips of spoken digits come from. One corpus a file; one that can be fetched has a DATASET."""
+"""Corpora: where clips of spoken digits come from. One corpus per file; one that can be fetched has a DATASET."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hpsearch.contracts.progress import Progress
 
 RATE = 8000
-"""Samples a second of every clip."""
+"""Samples per second in every clip."""
 
 Part = Literal["training", "validation", "test"]
 PARTS: tuple[Part, ...] = ("training", "validation", "test")
@@ -21,7 +21,7 @@ PARTS: tuple[Part, ...] = ("training", "validation", "test")
 
 @dataclass(frozen=True)
 class Clip:
-    """One spoken digit: its name, which no other clip of the corpus has, its class 0-9, and its part."""
+    """One spoken digit: its name, unique in the corpus, its class 0-9, and its part."""
 
     name: str
     digit: int
@@ -29,10 +29,10 @@ class Clip:
 
 
 class Corpus(Protocol):
-    """A frozen dataclass that worker processes can be sent."""
+    """A source of clips: a frozen dataclass, so that it can be sent to worker processes."""
 
     def identity(self, clips: Sequence[Clip], progress: Progress) -> str:
-        """SHA-256 that changes with the clips: of their files' contents, or of what generates them.
+        """SHA-256 of the clips' files, or of what generates the clips, so that it changes with them.
 
         Raises TaskError where a file is broken, so that no later step has to look again.
         """
@@ -41,7 +41,7 @@ class Corpus(Protocol):
         """Facts about the clips for the provenance, beside their identity."""
 
     def files(self, clips: Sequence[Clip]) -> list[Path]:
-        """Files that the clips lie in."""
+        """Files that hold the clips."""
 
     def clips(self) -> list[Clip]:
         """All clips, always in the same order, without their samples. Raises TaskError where some are missing."""

@@ -30,7 +30,7 @@ TEST_SPEAKERS = (
 
 
 def part_of(speaker: int, fold: int) -> Part:
-    """Fold k tests on the k-th twelve speakers, validates on the twelve before them, trains on the 36 others."""
+    """A speaker's part: fold k tests on the k-th twelve, validates on the twelve before them, trains on the others."""
     if speaker in TEST_SPEAKERS[fold]:
         return "test"
     return "validation" if speaker in TEST_SPEAKERS[fold - 1] else "training"
@@ -41,9 +41,9 @@ class AudioMnist:
     """The recordings under a folder, split by speaker.
 
     Attributes:
-        folder: that of the speakers' folders.
+        folder: where the speakers' folders lie.
         fold: 0 to 4.
-        speakers: "all" insists on 500 clips of each of the 60; "present" takes those that are there.
+        speakers: "all" needs all 60 with 500 clips each; "present" takes those that are there.
     """
 
     folder: Path
@@ -51,20 +51,20 @@ class AudioMnist:
     speakers: Literal["all", "present"] = "all"
 
     def identity(self, clips: Sequence[Clip], progress: Progress, *, anew: bool = False) -> str:
-        """SHA-256 of the files' names and bytes, whatever the fold."""
+        """SHA-256 of the files' names and bytes, the same in every fold."""
         return identity([self._path(clip) for clip in clips], PUBLISHED_RATE, progress, anew=anew)
 
     def facts(self, clips: Sequence[Clip]) -> Mapping[str, str | int]:
-        """How many speakers each part has."""
+        """Number of speakers in each part."""
         counts = [len({self._path(clip).parent for clip in clips if clip.part == part}) for part in PARTS]
         return {"speakers": f"{'/'.join(map(str, counts))} for {'/'.join(PARTS)}, fold {self.fold} of AudioMNIST"}
 
     def files(self, clips: Sequence[Clip]) -> list[Path]:
-        """One a clip."""
+        """One file per clip."""
         return [self._path(clip) for clip in clips]
 
     def clips(self) -> list[Clip]:
-        """Ordered by speaker, digit and repetition."""
+        """All clips, ordered by speaker, digit and repetition."""
         clips = []
         for name in self._names():
             digit, speaker, _ = map(int, name.split("_"))
@@ -75,7 +75,7 @@ class AudioMnist:
         return clips
 
     def samples(self, clip: Clip) -> NDArray[np.float32]:
-        """Resampled to 8 kHz by librosa's best method."""
+        """The clip's sound, resampled to 8 kHz by librosa's best method."""
         import librosa  # seconds to import, and not needed where the cache has the features
 
         recorded = read_wav(self._path(clip), PUBLISHED_RATE)
@@ -83,7 +83,7 @@ class AudioMnist:
         return np.asarray(resampled, np.float32)
 
     def _names(self) -> list[str]:
-        """Names of the clips that are to be used; TaskError unless just those are there that should be."""
+        """Names of the clips to use. Raises TaskError if clips are missing, or others are there."""
         found = {f"{path.parent.name}/{path.name}" for path in self.folder.glob("*/*.[wW][aA][vV]")}
         expected = {_file(s, d, r): f"{d}_{s:02d}_{r}" for s in SPEAKERS for d in DIGITS for r in REPETITIONS}
         faults = _surplus(found - expected.keys())
@@ -95,7 +95,7 @@ class AudioMnist:
         if faults:
             raise TaskError(f"{self.folder} is not AudioMNIST as published: {'; '.join(faults)}; {way_out}")
         if not found:
-            raise TaskError(f"no recordings called NN/digit_NN_repetition.wav in {self.folder}")
+            raise TaskError(f"no recordings named NN/digit_NN_repetition.wav in {self.folder}")
         return [name for file, name in expected.items() if file in found]
 
     def _path(self, clip: Clip) -> Path:
@@ -111,7 +111,7 @@ def _surplus(files: Iterable[str]) -> list[str]:
 
 
 def _missing(files: Iterable[str]) -> list[str]:
-    """Whole speakers by number, other clips by name."""
+    """What is missing, as sentences: whole speakers by number, single clips by name."""
     lacking: dict[int, list[str]] = {}
     for file in files:
         lacking.setdefault(int(file[:2]), []).append(file)
@@ -122,7 +122,7 @@ def _missing(files: Iterable[str]) -> list[str]:
 
 
 def _ranges(numbers: Iterable[int]) -> str:
-    """1, 3, 4, 5 as "01, 03-05"."""
+    """Numbers as text: 1, 3, 4, 5 as "01, 03-05"."""
     runs = [[n for _, n in run] for _, run in groupby(enumerate(sorted(numbers)), lambda pair: pair[1] - pair[0])]
     return ", ".join(f"{run[0]:02d}" if len(run) == 1 else f"{run[0]:02d}-{run[-1]:02d}" for run in runs)
 
@@ -134,7 +134,7 @@ def _some(files: Iterable[str]) -> str:
 
 
 def check(folder: Path, progress: Progress) -> str:
-    """All 30,000 recordings, each of them read."""
+    """Read and check all 30,000 recordings; say in a sentence what is there."""
     corpus = AudioMnist(folder)
     clips = corpus.clips()
     found = corpus.identity(clips, progress, anew=True)

@@ -19,11 +19,11 @@ from hpsearch.contracts.progress import Progress
 NAME = re.compile(r"(\d)_([a-z]+)_(\d+)\.wav")
 COMMIT = "26eb9aa"
 IDENTITY = "6b1a8e30f4df78a933fe25cf1ca0140c8c6f169c0a83649a15b70a5ae7407014"
-"""SHA-256 of the 3,000 recordings of that commit, computed from them."""
+"""SHA-256 of the 3,000 recordings of COMMIT, computed from them."""
 
 
 def part_of(index: int) -> Part:
-    """The publisher tests on indices 0-4 of each speaker and digit; validation on 5-14 is ours."""
+    """A clip's part: test for the publisher's indices 0-4 of each speaker and digit; validation on 5-14 is ours."""
     return "test" if index < 5 else "validation" if index < 15 else "training"
 
 
@@ -38,19 +38,19 @@ class Fsdd:
         return identity([self._path(clip) for clip in clips], RATE, progress, anew=anew)
 
     def facts(self, clips: Sequence[Clip]) -> Mapping[str, str | int]:  # noqa: ARG002
-        """None: the identity says which recordings they are."""
+        """No further facts: the identity says which recordings they are."""
         return {}
 
     def files(self, clips: Sequence[Clip]) -> list[Path]:
-        """One a clip."""
+        """One file per clip."""
         return [self._path(clip) for clip in clips]
 
     def clips(self) -> list[Clip]:
-        """Ordered by name."""
+        """All clips, ordered by name."""
         found = sorted(path.name for path in self.folder.iterdir())
         matches = [match for name in found if (match := NAME.fullmatch(name))]
         if not matches:
-            raise TaskError(f"no recordings called digit_speaker_index.wav in {self.folder}")
+            raise TaskError(f"no recordings named digit_speaker_index.wav in {self.folder}")
         clips = [Clip(match[0].removesuffix(".wav"), int(match[1]), part_of(int(match[3]))) for match in matches]
         for part in PARTS:
             if not any(clip.part == part for clip in clips):
@@ -66,16 +66,16 @@ class Fsdd:
 
 
 def check(folder: Path, progress: Progress) -> str:
-    """Whether these are the very recordings of the commit that we know."""
+    """Check that these are exactly the recordings of COMMIT; say so in a sentence."""
     corpus = Fsdd(folder)
     clips = corpus.clips()
     found = corpus.identity(clips, progress, anew=True)
     if found != IDENTITY:
         raise TaskError(
-            f"{folder} holds {len(clips)} sound recordings, but not just the 3,000 of commit {COMMIT} "
+            f"{folder} holds {len(clips)} sound recordings, but not exactly the 3,000 of commit {COMMIT} "
             f"(SHA-256 {found[:12]}..., expected {IDENTITY[:12]}...)"
         )
-    return f"3,000 recordings, the very ones of commit {COMMIT}"
+    return f"3,000 recordings, exactly those of commit {COMMIT}"
 
 
 DATASET = DataSet(

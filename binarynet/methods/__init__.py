@@ -1,1 +1,1 @@
-"""Training methods, one file each, held there as METHOD. The file's name is the method's name."""
+"""Training methods: each is the METHOD of a file of its own, and named after the file."""

@@ -15,7 +15,7 @@ class PiecewiseQuadratic(ProxConnect):
     """F = sign, B(w) = 2 - 2 |w| where |w| < 1, else 0: the derivative of the piecewise quadratic near the sign."""
 
     def backward(self, latent: Tensor, h: Hyperparameters) -> Tensor:  # noqa: ARG002
-        """The derivative above."""
+        """B(w)."""
         return latent.abs().mul_(-2.0).add_(2.0).clamp_(min=0.0)
 
 

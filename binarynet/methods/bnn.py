@@ -15,7 +15,7 @@ class StraightThrough(ProxConnect):
     """F = sign, B(w) = 1 where |w| <= 1, else 0: BinaryConnect with a masked gradient."""
 
     def backward(self, latent: Tensor, h: Hyperparameters) -> Tensor:  # noqa: ARG002
-        """The derivative of hardtanh."""
+        """B(w), the derivative of hardtanh."""
         return (latent.abs() <= 1).to(latent.dtype)
 
 

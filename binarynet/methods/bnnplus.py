@@ -13,7 +13,7 @@ from hpsearch.contracts.space import Float, Space
 
 @dataclass(frozen=True)
 class SwishBackward(ProxConnect):
-    """F = sign, B = SS'. Without the paper's regularisation and trained scale."""
+    """F = sign, B = SS'. The paper's regularisation and trained scale are left out."""
 
     # The paper tries beta 5 and 10. Ours: about a decade to either side.
     space: Space = Space((*SEARCHED, Float("beta", 0.5, 50.0, log=True)))

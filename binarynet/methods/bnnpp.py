@@ -15,12 +15,12 @@ from hpsearch.contracts.space import Float, Space
 
 @dataclass(frozen=True)
 class Swish(ProxConnect):
-    """F = SS in training and the sign after it, B = SS'.
+    """F = SS in training and the sign afterwards, B = SS'.
 
-    That beta rises tenfold over the training, so that SS comes near the sign, is ours: no schedule was found.
+    Beta rises tenfold over the training, so that SS comes near the sign. This rise is ours: no schedule was found.
     """
 
-    # As for bnnplus, before the rise.
+    # The range of bnnplus, before the rise.
     space: Space = Space((*SEARCHED, Float("beta", 0.5, 50.0, log=True)))
     schedules: Mapping[str, str] = field(default_factory=lambda: {"learning_rate": "cosine", "beta": "exponential(10)"})
 

@@ -21,7 +21,7 @@ class Bop(BinaryMethod):
     m_i = (1 - gamma_i) m_{i-1} + gamma_i g_i      algorithm 1, line 4
     b_i = -b_{i-1} if b_{i-1} m_i > threshold      line 6
 
-    m starts at 0 and b at random. gamma decays in steps, as in the paper's experiments on CIFAR-10.
+    m starts at 0 and b at random. By default gamma decays in steps, as in the paper's experiments on CIFAR-10.
     """
 
     # The paper's settings on CIFAR-10 are gamma 1e-4, times 0.1 every 100 of 500 epochs, and threshold 1e-8; it also
@@ -46,7 +46,7 @@ class Bop(BinaryMethod):
         return gradient
 
     def update(self, state: State, gradient: Tensor, h: Hyperparameters) -> None:
-        """Algorithm 1, lines 4 to 7."""
+        """One step: algorithm 1, lines 4 to 7."""
         momentum, binary = state["momentum"], state["binary"]
         momentum.lerp_(gradient, h["gamma"])
         binary.mul_(sign(h["threshold"] - binary * momentum))  # equal to the threshold is +0, and does not flip

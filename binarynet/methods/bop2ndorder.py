@@ -25,16 +25,16 @@ class Bop2ndOrder(BinaryMethod):
     v_i = (1 - sigma) v_{i-1} + sigma g_i^2
     b_i = -b_{i-1} if b_{i-1} m_i / (sqrt(v_i) + 1e-10) > threshold
 
-    As in the authors' code; the text at hand numbers no equations. m and v start at 0 and b at random.
-    `bias_corrected` is the authors' second version, as their code has it: it puts m / gamma and v / sigma in place
-    of m and v, with this step's gamma and sigma. Apart from the 1e-10 that is the first version at the threshold
-    times gamma / sqrt(sigma).
+    These are the recursions of the authors' code; the text at hand numbers no equations. m and v start at 0 and b at
+    random. `bias_corrected` is the second version in the authors' code: it puts m / gamma and v / sigma in place of m
+    and v, with this step's gamma and sigma. Apart from the 1e-10 this is the first version with the threshold
+    multiplied by gamma / sqrt(sigma).
     """
 
     # The authors' recipe on CIFAR-10 moves threshold, gamma and sigma along lines over 500 epochs, from 1e-5 to 1e-8,
-    # from 1e-2 to 1e-5, and from 1e-7 to 1e-2. Ours: the ranges hold these values and reach up to 1, which bounds the
-    # averages by definition and the ratio of m to the root of v nearly. By default gamma falls to a thousandth along
-    # a line as theirs; that sigma stays constant is ours, since as a discount it may not rise above 1.
+    # from 1e-2 to 1e-5, and from 1e-7 to 1e-2. Ours: the ranges hold these values and reach up to 1, which bounds
+    # gamma and sigma by definition and the ratio of m to the root of v nearly. By default threshold and gamma fall to
+    # a thousandth along a line, like theirs. sigma stays constant, which is ours: a discount may not exceed 1.
     space: Space = Space(
         (
             Float("threshold", 1e-8, 1.0, log=True),
@@ -63,7 +63,7 @@ class Bop2ndOrder(BinaryMethod):
         return gradient
 
     def update(self, state: State, gradient: Tensor, h: Hyperparameters) -> None:
-        """The averages, and the flips."""
+        """Move the averages, then flip."""
         momentum, second, binary = state["momentum"], state["second"], state["binary"]
         momentum.lerp_(gradient, h["gamma"])
         second.lerp_(gradient * gradient, h["sigma"])

@@ -22,13 +22,13 @@ class Filter(BinaryMethod):
     G_i = (1 - alpha_i) G_{i-1} + alpha_i m_i       eq. 12, with this step's alpha
     b_i = -sign(G_i)                                eq. 13
 
-    m and G start at 0 and b at random; where G is exactly 0, b stays (eq. 5 would draw it again). alpha
-    decays along a cosine, as in the paper's experiments on CIFAR-10.
+    m and G start at 0 and b at random; where G is exactly 0, b stays (eq. 5 would draw it again). By default
+    alpha decays along a cosine, as in the paper's experiments on CIFAR-10.
     """
 
-    # The paper's own settings are alpha 1e-3 and gamma 0.1; it searches unsaid ranges. Ours: as discount
-    # factors both go up to 1, where an average forgets all but the newest, and down to two decades below
-    # the paper's alpha and one below its gamma.
+    # The paper's own settings are alpha 1e-3 and gamma 0.1; it does not state the ranges that it searches. Ours: as
+    # discount factors both go up to 1, where an average forgets all but the newest gradient, and down to two decades
+    # below the paper's alpha and one below its gamma.
     space: Space = Space((Float("alpha", 1e-5, 1.0, log=True), Float("gamma", 1e-2, 1.0, log=True)))
     schedules: Mapping[str, str] = field(default_factory=lambda: {"alpha": "cosine"})
 
@@ -52,7 +52,7 @@ class Filter(BinaryMethod):
         return gradient
 
     def update(self, state: State, gradient: Tensor, h: Hyperparameters) -> None:
-        """Eq. 11-13."""
+        """One step: eq. 11-13."""
         momentum, filtered, binary = state["momentum"], state["filtered"], state["binary"]
         momentum.lerp_(gradient, h["gamma"])  # eq. 11
         filtered.lerp_(momentum, h["alpha"])  # eq. 12

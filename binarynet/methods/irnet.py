@@ -15,7 +15,7 @@ from binarynet.schedules import check_schedules
 from hpsearch.contracts.space import Float, Space
 
 SHARPNESS = (1e-3, 1e1)
-"""t at the start and at the end of training, along a logarithmic scale."""
+"""t at the start and at the end of training; it rises along a logarithmic scale."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class IrNet(BinaryMethod):
     d sign(w^) / d w^ := k t (1 - tanh^2(t w^)),    k = max(1 / t, 1)
 
     The gradient also passes through the standardisation; the power of 2 counts as a constant. Latent weights follow
-    SGD as in `latent`, with the weight decay outside of the momentum, which IR-Net has inside. Its estimator of
-    activations is left out: a task decides on activations for all methods alike. The learning rate decays along a
-    cosine, as in `latent`.
+    SGD as in `latent`: its weight decay lies outside the momentum, where IR-Net has it inside. IR-Net's estimator for
+    activations is left out, since a task decides on activations for all methods alike. By default the learning rate
+    decays along a cosine, as in `latent`.
     """
 
     # IR-Net trains by SGD at 0.1 with momentum 0.9 and weight decay 1e-4, the settings around which `latent` argues
@@ -51,12 +51,12 @@ class IrNet(BinaryMethod):
         return {"momentum": torch.zeros_like(noise), "latent": h["init"] * noise}
 
     def weights(self, state: State, h: Hyperparameters, training: bool) -> Tensor:  # noqa: ARG002
-        """The signs of the standardised weights, scaled."""
+        """Scaled signs of the standardised weights."""
         standard, _ = _standardised(state["latent"])
         return sign(standard) * _power_of_two(standard)
 
     def gradient(self, state: State, gradient: Tensor, h: Hyperparameters) -> Tensor:
-        """Through the scale, the estimator and the standardisation."""
+        """The gradient passed back through the scale, the estimator and the standardisation."""
         standard, deviation = _standardised(state["latent"])
         start, end = (math.log(t) for t in SHARPNESS)
         t = whole_vectors(torch.exp, start + (end - start) * h["progress"])
@@ -67,14 +67,14 @@ class IrNet(BinaryMethod):
         return (inner - inner.mean(dim=axes, keepdim=True) - standard * along) / deviation
 
     def update(self, state: State, gradient: Tensor, h: Hyperparameters) -> None:
-        """The step of `latent`; the signs are those of the next `weights`."""
+        """The step of `latent`; the next call of `weights` takes the signs."""
         momentum, latent, rate = state["momentum"], state["latent"], h["learning_rate"]
         momentum.lerp_(gradient, h["momentum"])
         latent.mul_(1 - rate * h["weight_decay"]).addcmul_(momentum, rate, value=-1)
 
 
 def _standardised(latent: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights (k, out, ...) less their channel's mean, over its deviation, which is given too: (k, out, 1, ...)."""
+    """Weights (k, out, ...) with mean 0 and deviation 1 in each channel, and that deviation, (k, out, 1, ...)."""
     axes, n = tuple(range(2, latent.dim())), latent[0, 0].numel()
     centred = latent - latent.mean(dim=axes, keepdim=True)
     deviation = (centred.square().sum(dim=axes, keepdim=True) / max(1, n - 1)).sqrt()

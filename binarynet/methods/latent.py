@@ -23,23 +23,23 @@ class Latent(BinaryMethod):
     b_i = sign(w_i)                                                                eq. 4
 
     `momentum` is the paper's gamma: the weight of the new gradient, 0.1 for what torch calls 0.9. The
-    decay lies outside the momentum, which torch.optim.SGD has inside. w starts normal with standard
+    decay lies outside the momentum; torch.optim.SGD has it inside. w starts normal with standard
     deviation `init` and the same signs as `filter` from the same seed; where w is exactly 0, b stays.
 
-    scaling: the network uses s b with s the mean of |w| over each output channel, a constant for the
-        gradient, which it therefore multiplies (Rastegari et al. 2016; Bi-Real net). Where s is 0 (all
+    scaling: the network uses s b, where s is the mean of |w| over each output channel. s counts as a
+        constant, so it multiplies the gradient (Rastegari et al. 2016; Bi-Real net). Where s is 0 (all
         weights of the channel start at 0) the factor is 1.
     clipping: the gradient is 0 where |w| > 1 (Bi-Real net, and the paper's "clipping region"); w itself is
         never clamped, unlike BinaryNet's and larq's.
 
     two_step: the first share of the training uses the latent weights themselves (with binary activations), the rest
-        and every evaluation their signs. Two-step training as in Martinez et al. (2020), in one run and under one
-        schedule, is ours.
+        and every evaluation their signs. The two steps are those of Martinez et al. (2020); to take them in one run
+        under one schedule is ours.
 
-    The learning rate decays along a cosine, as in the paper.
+    By default the learning rate decays along a cosine, as in the paper.
     """
 
-    # The paper's own settings are learning rate 0.1, weight decay 1e-4, momentum 0.1; it searches unsaid
+    # The paper's own settings are learning rate 0.1, weight decay 1e-4, momentum 0.1; it does not state its
     # ranges. Ours: two decades to either side of the first two, one of the third (which 1 bounds). `init`
     # spans one decade to either side of 0.1, near He's standard deviation at fan-ins of 64 to 256: above
     # 1 clipping would stop every weight at the start.
@@ -62,7 +62,7 @@ class Latent(BinaryMethod):
             raise ValueError(f"two_step is a share of the training, from 0 to below 1, got {self.two_step}")
 
     def start(self, noise: Tensor, h: Hyperparameters) -> State:
-        """Latent weights init * noise; their signs, which `init` = 0 leaves random."""
+        """Latent weights init * noise, and the signs of the noise, which are random even with `init` = 0."""
         return {
             "binary": sign(noise),
             "momentum": torch.zeros_like(noise),
@@ -70,20 +70,20 @@ class Latent(BinaryMethod):
         }
 
     def weights(self, state: State, h: Hyperparameters, training: bool) -> Tensor:
-        """b, or s b; w while the first of two steps trains."""
+        """b, or s b with scaling; w in training during the first of two steps."""
         binary = state["binary"] * _factor(state["latent"], h)
         real = self.two_step and training
         return torch.where(h["progress"] < self.two_step, state["latent"], binary) if real else binary
 
     def gradient(self, state: State, gradient: Tensor, h: Hyperparameters) -> Tensor:
-        """The factor of the scaling, and 0 in the clipping region."""
+        """The gradient times the factor of the scaling, and 0 in the clipping region."""
         latent = state["latent"]
         masked = (h["clipping"] > 0) & (latent.abs() > 1)
         binary = (gradient * _factor(latent, h)).masked_fill_(masked, 0.0)
         return torch.where(h["progress"] < self.two_step, gradient, binary) if self.two_step else binary
 
     def update(self, state: State, gradient: Tensor, h: Hyperparameters) -> None:
-        """Eq. 2-4."""
+        """One step: eq. 2-4."""
         momentum, latent, binary = state["momentum"], state["latent"], state["binary"]
         momentum.lerp_(gradient, h["momentum"])  # eq. 2
         rate = h["learning_rate"]

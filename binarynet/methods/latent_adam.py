@@ -27,8 +27,8 @@ class LatentAdam(Latent):
     w_i = w_{i-1} - learning_rate_i m^ / (sqrt(v^) + 1e-8)
 
     with m^ = m_i / (1 - (1 - momentum)^i) and v^ likewise. `momentum` and `second` are the weights of what is new,
-    0.1 and 0.001 for what Adam calls beta 0.9 and 0.999. Scaling, clipping and `two_step` are those of `latent`; in
-    the second of two steps there is no weight decay, as in AdamBNN. The learning rate decays along a line, as there.
+    0.1 and 0.001 for what Adam calls beta 0.9 and 0.999. Scaling, clipping and `two_step` are those of `latent`. As in
+    AdamBNN, the second of two steps has no weight decay, and by default the learning rate decays along a line.
     """
 
     # AdamBNN trains at 2.5e-3 (5e-4 in some of its scripts) with weight decay 5e-6 in its first step and Adam's usual
@@ -66,7 +66,7 @@ class LatentAdam(Latent):
 
 
 def _seen(share: Tensor, step: Tensor) -> Tensor:
-    """1 - (1 - share)^step: how much of its weights an average from 0 has given out by now."""
+    """1 - (1 - share)^step: the sum of the weights in an average that started at 0."""
     return -whole_vectors(torch.expm1, step * whole_vectors(torch.log1p, -share))
 
 

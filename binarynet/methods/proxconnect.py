@@ -16,11 +16,11 @@ from hpsearch.contracts.space import Float, Space
 class PiecewiseLinear(ProxConnect):
     """F(w) = clip(w / (1 - r), -1, 1), which is the sign at r = 1; B = 1.
 
-    That r rises along a line from `rho` to 1 over the training is ours: no schedule was found.
+    r rises along a line from `rho` to 1 over the training. This schedule is ours: none was found.
     """
 
-    # Ours: at rho = 0 the first weights are the latent ones, at 0.9 those beyond 0.1 are at -1 or 1 already: a third at
-    # an init of 0.1, nearly all at 1.
+    # Ours: at rho = 0 the first weights are the latent ones. At 0.9 the weights beyond 0.1 are at -1 or 1 already: a
+    # third of them at an init of 0.1, nearly all at an init of 1.
     space: Space = Space((*SEARCHED, Float("rho", 0.0, 0.9)))
 
     real_in_training: ClassVar[bool] = True

@@ -1,1 +1,1 @@
-"""Data sets of small images. One a file, with a DATASET."""
+"""Data sets of small images, one per file, each held as DATASET."""

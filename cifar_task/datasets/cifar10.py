@@ -16,7 +16,7 @@ from hpsearch.contracts.progress import Progress
 TRAINING = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
 TEST = ("test_batch.bin",)
 IMAGES, CLASSES, SIDE = 10_000, 10, 32
-"""Images a file, classes, and pixels along each side of an image."""
+"""Images per file, classes, and pixels along each side of an image."""
 RECORD = 1 + 3 * SIDE * SIDE
 """Bytes of a record: a label, then the red, green and blue plane, each row by row."""
 AGAIN = "move it away and fetch it again with: hpsearch data fetch cifar10"
@@ -31,7 +31,7 @@ class Images:
 
 
 def files(folder: Path) -> list[Path]:
-    """All that is read."""
+    """All files that are read."""
     return [folder / name for name in (*TRAINING, *TEST)]
 
 
@@ -53,14 +53,14 @@ def verified(folder: Path, progress: Progress) -> str:
         counts = np.bincount(np.concatenate(found), minlength=CLASSES)
         if len(set(counts)) > 1:
             raise TaskError(
-                f"{folder}: the {part} images are not equally many of each class ({', '.join(map(str, counts))}), "
+                f"{folder}: the {part} images are not equally many in each class ({', '.join(map(str, counts))}), "
                 f"as CIFAR-10's are; {AGAIN}"
             )
     return identity.hexdigest()
 
 
 def check(folder: Path, progress: Progress) -> str:
-    """Whether all files have their size, all labels are classes, and all classes are equally many."""
+    """Check that all files have their size, all labels are classes, and all classes are equally frequent."""
     return f"50,000 training and 10,000 test images, SHA-256 {verified(folder, progress)[:12]}..."
 
 

@@ -12,7 +12,7 @@ from cifar_task.images import Normalise
 class Network(nn.Module):
     """2x128C3 - MP2 - 2x256C3 - MP2 - 2x512C3 - MP2 - 2x1024FC - 10FC: 14,022,016 binary weights.
 
-    Each layer is followed by batch norm, the pool before it, and all but the last by the sign.
+    Batch norm follows each layer, after the pool if there is one, and a sign follows it in all layers but the last.
     """
 
     def __init__(self, activation_gradient: str) -> None:

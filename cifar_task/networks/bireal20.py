@@ -1,4 +1,4 @@
-"""Bi-Real-20, the network of Quist et al.: the ResNet-20 of He et al. (2016), shortcuts as Liu et al. (2018)."""
+"""Bi-Real-20, the network of Quist et al.: ResNet-20 (He et al. 2016) with the shortcuts of Liu et al. (2018)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from binarynet.stacked import BinaryConv2d
 from cifar_task.images import Normalise
 
 WIDTHS, CONVOLUTIONS = (16, 32, 64), 6
-"""Channels of the three stages, and binary convolutions in each."""
+"""Channels in each of the three stages, and the number of binary convolutions in each."""
 
 
 class Residual(nn.Module):

@@ -12,8 +12,8 @@ from cifar_task.images import Normalise
 class Network(nn.Module):
     """128 - 128 - MP2 - 256 - 256 - MP2 - 512 - 512 - MP2 - 10: 4,571,136 binary weights.
 
-    Each convolution is followed by batch norm, the pool before it. Hardtanh bounds what the linear layer sees, as
-    in IR-Net; before a sign it would change nothing.
+    Batch norm follows each convolution, after the pool if there is one. Hardtanh bounds what the linear layer sees,
+    as in IR-Net; before a sign it would change nothing.
     """
 
     def __init__(self, activation_gradient: str) -> None:

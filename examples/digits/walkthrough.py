@@ -8,7 +8,7 @@ classifiers.py and the comparison in classifiers.toml, beside this file.
 # ## Run
 # The same call resumes the comparison after any interruption, and returns at once when all is there. These
 # trainings take a tenth of a second, so they run in this very process; without `executor` there would be a
-# worker process a core.
+# worker process per core.
 
 # %%
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""The commands, a file a family; the only place that prints or exits."""
+"""The commands, one file per family; the only place that prints or exits."""

@@ -1,9 +1,8 @@
 """The commands. The only place that prints or exits; what takes long to import is imported where it is used.
 
-Exit codes: 0 done; 1 an error nobody foresaw; 2 a wrong study file or command line; 3 the database or
-another file that cannot be read or written; 4 the task or its data, or what
-`doctor` calls wrong; 5 a replayed trial that differs, or what `check` finds wrong; 130 and 143 stopped by Ctrl-C and
-SIGTERM.
+Exit codes: 0 done; 1 an unforeseen error; 2 a wrong study file or command line; 3 the database or another file cannot
+be read or written; 4 the task or its data fails, or `doctor` calls something wrong; 5 a replayed trial differs, or
+`check` finds a fault; 130 and 143 stopped by Ctrl-C and SIGTERM.
 """
 
 from __future__ import annotations
@@ -65,11 +64,17 @@ data_app.command()(data.check)
 app.add_typer(data_app, name="data")
 
 
+def _said(error: OSError) -> str:
+    """A sentence on a file that the system refuses."""
+    said = error.strerror or str(error)
+    return f"{error.filename}: cannot be read or written: {said}" if error.filename else said
+
+
 def main() -> None:
     """Run a command; turn the errors that the library raises into one sentence and an exit code."""
-    listen()  # anew, for those who do not come from __main__.py
+    listen()  # again, for callers that do not come from __main__.py
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a file's name may hold what is no character
+        if isinstance(stream, io.TextIOWrapper):  # a file's name may hold bytes that are no character
             stream.reconfigure(errors="backslashreplace")
     try:
         app()
@@ -78,5 +83,5 @@ def main() -> None:
             raise SystemExit(0) from None
         raise
     except (HpsearchError, OSError) as error:
-        tell(f"hpsearch: {error}", sys.stderr)
+        tell(f"hpsearch: {_said(error) if isinstance(error, OSError) else error}", sys.stderr)
         raise SystemExit(FileError.exit_code if isinstance(error, OSError) else error.exit_code) from None

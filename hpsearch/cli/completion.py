@@ -1,4 +1,4 @@
-"""What the shell offers while a command is typed; each function is called with what is typed so far."""
+"""Completions that the shell offers while a command is typed; each function gets the word typed so far."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ from pathlib import Path
 
 
 def studies(incomplete: str) -> list[str]:
-    """Names of shipped studies, and TOML files from here."""
+    """Names of shipped studies, and TOML files below the current folder."""
     from hpsearch.study.shipped import shipped_studies
 
     return [*_beginning(shipped_studies(), incomplete), *_files(incomplete, ".toml")]
 
 
 def databases(incomplete: str) -> list[str]:
-    """Databases from here."""
+    """Databases below the current folder."""
     return _files(incomplete, ".db")
 
 
 def datasets(incomplete: str) -> list[str]:
     """Names of data sets."""
-    from hpsearch.study import registry
+    from hpsearch.study import kinds, registry
 
-    return _beginning(registry.Registry.here().names(registry.DATASET), incomplete)
+    return _beginning(registry.Registry.here().names(kinds.DATASET), incomplete)
 
 
 def executors(incomplete: str) -> list[str]:
     """Names of executors."""
-    from hpsearch.study import registry
+    from hpsearch.study import kinds, registry
 
-    return _beginning(registry.Registry.here().names(registry.EXECUTOR), incomplete)
+    return _beginning(registry.Registry.here().names(kinds.EXECUTOR), incomplete)
 
 
 def formats(incomplete: str) -> list[str]:
     """Names of export formats."""
-    from hpsearch.study import registry
+    from hpsearch.study import kinds, registry
 
-    return _beginning(registry.Registry.here().names(registry.EXPORT), incomplete)
+    return _beginning(registry.Registry.here().names(kinds.EXPORT), incomplete)
 
 
 def _files(incomplete: str, ending: str) -> list[str]:
-    """Files of one kind; where there are none, the shell offers its own."""
+    """Files with one ending; if there are none, the shell offers its own completions."""
     folder, slash, _ = incomplete.rpartition("/")
     start = folder + slash
     return _beginning((start + path.name for path in sorted(Path(start or ".").glob(f"[!.]*{ending}"))), incomplete)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def fetch(
     name: DatasetName,
     source: Annotated[
-        str | None, typer.Option("--from", help="Another address, or an archive of yours, than the publisher's.")
+        str | None, typer.Option("--from", help="An address or an archive of yours, in place of the publisher's.")
     ] = None,
     data: Annotated[Path | None, typer.Option(help=DATA, file_okay=False)] = None,
 ) -> None:
@@ -48,15 +48,15 @@ def where(
     ] = None,
     data: Data = None,
 ) -> None:
-    """Print the folder of a data set; without a name, of all that there are."""
+    """Print the folder of a data set, or without a name the folders of all data sets."""
     from hpsearch.contracts.errors import TaskError
-    from hpsearch.study import registry
+    from hpsearch.study import kinds, registry
 
     use_data(data)
     if name is not None:
         print(_dataset(name).find())
         return
-    found, passed_over = registry.Registry.here().everything(registry.DATASET)
+    found, passed_over = registry.Registry.here().everything(kinds.DATASET)
     for reason in passed_over:
         print(f"passed over: {reason}", file=sys.stderr)
     for known, dataset in found.items():
@@ -79,6 +79,6 @@ def check(name: DatasetName, data: Data = None) -> None:
 
 
 def _dataset(name: str) -> DataSet:
-    from hpsearch.study import registry
+    from hpsearch.study import kinds, registry
 
-    return registry.Registry.here().find(registry.DATASET, name)
+    return registry.Registry.here().find(kinds.DATASET, name)

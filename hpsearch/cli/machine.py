@@ -1,4 +1,4 @@
-"""Commands about this machine: what a run would meet on it, and what can be found on it."""
+"""Commands about this machine: what a run would find on it, and which plug-ins and studies it has."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ def doctor() -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from hpsearch.study import registry
+    from hpsearch.study import kinds, registry
     from hpsearch.system.doctor import examine
 
-    datasets, passed_over = registry.Registry.here().everything(registry.DATASET)
+    datasets, passed_over = registry.Registry.here().everything(kinds.DATASET)
     console = Console(highlight=False)
     with console.status("looking at this machine"):
         findings = examine([(name, dataset.find) for name, dataset in datasets.items()])
@@ -38,21 +38,21 @@ def list_() -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    from hpsearch.study import registry
+    from hpsearch.study import kinds, registry
     from hpsearch.study.shipped import shipped_studies
 
     found_in = registry.Registry.here()
     console = Console(highlight=False, soft_wrap=True)
-    tasks, passed_over = found_in.everything(registry.TASK)
+    tasks, passed_over = found_in.everything(kinds.TASK)
     console.print("[bold]tasks[/bold]")
     for name, task in tasks.items():
         console.print(f"  {name}: {escape(task.objective.name)}, {task.objective.direction}")
     for heading, names in (
-        ("methods", found_in.everything(registry.METHOD)),
-        ("data sets", found_in.everything(registry.DATASET)),
-        ("searchers", found_in.everything(registry.SEARCHER)),
-        ("executors", found_in.everything(registry.EXECUTOR)),
-        ("export formats", found_in.everything(registry.EXPORT)),
+        ("methods", found_in.everything(kinds.METHOD)),
+        ("data sets", found_in.everything(kinds.DATASET)),
+        ("searchers", found_in.everything(kinds.SEARCHER)),
+        ("executors", found_in.everything(kinds.EXECUTOR)),
+        ("export formats", found_in.everything(kinds.EXPORT)),
     ):
         console.print(f"[bold]{heading}[/bold]\n  {', '.join(names[0])}")
         passed_over += names[1]

@@ -20,17 +20,29 @@ ExecutorName = Annotated[
     str,
     typer.Option("--executor", help="Where to train: processes, ray, or inline in this one.", autocompletion=executors),
 ]
-Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes. [default: one a core]")]
-DEVICES = "What to train on: cpu, GPUs such as cuda:0,cuda:1, or auto for all that are there. [default: cpu]"
+Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes. [default: one per core]")]
+DEVICES = "What to train on: cpu, GPUs such as cuda:0,cuda:1, or auto for all GPUs. [default: cpu]"
 Devices = Annotated[str | None, typer.Option(help=DEVICES)]
 PerDevice = Annotated[int | None, typer.Option(min=1, help="Workers on each GPU. [default: 1]")]
 Address = Annotated[
     str | None, typer.Option(help="Address of a Ray cluster, or auto. [default: Ray on this machine alone]")
 ]
 
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust", help="Import modules beside the database, beside its study file and in this folder, if it names any."
+    ),
+]
+
+
+ChangedCode = Annotated[
+    bool, typer.Option("--changed-code", help="Go on although your own code has changed since the database was run.")
+]
+
 
 class Width(StrEnum):
-    """How wide figures are on paper."""
+    """Widths of figures on paper."""
 
     page = "page"
     column = "column"

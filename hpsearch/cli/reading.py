@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,11 +18,12 @@ from hpsearch.cli.options import File
 if TYPE_CHECKING:
     import pandas as pd
 
+    from hpsearch.store.rows import Comparison, Run
     from hpsearch.store.tables import Tables
 
 
 class Form(StrEnum):
-    """What `best` prints."""
+    """Forms in which `best` prints."""
 
     table = "table"
     toml = "toml"
@@ -27,17 +31,19 @@ class Form(StrEnum):
 
 
 def status(file: File) -> None:
-    """Say how far a comparison is; also while it runs."""
+    """Say how far a comparison is, also while it runs."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     from hpsearch.contracts.objective import Objective
     from hpsearch.store.database import Database
+    from hpsearch.system.lock import holder
 
     with Database(file) as database:
         comparison = database.existing()
         counts, runs, best = database.counts(), database.runs(), database.best_objectives()
+    writer = holder(file, lambda said: print(said, file=sys.stderr, flush=True))
     planned = comparison.trials * comparison.repeats
     best_of = escape(f"best {comparison.objective.name}")
     table = Table("method", "trials", "of", "complete", "diverged", "failed", best_of)
@@ -49,21 +55,48 @@ def status(file: File) -> None:
             "-" if found is None else Objective.text(found),
         )  # fmt: skip
     console = Console()
-    console.print(f"{comparison.name}: {comparison.repeats} studies of {comparison.trials} trials a method")
+    console.print(f"{comparison.name}: {comparison.repeats} studies of {comparison.trials} trials per method")
     console.print(table)
-    if runs:
-        ended = runs[-1].ended
-        state = f"ended {ended}" if ended else "not ended: running, or stopped before its end"
-        where = escape(str(runs[-1].provenance.get("host")))
-        console.print(f"last run on {where}, started {runs[-1].started}, {state}")
+    left = planned * len(counts) - sum(n for states in counts.values() for s, n in states.items() if s != "proposed")
+    # Not broken into lines, for a command to be copied.
+    console.print(
+        _state(file, comparison, runs, left, writer), markup=False, highlight=False, emoji=False, soft_wrap=True
+    )
+
+
+def _state(file: Path, comparison: Comparison, runs: Sequence[Run], left: int, writer: str) -> str:
+    """Whether a comparison runs, and what to do where it does not; `left` trials are not recorded yet."""
+    last = runs[-1] if runs else None
+    if writer:
+        return f"running: {writer}"
+    if not left:
+        return f"finished: {last.ended}" if last and last.ended else "finished"
+    when = "before its first trial" if last is None else last.ended or "killed, or its machine was"
+    return f"stopped: {when}; go on with: {_goes_on(file, comparison, last)}"
+
+
+def _goes_on(file: Path, comparison: Comparison, last: Run | None) -> str:
+    """The command that goes on with a comparison: the last one, or what does the same where that was a script."""
+    with suppress(ValueError):  # recorded before words were quoted
+        program, command, *words = shlex.split(str(last.provenance.get("command"))) if last else ("", "")
+        if program in ("hpsearch", "__main__.py") and command in ("run", "confirm"):
+            return shlex.join(["hpsearch", command, *words])
+    study = Path(comparison.study_file)
+    shipped = study.name == str(study)  # which is recorded without its folder
+    return shlex.join(["hpsearch", "run", study.stem if shipped else str(study), "--database", str(file)])
 
 
 def trials(
     file: File,
-    csv: Annotated[bool, typer.Option("--csv", help="Comma-separated, every column, full precision.")] = False,
+    csv: Annotated[
+        bool,
+        typer.Option(
+            "--csv", help="Comma-separated, full precision, with reason and seed; export has times, hosts, devices."
+        ),
+    ] = False,
     method: Annotated[str | None, typer.Option(help="Only this method's trials.")] = None,
     attempts: Annotated[
-        bool, typer.Option("--attempts", help="Instead every attempt that failed, with the end of its traceback.")
+        bool, typer.Option("--attempts", help="List failed attempts instead, each with the end of its traceback.")
     ] = False,
     log: Annotated[
         tuple[str, int, int] | None,
@@ -72,7 +105,7 @@ def trials(
         ),
     ] = None,
 ) -> None:
-    """List every trial: method, repeat, trial, objective, hyperparameters, test metrics, state, seconds."""
+    """List all trials: method, repeat, trial, objective, hyperparameters, metrics, state and seconds."""
     if attempts:
         _print_attempts(file)
         return
@@ -146,7 +179,7 @@ def _print_table(frame: pd.DataFrame) -> None:
     table = Table(*map(escape, frame.columns), box=None)
     for row in frame.itertuples(index=False):
         table.add_row(*(escape(_cell(value)) for value in row))
-    # As wide as it needs to be, whatever the terminal: a cut number is no number.
+    # The table is as wide as it needs to be, whatever the terminal: a cut number is no number.
     Console(width=1000).print(table)
 
 

@@ -1,4 +1,4 @@
-"""Commands that write what was found: reports, comparisons of comparisons, the live page, other tools' files."""
+"""Commands that write what was found: a report, one report of several comparisons, the live page, exports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hpsearch.system.threads import pin_threads
 
 
 def _for_itself() -> None:
-    """What a short process that reads much is spared: threads that wait for each other, looking for garbage."""
+    """Spare a short process that reads much: no threads that wait for each other, no garbage collection."""
     import gc
 
     pin_threads()
@@ -28,7 +28,7 @@ def report(
     style: Style = None,
     width: Wide = Width.page,
 ) -> None:
-    """Write figures, tables and pages of a comparison; also while it runs. Open index.html in a browser."""
+    """Write figures, tables and pages of a comparison, also while it runs. Open index.html in a browser."""
     folder = to or file.with_name(f"{file.stem}-report")
     _for_itself()
     from hpsearch.driver.display import Display
@@ -47,7 +47,7 @@ def compare(
     ],
     to: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("compare-report"),
     force: Annotated[
-        bool, typer.Option("--force", help="Also if task, budget, data or searcher differ; the page warns.")
+        bool, typer.Option("--force", help="Compare even if task, budget, data or searcher differ; the page warns.")
     ] = False,
     target: Targets = None,
     style: Style = None,
@@ -55,7 +55,7 @@ def compare(
 ) -> None:
     """Write one report of several comparisons, after checking that they measured the same thing in the same way."""
     if len(files) < 2:
-        raise typer.BadParameter("give two databases or more; of one, write the report")
+        raise typer.BadParameter("give two databases or more; for one, use hpsearch report")
     _for_itself()
     from hpsearch.driver.display import Display
     from hpsearch.report import Look, write_report_of
@@ -94,9 +94,9 @@ def export(
 ) -> None:
     """Write a comparison as files that other tools open."""
     from hpsearch.driver.display import Display
-    from hpsearch.study import registry
+    from hpsearch.study import kinds, registry
 
-    export_as = registry.Registry.here().find(registry.EXPORT, to, "--to")
+    export_as = registry.Registry.here().find(kinds.EXPORT, to, "--to")
     with Display() as display:
         paths = export_as(file, out or export_as.default_out(file), display.preparing)
     for path in paths:

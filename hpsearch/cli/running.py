@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hpsearch.cli.completion import studies
-from hpsearch.cli.options import Address, Data, Devices, ExecutorName, File, PerDevice, Workers, use_data
+from hpsearch.cli.options import (
+    Address,
+    ChangedCode,
+    Data,
+    Devices,
+    ExecutorName,
+    File,
+    PerDevice,
+    Trust,
+    Workers,
+    use_data,
+)  # fmt: skip
 from hpsearch.system.stopping import Stopped, outlive_terminal, tell
 from hpsearch.system.threads import pin_threads
 
@@ -32,6 +43,7 @@ def run(
     devices: Devices = None,
     per_device: PerDevice = None,
     address: Address = None,
+    changed_code: ChangedCode = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many trials, how long, how much disk.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
@@ -55,16 +67,16 @@ def run(
                 raise typer.BadParameter("--dry-run measures this machine: try it without --executor ray")
             _dry_run(plan, file, where, display)
         else:
-            run_or_stop(plan, recorded_name(path), file, where, display)
+            run_or_stop(plan, recorded_name(path), file, where, display, changed_code)
 
 
-def run_or_stop(plan: Plan, study_file: str, file: Path, where: Where, display: Display) -> None:
-    """Run a comparison to its end, or say how to go on where somebody stops it."""
+def run_or_stop(plan: Plan, study_file: str, file: Path, where: Where, display: Display, changed_code: bool) -> None:
+    """Run a comparison to its end; if somebody stops it, say how to go on."""
     from hpsearch.driver.running import run_shown
 
     outlive_terminal()
     try:
-        run_shown(plan, study_file, file, where, display)
+        run_shown(plan, study_file, file, where, display, changed_code=changed_code)
     except Stopped as stop:
         display.stop()
         kept = f"everything finished is in {file}" if file.exists() else "before the first trial"
@@ -105,6 +117,8 @@ def confirm(
     per_device: PerDevice = None,
     address: Address = None,
     data: Data = None,
+    changed_code: ChangedCode = False,
+    trust: Trust = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print nothing but errors and the report's files.")
     ] = False,
@@ -115,29 +129,29 @@ def confirm(
     from hpsearch.driver.confirm import confirmation
     from hpsearch.driver.display import Display
     from hpsearch.driver.running import Where
-    from hpsearch.report import write_report
+    from hpsearch.report import check_folder, write_report
     from hpsearch.store.chosen import method_of
     from hpsearch.store.tables import load_tables
     from hpsearch.study.registry import Registry
-    from hpsearch.study.shipped import recorded_name, shipped_studies
     from hpsearch.system.output import hushed
 
-    tables = load_tables(file)
-    study = Path(tables.comparison.study_file)
-    if study.name == str(study):  # only a shipped one is recorded without its folder
-        study = shipped_studies().get(study.stem, study)
-    with hushed(quiet):
-        plan = confirmation(tables, Registry.here(study.parent), seeds, overall, _settings(setting or []))
     out = database or file.with_name(f"{file.stem}-confirm{'-overall' if overall else ''}.db")
+    folder = to or out.with_name(f"{out.stem}-report")
+    check_folder(folder)  # before hours of training
+    tables = load_tables(file)
+    study = tables.comparison.study_file
+    found_in = Registry.of_database(file, study, trust)
+    with hushed(quiet):
+        plan = confirmation(tables, found_in, seeds, overall, _settings(setting or []), changed_code=changed_code)
     with Display(quiet=quiet, group=method_of) as display:
         where = Where(executor, workers, devices, per_device, address)
-        run_or_stop(plan, recorded_name(study), out, where, display)
-    for path in write_report(out, to or out.with_name(f"{out.stem}-report")):
+        run_or_stop(plan, study, out, where, display, changed_code)
+    for path in write_report(out, folder):
         tell(path, sys.stdout)
 
 
 def _settings(words: list[str]) -> dict[str, Value]:
-    """`name=value` each, the value as TOML has it, or a bare word."""
+    """Settings from words of the form `name=value`; a value is a TOML value, or a bare word."""
     import tomllib
 
     found: dict[str, Value] = {}

@@ -1,4 +1,4 @@
-"""Commands that verify a database: train a trial again, propose all of them again."""
+"""Commands that verify a database: train one trial again, or propose all trials again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hpsearch.cli.options import Data, File, use_data
+from hpsearch.cli.options import Data, File, Trust, use_data
 from hpsearch.system.threads import pin_threads
 
 
@@ -16,6 +16,7 @@ def replay(
     repeat: Annotated[int, typer.Argument(help="Number of the study, from 1.", show_default=False)],
     trial: Annotated[int, typer.Argument(help="Number of the trial in it, from 1.", show_default=False)],
     data: Data = None,
+    trust: Trust = False,
 ) -> None:
     """Train a recorded trial again and say whether every bit agrees. Exit code 5 if not."""
     pin_threads()  # before torch is loaded: results depend on the number of threads
@@ -24,7 +25,7 @@ def replay(
     from hpsearch.driver.replay import replay as replay_trial
 
     with Display() as display:
-        found = replay_trial(file, method, repeat, trial, display.preparing)
+        found = replay_trial(file, method, repeat, trial, display.preparing, trust=trust)
     name = f"{method}, study {repeat}, trial {trial}"
     if not found.differing:
         print(f"{name}: every bit agrees: objective, metrics and curves, {found.numbers} values")
@@ -33,14 +34,15 @@ def replay(
     for reason in found.incomparable:
         print(f"not comparable: {reason}")
     if found.differing and found.changed_code:
-        print(f"the code has changed, too: {found.changed_code}")
+        print(f"the code has changed too: {found.changed_code}")
     if found.differing:
         raise typer.Exit(5)
 
 
 def check(
     file: File,
-    quick: Annotated[bool, typer.Option("--quick", help="Leave out proposing every trial again.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Do not propose the trials again.")] = False,
+    trust: Trust = False,
 ) -> None:
     """Verify a database wholly: the file, its seeds, and that the searcher proposes again what it proposed."""
     from hpsearch.driver.check import check as check_file
@@ -48,9 +50,11 @@ def check(
 
     pin_threads()  # proposals depend on the number of threads
     with Display() as display:
-        found = check_file(file, proposals=not quick, progress=display.preparing)
+        found = check_file(file, proposals=not quick, progress=display.preparing, trust=trust)
     for fault in found.faults:
         print(f"wrong: {fault}")
+    for change in found.changed_code:
+        print(f"changed: {change}")
     for reason in found.incomparable if found.proposals else ():
         print(f"not comparable: {reason}")
     if found.faults:

@@ -1,1 +1,1 @@
-"""What others implement (tasks, methods, searchers, executors, formats, data sets), and the errors."""
+"""The contracts of plug-ins (tasks, methods, searchers, executors, formats, data sets), and the errors."""

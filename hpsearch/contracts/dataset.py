@@ -1,7 +1,7 @@
 """The contract of data sets: where one lies on this machine, where it comes from, and when it is whole.
 
-A task names the package of its data sets as `datasets`; each module there that holds a DATASET can be
-fetched, found and checked by its file name, with `hpsearch data`.
+Packages of data sets are declared as entry points of the group "hpsearch.data". Each module in one that holds a
+DATASET can be fetched, found and checked with `hpsearch data`, which knows it by its file name.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ class DataSet:
     """A data set that its publisher offers as one archive, zip or tar.
 
     Attributes:
-        name: what the user calls it, the name of its module.
+        name: what commands call it, which is the name of its module.
         title: what people call it.
         archive: address of the archive.
-        megabytes: about how many the archive has, where its server does not say.
+        megabytes: about how large the archive is, for a server that does not say.
         licence: short name, shown when it is fetched.
-        members: regular expression of the archive's files that are wanted; its first group is their path in
-            the data set's folder. All others are left in the archive.
+        members: regular expression that matches the wanted files of the archive; its first group is a file's path
+            in the data set's folder. All other files are left in the archive.
         places: folders under the data folder where it may lie; a fetched one lies in the first.
-        check: looks at a folder and says what is there in one sentence; TaskError if it is not whole.
-        md5: of the archive, where the publisher states one; any other archive is refused.
+        check: looks at a folder and says in one sentence what is there; raises TaskError if it is not whole.
+        md5: checksum of the archive, if the publisher states one; any other archive is refused.
     """
 
     name: str
@@ -43,11 +43,11 @@ class DataSet:
     md5: str | None = None
 
     def place(self, folder: Path) -> Path | None:
-        """The first of its places that is there in a data folder."""
+        """The first of its places that exists in a data folder."""
         return next((folder / place for place in self.places if (folder / place).is_dir()), None)
 
     def find(self) -> Path:
-        """Its folder on this machine, or TaskError saying where it was looked for and how to get it."""
+        """Its folder on this machine. If there is none, TaskError says where it was looked for and how to get it."""
         folder = data_folder()
         if there := self.place(folder):
             return there
@@ -58,7 +58,7 @@ class DataSet:
 
 
 def data_folder() -> Path:
-    """HPSEARCH_DATA, or else the platform's folder for a user's data."""
+    """The folder of data sets: HPSEARCH_DATA, or else the platform's folder for a user's data."""
     if given := os.environ.get("HPSEARCH_DATA"):
         return Path(given)
     from platformdirs import user_data_path
@@ -67,7 +67,7 @@ def data_folder() -> Path:
 
 
 def cache_folder() -> Path:
-    """HPSEARCH_CACHE, or else the platform's folder for caches: what tasks compute once."""
+    """The folder for what tasks compute once: HPSEARCH_CACHE, or else the platform's folder for caches."""
     if given := os.environ.get("HPSEARCH_CACHE"):
         return Path(given)
     from platformdirs import user_cache_path

@@ -12,13 +12,13 @@ class HpsearchError(Exception):
 
 
 class UsageError(HpsearchError):
-    """A command or a call that asks for what cannot be: another style, a taken port, a trial that is not there."""
+    """A command or a call that asks for the impossible: a missing style, a taken port, a trial that is not there."""
 
     exit_code = 2
 
 
 class SpecError(UsageError):
-    """A study file that is wrong, a line a fault: file, key, what was expected, nearest valid key."""
+    """A wrong study file. The text has one line per fault: file, key, what was expected, nearest valid key."""
 
 
 class ReplayError(UsageError):
@@ -36,7 +36,7 @@ class FileError(HpsearchError):
 
 
 class DatabaseError(FileError):
-    """A database file that is damaged, locked, newer than this version, or of another comparison."""
+    """A database file that is damaged, locked, newer than this version, or holds another comparison."""
 
 
 class DifferentError(FileError):
@@ -50,7 +50,7 @@ class TaskError(HpsearchError):
 
 
 class OtherDataError(TaskError):
-    """The data of a comparison is not here."""
+    """Other data lies here than a comparison was run on."""
 
 
 class DeviceError(HpsearchError):
@@ -60,7 +60,7 @@ class DeviceError(HpsearchError):
 
 
 class FetchError(HpsearchError):
-    """A data set that could not be had."""
+    """A data set that could not be fetched."""
 
     exit_code = 4
 

@@ -14,24 +14,24 @@ T = TypeVar("T")
 class Executor(ABC):
     """A place for function calls, and how many it works on at once.
 
-    A module holds the class as EXECUTOR. It is made of `workers` (how many, or None for what fits the place) and of
-    those keywords among `devices` (as the user names them), `per_device` (workers that share a GPU), `address` and
-    `time_limit` (seconds a call may take) that its `__init__` declares; asking it for another one is an error.
+    A module holds the class as EXECUTOR. Its `__init__` gets `workers` (how many, or None for what fits the place).
+    It may also declare the keywords `devices` (as the user names them), `per_device` (workers that share a GPU),
+    `address` and `time_limit` (seconds a call may take); to ask for one that it does not declare is an error.
     """
 
-    device: str
-    """What its workers train on, for the provenance."""
-    lost: list[str]
-    """A sentence on each worker, device or node that it had to give up."""
+    device: str = "cpu"
+    """What the workers train on, for the provenance."""
+    lost: Sequence[str] = ()
+    """One sentence on each worker, device or node that was given up."""
 
     @property
     @abstractmethod
     def workers(self) -> int:
-        """Calls that run at the same time; it may change while it runs."""
+        """How many calls run at the same time; the number may change during a run."""
 
     @property
     def waiting(self) -> int:
-        """Calls worth submitting beyond those, to have the next at hand when a worker is free."""
+        """How many more calls are worth submitting, so that a worker that becomes free finds the next one."""
         return 0
 
     def share(self, files: Sequence[Path]) -> None:  # noqa: ARG002
@@ -42,9 +42,9 @@ class Executor(ABC):
     def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
         """Call function(*arguments) somewhere.
 
-        The function is importable by name there, and arguments and result can be pickled. A worker that
-        dies fails its own call, and no other; what it had printed may be a note of the error. A device that stops
-        working fails none: its call moves to another one, and only where none is left it ends in DeviceError.
+        The function can be imported by name there, and arguments and result can be pickled. A worker that
+        dies fails its own call and no other; what it had printed may be a note of the error. A device that stops
+        working fails no call: its call moves to another device, and ends in DeviceError only if none is left.
         """
 
     @abstractmethod

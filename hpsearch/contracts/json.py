@@ -1,4 +1,4 @@
-"""Values as JSON has them, where their shape is somebody else's: settings of plug-ins, facts about a machine."""
+"""JSON values whose shape others decide: settings of plug-ins, facts about a machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Method: a way to train together with its search space."""
+"""Method: a way to train, together with its search space."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from hpsearch.contracts.space import Space
 
 @dataclass(frozen=True)
 class Method:
-    """What the search tool knows about a training method; what else it has is between it and its task.
+    """What the search tool knows about a training method; everything else is between the method and its task.
 
-    A method is a frozen dataclass derived from this one, or from a task family's own contract such as
+    A method is a frozen dataclass derived from this one, or from the contract of a family of tasks such as
     `binarynet.method.BinaryMethod`. Its further fields are the settings that a study file may change.
 
     Attributes:
         space: the hyperparameters that are searched or fixed.
-        schedules: hyperparameter -> name of its schedule over training; constant where unnamed.
+        schedules: hyperparameter -> name of its schedule over training; one that is not named stays constant.
     """
 
     space: Space

@@ -15,9 +15,9 @@ Outcome = Literal["complete", "diverged", "failed"]
 class Objective:
     """What a task measures on its validation data.
 
-    `chance` is the level of guessing: what a searcher is told about a trial that diverged or failed. It has no
-    default, for any number that is better than an honest trial would draw the search to what fails. An objective
-    that is measured on test data is not `searchable`: only the searcher "fixed", which looks at none, may be used.
+    `chance` is the level of guessing; a searcher is told this value for a trial that diverged or failed. It has no
+    default, because a number better than an honest trial's would draw the search towards failures. An objective
+    measured on test data is not `searchable`: only the searcher "fixed", which ignores objectives, may be used.
     """
 
     name: str
@@ -33,16 +33,16 @@ class Objective:
             raise ValueError(f"chance must be finite, got {self.chance}")
 
     def spent(self, value: float | None) -> float:
-        """The objective that a trial counts as: its own, or the chance level where it has none."""
+        """The objective that a trial counts with: its own, or the chance level if it has none."""
         return self.chance if value is None or not math.isfinite(value) else value
 
     @staticmethod
     def text(value: float) -> str:
-        """A value as a person reads it: four decimals, or four digits where those would be lost."""
+        """A value for people to read: four decimals, or four significant digits if decimals would lose it."""
         return f"{value:.4f}" if value == 0 or 1e-2 <= abs(value) < 1e6 else f"{value:.4g}"
 
     def oriented(self, value: float | None) -> float:
-        """`spent`, negated where small is good: larger is always better."""
+        """`spent`, negated if the objective is minimised: larger is always better."""
         return self.spent(value) if self.direction == "maximise" else -self.spent(value)
 
     def __str__(self) -> str:
@@ -54,10 +54,10 @@ class Result:
     """What one trial yields.
 
     Attributes:
-        objective: value on validation data, in the objective's unit; None or non-finite where there is none.
+        objective: value on validation data, in the objective's unit; None or non-finite if there is none.
         metrics: further numbers, such as the test accuracy. No searcher, incumbent or stopping rule sees them.
-        curves: name -> one value an epoch.
-        outcome: "complete"; "diverged" where training left the finite numbers; "failed" where it broke.
+        curves: name -> one value per epoch.
+        outcome: "complete"; "diverged" if training left the finite numbers; "failed" if it broke.
         reason: one line saying why, unless complete.
     """
 

@@ -11,16 +11,16 @@ from hpsearch.contracts.objective import Objective
 from hpsearch.contracts.space import Configuration, Space, Value
 
 
-class Recorded(Protocol):
+class PastTrial(Protocol):
     """What a searcher may be told about a recorded trial."""
 
     @property
     def configuration(self) -> Configuration:
-        """What was tried."""
+        """The configuration that was tried."""
 
     @property
     def objective(self) -> float | None:
-        """What came out; None where it is not finite."""
+        """The objective that it reached; None if that is not finite."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class History:
     """What a searcher may know about a study: nothing but configurations and objectives.
 
     Attributes:
-        configurations: those of the trials so far, in order.
-        objectives: one each, finite, oriented so that larger is better whatever the task's direction;
-            a diverged or failed trial carries the chance level.
+        configurations: configurations of the trials so far, in order.
+        objectives: one per configuration, finite, oriented so that larger is better whatever the task's
+            direction; a diverged or failed trial has the chance level.
     """
 
     configurations: tuple[Configuration, ...] = ()
@@ -44,8 +44,8 @@ class History:
         return len(self.objectives)
 
     @classmethod
-    def of(cls, trials: Sequence[Recorded], objective: Objective) -> History:
-        """What a searcher is told about recorded trials."""
+    def of(cls, trials: Sequence[PastTrial], objective: Objective) -> History:
+        """The history that recorded trials make."""
         return cls(
             tuple(trial.configuration for trial in trials),
             tuple(objective.oriented(trial.objective) for trial in trials),
@@ -56,15 +56,15 @@ class Searcher(ABC):
     """A pure function: all it knows is the space, the recorded histories and the studies' seeds.
 
     So resuming is exact by construction, and no optimiser state is ever stored. A searcher is a frozen dataclass
-    derived from this class, whose fields are its settings; a module holds one as SEARCHER.
+    derived from this class, and its fields are its settings; a module holds one as SEARCHER.
     """
 
     searches: ClassVar[bool] = True
-    """Whether it looks for the best. One that tries given configurations says False: reports then show results
-    against what was varied in place of best-so-far curves."""
+    """Whether it looks for the best. A searcher that tries given configurations says False: reports then show
+    results against what was varied, not best-so-far curves."""
 
     def check(self, spaces: Mapping[str, Space]) -> None:  # noqa: ARG002
-        """Raise ValueError if it is not for these spaces, given by the methods' labels; any space will do here."""
+        """Raise ValueError if it cannot search these spaces, label -> space. This one takes any space."""
         return
 
     @abstractmethod
@@ -73,9 +73,9 @@ class Searcher(ABC):
 
         Args:
             space: the method's space, the same for all studies.
-            histories: one a study.
-            seeds: one a study, the same at each of its trials.
+            histories: one per study.
+            seeds: one per study, the same at each of its trials.
 
         Returns:
-            One configuration a study. It depends on that study's own history and seed only.
+            One configuration per study. It depends on that study's own history and seed only.
         """

@@ -11,11 +11,11 @@ TRIAL_SEED_BITS = 31
 
 
 def derived_seed(seed: int, *path: str | int) -> int:
-    """A 63-bit seed for one purpose, independent of that of every other path.
+    """A 63-bit seed for one purpose, independent of the seeds for all other paths.
 
     A text enters as the first 8 bytes of its SHA-256, so that adding or reordering names changes no other
-    seed. A study's seed is derived_seed(comparison seed, label, repeat); the seed of a stream of random numbers in a
-    trial is derived_seed(trial seed, "weights"), and so on.
+    seed. A study's seed is derived_seed(comparison seed, label, repeat). Each stream of random numbers in a
+    trial has a seed such as derived_seed(trial seed, "weights").
 
     Args:
         seed: any non-negative integer.
@@ -30,12 +30,12 @@ def derived_seed(seed: int, *path: str | int) -> int:
         int.from_bytes(hashlib.sha256(part.encode()).digest()[:8], "big") if isinstance(part, str) else part
         for part in path
     ]
-    # The length, because a SeedSequence ignores zeros at its end.
+    # The length enters too, because a SeedSequence ignores zeros at its end.
     return int(np.random.SeedSequence([seed, len(words), *words]).generate_state(1, np.uint64)[0] >> (64 - SEED_BITS))
 
 
 def trial_seed(seed: int, method: str, repeat: int, trial: int, bits: int = TRIAL_SEED_BITS) -> int:
-    """The seed that a trial is trained with: the first `bits` of the one that derives from its place.
+    """The seed that a trial is trained with: the first `bits` of the seed that derives from its place.
 
     A comparison that an older version began has seeds of SEED_BITS, and keeps them.
     """

@@ -18,7 +18,7 @@ Configuration = Mapping[str, Value]
 RESERVED = frozenset(
     ("method", "repeat", "trial", "objective", "state", "reason", "seconds", "seed", "step", "progress")
 )
-"""Names that a hyperparameter or metric may not have: columns of the trials table, and what training adds."""
+"""Names that no hyperparameter or metric may have: columns of the trials table, and hyperparameters of training."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Fixed:
-    """A hyperparameter held at one value: part of every configuration, searched by nobody."""
+    """A hyperparameter held at one value: part of every configuration, but not searched."""
 
     name: str
     value: Value
@@ -133,7 +133,7 @@ class Space:
         object.__setattr__(self, "parameters", tuple(self.parameters))
         names = [parameter.name for parameter in self.parameters]
         if len(set(names)) < len(names):
-            raise ValueError(f"the names of a space must differ, got {names}")
+            raise ValueError(f"the names in a space must differ, got {names}")
 
     def __iter__(self) -> Iterator[Parameter]:
         return iter(self.parameters)
@@ -175,12 +175,12 @@ class Space:
 
 
 def space_as_json(space: Space) -> list[Json]:
-    """A space as plain values, for the database and the report."""
+    """The space as plain values, for the database and the report."""
     return [{"kind": type(p).__name__.lower(), **asdict(p)} for p in space]
 
 
 def space_from_json(rows: Iterable[Json]) -> Space:
-    """The inverse of `space_as_json`."""
+    """The space whose `space_as_json` is `rows`."""
     kinds: dict[str, type[Parameter]] = {"float": Float, "int": Int, "choice": Choice, "fixed": Fixed}
     return Space(tuple(kinds[r["kind"]](**{k: v for k, v in r.items() if k != "kind"}) for r in rows))
 

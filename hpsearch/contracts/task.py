@@ -1,4 +1,4 @@
-"""Task: data, network and budget; what turns configurations into results."""
+"""Task: data, network and budget, which turn configurations into results."""
 
 from __future__ import annotations
 
@@ -34,30 +34,30 @@ class Task(ABC):
     is not shown.
 
     A task with settings is a frozen dataclass derived from this class: its fields are the settings that a study
-    file may give. A module holds its task as TASK. Workers make it anew from the module's name and the settings; a
-    task reads where its data lies from the environment, which workers share.
+    file may give. A module holds its task as TASK. Workers make it anew from the module's name and the settings. A
+    task finds its data by environment variables, which workers share.
     """
 
     objective: Objective
-    """What `train` returns as each result's objective. A property where it depends on the settings."""
+    """What `train` returns as each result's objective; a property if it depends on the settings."""
     methods: str | None = None
     """Package whose files are this task's methods; None if a method is only a space, given in the study file."""
     pack: int = 1
-    """How many trials the task likes to train together at most; 1 if it only loops over them."""
+    """At most how many trials the task likes to train together; 1 if it only loops over them."""
 
     def prepare(self, progress: Progress) -> Mapping[str, str | int | float]:  # noqa: ARG002
         """Do once what all trials share (unpack, compute features); returns facts for the provenance.
 
-        Raises TaskError where data is missing or wrong.
+        Raises TaskError if data is missing or wrong.
         """
         return {}
 
     def files(self) -> Sequence[Path]:
-        """Files that training reads below the folders of hpsearch.contracts.dataset, for machines without them."""
+        """Files below the data and the cache folder that training reads, so that machines without them get them."""
         return ()
 
     def load(self, device: str) -> None:  # noqa: ARG002
-        """Load what training reads, once in each process before it trains, so that no trial's seconds count it."""
+        """Load what training reads, once per process and before it trains, so that no trial's seconds include it."""
         return
 
     @abstractmethod
@@ -68,7 +68,7 @@ class Task(ABC):
         seeds: Sequence[int],
         device: str,
     ) -> list[Result]:
-        """One result a configuration. A result depends on its own configuration and seed only."""
+        """One result per configuration. A result depends on its own configuration and seed only."""
 
     def train_in(
         self,
@@ -86,8 +86,8 @@ class Task(ABC):
 class FunctionTask(Task):
     """A task from a function `objective(configuration, seed) -> float`, trained one trial at a time.
 
-    The function may be of any framework; it may also return a Result. With a third parameter `context` it is told
-    which trial it trains. It is found again in worker processes by the name of the module that holds the task.
+    The function may use any framework, and may also return a Result. With a third parameter `context` it is told which
+    trial it trains. Worker processes find it by the name of the module that holds the task.
     """
 
     function: Callable[..., float | Result]
@@ -100,7 +100,7 @@ class FunctionTask(Task):
         seeds: Sequence[int],
         device: str,  # noqa: ARG002
     ) -> list[Result]:
-        """Call the function once a configuration."""
+        """Call the function once per configuration."""
         return [_result(self.function(*trial)) for trial in zip(configurations, seeds, strict=True)]
 
     def train_in(
@@ -111,7 +111,7 @@ class FunctionTask(Task):
         device: str,
         contexts: Sequence[Context],
     ) -> list[Result]:
-        """Call the function once a configuration, with the context if it takes one."""
+        """Call the function once per configuration, with the context if it takes one."""
         if not self._takes_context:
             return self.train(method, configurations, seeds, device)
         trials = zip(configurations, seeds, contexts, strict=True)

@@ -1,1 +1,1 @@
-"""Data sets: how one comes to this machine, and what training reads to others."""
+"""Data sets: fetched to this machine, and sent to other machines that train."""

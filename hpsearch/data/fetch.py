@@ -1,7 +1,7 @@
 """Get a data set: download its archive, unpack the wanted files, and check what arrived.
 
-Whatever stops it, the same command goes on: it resumes a download where that broke off, and repeats the other steps.
-The data set's folder appears at the end, whole.
+Whatever stops a fetch, the same command goes on: it resumes the download where it broke off, and repeats the other
+steps. The data set's folder appears at the end, whole.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
     from requests import Response
 
 BLOCK = 2**16
-"""Bytes read and written at once; a connection that breaks loses fewer than these."""
+"""Bytes read and written at once; a connection that breaks loses fewer bytes than this."""
 FULL = (errno.ENOSPC, errno.EDQUOT)
 BUSY = (429, 500, 502, 503, 504)
-"""Status codes of a server that is worth asking again."""
+"""Status codes after which a server is worth asking again."""
 BREAKS = 5
 """How often in a row a connection may break without a new byte before the download fails."""
 EXPANDS = 20
-"""How many times as large as the published archive its files may be; recordings and images expand by less than 2."""
+"""How many times larger than the archive the files in it may be; recordings and images expand by less than 2."""
 MOST_FILES = 1_000_000
 LONGEST_HEADER = 2**20
-"""Bytes that a tar's long name or attributes may have; tarfile reads them whole into memory."""
+"""Most bytes that a tar's long name or attributes may have; tarfile reads them whole into memory."""
 EXTENSIONS = (
     tarfile.XHDTYPE,
     tarfile.XGLTYPE,
@@ -46,12 +46,12 @@ EXTENSIONS = (
     tarfile.GNUTYPE_LONGNAME,
     tarfile.GNUTYPE_LONGLINK,
 )
-"""Types of a tar's headers that hold a long name or attributes of the next one."""
+"""Types of headers in a tar that hold a long name or attributes for the next header."""
 Open = Callable[[], IO[bytes]]
 
 
 class _File(NamedTuple):
-    """A file in an archive: its name there, its size unpacked, and how to read it."""
+    """A file in an archive: its name there, its unpacked size, and a function that opens it."""
 
     name: str
     size: int
@@ -72,8 +72,8 @@ def fetch(dataset: DataSet, folder: Path, source: str | None, progress: Progress
         The data set's folder, and what its check says.
 
     Raises:
-        FetchError: if the archive cannot be had, or is not what it should be. A wrong archive is removed; the beginning
-            of a download stays.
+        FetchError: if the archive cannot be fetched, or is not what it should be. A wrong archive is removed; an
+            unfinished download stays.
         NoSpaceError: if the disk is full; what is downloaded stays, and the next call goes on.
     """
     there = dataset.place(folder)
@@ -85,7 +85,7 @@ def fetch(dataset: DataSet, folder: Path, source: str | None, progress: Progress
                 if not target.is_dir():
                     return target, _get(dataset, folder / f".fetching-{dataset.name}", target, source, progress)
         there = target
-    # A fetch that was killed at its very end leaves this behind.
+    # A fetch that was killed just before its end leaves this behind.
     shutil.rmtree(folder / f".fetching-{dataset.name}", ignore_errors=True)
     try:
         return there, dataset.check(there, progress)
@@ -166,7 +166,7 @@ def _stream(address: str, part: Path, size: int, progress: Progress) -> None:
 
 
 def _resuming(part: Path) -> dict[str, str]:
-    """Headers that ask for the rest of the file that `part` begins, and only if it is still exactly that file."""
+    """Headers that ask for the rest of the file that `part` begins, but only if the server's file is still the same."""
     if not _size(part) or not _validator(part).is_file():
         return {"Accept-Encoding": "identity"}
     validator = _validator(part).read_text(encoding="ascii")
@@ -255,10 +255,10 @@ class _Header(tarfile.TarInfo):
 
 
 def _modest(files: Iterable[_File], dataset: DataSet) -> list[_File]:
-    """The regular files; FetchError if they would fill more than they should, or lie outside their folder."""
+    """The files, in order. Raises FetchError if they are too large, or would lie outside their folder."""
     found: list[_File] = []
     size, limit = 0, EXPANDS * dataset.megabytes * 10**6
-    for count, file in enumerate(files, 1):  # a tar is read one by one, and no further than to what is too large
+    for count, file in enumerate(files, 1):  # a tar is read file by file, and no further than to one that is too large
         if file.regular:
             found.append(file)
         size += abs(file.size)  # attributes of a tar may say less than nothing
@@ -326,5 +326,5 @@ def _size(path: Path) -> int:
 
 
 def _validator(part: Path) -> Path:
-    """The file that keeps the ETag or date of a partial download: without it the rest might be of another file."""
+    """The file that keeps the ETag or date of a partial download; without it the rest might come from another file."""
     return part.with_name(part.name + ".validator")

@@ -1,4 +1,4 @@
-"""Files that training reads, for machines that do not have them: sent once, written once on each."""
+"""Files that training reads, for machines that lack them: sent once, and written once on each machine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FOLDERS = {"HPSEARCH_DATA": data_folder, "HPSEARCH_CACHE": cache_folder}
 
 @dataclass(frozen=True)
 class _File:
-    """A file: the folder it lies in, its place there, and what tells whether it is the same one."""
+    """A file: the folder it lies in, its path there, and what tells whether a copy is the same."""
 
     variable: str
     path: str
@@ -34,13 +34,13 @@ class _File:
 
 @dataclass(frozen=True)
 class SharedFiles:
-    """The files, where the driver has them, and a handle to their bytes, one after the other.
+    """The files, where the driver has them, and a handle to their bytes, concatenated.
 
     Attributes:
-        folders: variable of the environment -> the driver's folder.
-        files: all of them.
+        folders: environment variable -> the driver's folder.
+        files: all files.
         digest: SHA-256 of their names and bytes.
-        contents: what `fetch` turns into an array of bytes; in a list, so that nobody fetches it unasked.
+        contents: handle that `fetch` turns into an array of bytes; in a list, so that Ray does not fetch it unasked.
     """
 
     folders: dict[str, str]
@@ -49,9 +49,9 @@ class SharedFiles:
     contents: list[Any]
 
     def settle(self, fetch: Callable[[Any], Any]) -> None:
-        """Set the environment of this process to folders that have the files, and make those if need be.
+        """Set this process's environment to folders that have the files, and make the folders if need be.
 
-        A copy stays below the machine's temporary folder, for whoever wants the same files next.
+        A copy stays below the machine's temporary folder, for the next process that wants the same files.
         """
         folders = self.folders
         if not all(self._is_here(file) for file in self.files):
@@ -87,7 +87,7 @@ class SharedFiles:
 
 def bundle(paths: Sequence[Path], put: Callable[[Any], Any]) -> SharedFiles:
     """Read the files, and hand their bytes to `put`. TaskError unless each lies in the data or the cache folder."""
-    # By their names: what a folder or a file of data links to may lie anywhere.
+    # Compare names, not what they link to, which may lie anywhere.
     folders = {variable: folder().absolute() for variable, folder in FOLDERS.items()}
     files, parts, digest = [], [], hashlib.sha256()
     for path in sorted(path.absolute() for path in paths):
@@ -107,7 +107,7 @@ def bundle(paths: Sequence[Path], put: Callable[[Any], Any]) -> SharedFiles:
 
 
 def _private_folder() -> Path:
-    """This user's folder in the machine's temporary one, where anybody could have made one of its name."""
+    """This user's own folder in the temporary one. Raises TaskError if somebody else made a folder of this name."""
     folder = Path(tempfile.gettempdir()) / f"hpsearch-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()

@@ -1,4 +1,4 @@
-"""Verify a database wholly: the file, what it says of itself, and that its searcher proposes again what is recorded."""
+"""Verify a database wholly: the file, whether its rows agree, and whether its searcher proposes the same again."""
 
 from __future__ import annotations
 
@@ -19,23 +19,24 @@ from hpsearch.store.rows import Comparison, StudyRow, Trial, TrialRow
 from hpsearch.store.schema import STATES
 from hpsearch.study.plan import searcher_of
 from hpsearch.study.registry import Registry
-from hpsearch.system.provenance import differences, provenance
+from hpsearch.system.provenance import code_changes, differences, provenance
 
 MOST_NAMED = 10
-"""How many faults of one kind are named; the rest is counted."""
+"""How many faults of one kind are named at most; the others are counted."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """What was looked at and what is wrong.
+    """What was checked and what is wrong.
 
     Attributes:
-        trials: recorded ones.
-        proposals: those that were proposed again.
-        faults: a sentence each.
-        incomparable: why proposals may differ here although nothing is wrong: another processor, other versions; and
-            which do.
-        differing: how many do, where nothing says that this is wrong.
+        trials: how many trials are recorded.
+        proposals: how many trials were proposed again.
+        faults: one sentence per fault.
+        incomparable: why proposals may differ here although nothing is wrong (another processor, other versions), and
+            which ones do.
+        differing: how many proposals differ for such a reason.
+        changed_code: one sentence per run that began with other code of the user's than the run before.
     """
 
     trials: int
@@ -43,19 +44,21 @@ class Check:
     faults: tuple[str, ...]
     incomparable: tuple[str, ...]
     differing: int = 0
+    changed_code: tuple[str, ...] = ()
 
 
-def check(file: Path, *, proposals: bool, progress: Progress) -> Check:
+def check(file: Path, *, proposals: bool, progress: Progress, trust: bool = False) -> Check:
     """Verify a database.
 
     Args:
-        file: of a comparison, running or not.
-        proposals: whether to have the searcher propose all trials again, which takes what it took in the run.
-        progress: told of each part.
+        file: the database of a comparison, running or not.
+        proposals: whether to let the searcher propose all trials again, which takes as long as in the run.
+        progress: told about each part.
+        trust: whether its searcher may be imported from a folder of the database, and not only if it is installed.
 
     Raises:
         DatabaseError: if the file cannot be read.
-        SpecError: if its searcher is not here.
+        SpecError: if its searcher is not here, or not trusted.
     """
     with Database(file) as database:
         comparison, runs, studies = database.existing(), database.runs(), database.studies()
@@ -67,7 +70,7 @@ def check(file: Path, *, proposals: bool, progress: Progress) -> Check:
         try:
             database.failed_attempts()
             rows = database.all_trials()
-        except DatabaseError as error:  # metrics, curves or states, which nothing else here looks at
+        except DatabaseError as error:  # nothing else here reads metrics, curves and states
             faults.append(str(error))
     progress("records", 0, 1)
     faults += _shortened([*_settings(comparison), *_results(rows)])
@@ -76,32 +79,33 @@ def check(file: Path, *, proposals: bool, progress: Progress) -> Check:
     count = sum(map(len, trials.values()))
     here = provenance()
     incomparable = tuple(dict.fromkeys(said for run in runs for said in differences(run.provenance, here)))
+    code = tuple(code_changes([run.provenance for run in runs]))
     if not proposals or faults:
-        return Check(count, 0, tuple(faults), incomparable)
-    searcher = searcher_of(comparison.spec, Registry.here(Path(comparison.study_file).parent))
+        return Check(count, 0, tuple(faults), incomparable, changed_code=code)
+    searcher = searcher_of(comparison.spec, Registry.of_database(file, comparison.study_file, trust))
     again = _Again(searcher, spaces, objective)
     differing = [
         text for of_method in _by_method(studies) for text in again.compare(of_method, trials, progress, count)
     ]
-    if differing and incomparable:  # of another machine or version that is to be expected
-        return Check(count, again.done, (), (*incomparable, *_shortened(differing)), len(differing))
-    return Check(count, again.done, tuple(_shortened(differing)), incomparable)
+    if differing and incomparable:  # to be expected from another machine or version
+        return Check(count, again.done, (), (*incomparable, *_shortened(differing)), len(differing), code)
+    return Check(count, again.done, tuple(_shortened(differing)), incomparable, changed_code=code)
 
 
 def _settings(comparison: Comparison) -> list[str]:
-    """Whether the comparison's row and the study file in it say the same."""
+    """Faults where the comparison's row and the study file in it disagree."""
     spec = comparison.spec
     said = {"trials": spec.trials, "repeats": spec.repeats, "seed": spec.seed}
     row = {"trials": comparison.trials, "repeats": comparison.repeats, "seed": comparison.seed}
     return [
-        f"{name} is {value!r}, and {said[name]!r} in the study file in it"
+        f"{name} is {value!r}, but {said[name]!r} in the recorded study file"
         for name, value in row.items()
         if said[name] != value
     ]
 
 
 def _results(rows: Sequence[Trial]) -> list[str]:
-    """Whether each trial that says that it is complete has what belongs to it, and comes after complete ones alone."""
+    """Faults where a complete trial has no finite objective, or a finished trial follows an unfinished one."""
     faults = []
     last: dict[tuple[str, int], str] = {}
     for row in rows:
@@ -112,7 +116,7 @@ def _results(rows: Sequence[Trial]) -> list[str]:
         elif row.state == "complete" and not math.isfinite(row.objective or 0.0):
             faults.append(f"{where}: its objective is {row.objective}")
         if row.state != "proposed" and last.get(study) == "proposed":
-            faults.append(f"{where}: is finished, and the one before it is not")
+            faults.append(f"{where}: is finished, but the trial before it is not")
         last[study] = row.state
     return faults
 
@@ -123,11 +127,11 @@ def _records(
     trials: dict[int, list[TrialRow]],
     spaces: dict[str, Space],
 ) -> list[str]:
-    """Where rows contradict each other: seeds are derived, numbers have no gaps, configurations lie in their space."""
+    """Faults where rows disagree: a seed is not the derived one, trials have gaps, a configuration leaves its space."""
     faults = []
     seed, bits, planned = comparison.seed, comparison.seed_bits, comparison.repeats * len(spaces)
     if len(studies) != planned:
-        faults.append(f"there are {len(studies)} studies, and {planned} were planned")
+        faults.append(f"there are {len(studies)} studies, but {planned} were planned")
     for study in studies:
         name = f"{study.method}, study {study.repeat}"
         if study.seed != derived_seed(seed, study.method, study.repeat):
@@ -151,7 +155,7 @@ def _records(
 
 
 class _Again:
-    """Has the searcher propose what it proposed in the run: a pure function of history and seed."""
+    """Lets the searcher propose again what it proposed in the run: it is a pure function of history and seed."""
 
     def __init__(self, searcher: Searcher, spaces: dict[str, Space], objective: Objective) -> None:
         self.searcher, self.spaces, self.objective = searcher, spaces, objective
@@ -160,7 +164,7 @@ class _Again:
     def compare(
         self, studies: Sequence[StudyRow], trials: dict[int, list[TrialRow]], progress: Progress, total: int
     ) -> list[str]:
-        """All studies of one method at once, trial by trial."""
+        """Faults in the proposals of one method, all its studies at once, trial by trial."""
         faults = []
         space = self.spaces[studies[0].method]
         for number in range(max((len(trials[study.id]) for study in studies), default=0)):

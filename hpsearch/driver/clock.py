@@ -6,15 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 
 def now() -> str:
-    """The present."""
+    """The present time."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def just_after(time: str) -> str:
-    """A millisecond later."""
+    """The time one millisecond after `time`."""
     return (datetime.fromisoformat(time) + timedelta(milliseconds=1)).isoformat(timespec="milliseconds")
 
 
 def text(seconds: float) -> str:
-    """Seconds since 1970."""
+    """The time that is `seconds` after the start of 1970."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

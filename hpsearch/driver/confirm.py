@@ -6,33 +6,46 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from hpsearch.contracts.errors import DatabaseError
+from hpsearch.contracts.json import Json
 from hpsearch.contracts.seeds import derived_seed
 from hpsearch.contracts.space import Value
 from hpsearch.store.chosen import BETWEEN, chosen, typed
 from hpsearch.store.tables import Tables
-from hpsearch.study.plan import Plan, resolve
+from hpsearch.study.code import own_code
+from hpsearch.study.plan import Plan, resolve, task_of
 from hpsearch.study.registry import Registry
 from hpsearch.study.schema import Confirm, MethodSpec, Named, Spec
+from hpsearch.system.provenance import changed_modules
 
 
-def confirmation(tables: Tables, found_in: Registry, seeds: int, overall: bool, settings: Mapping[str, Value]) -> Plan:
+def confirmation(
+    tables: Tables,
+    found_in: Registry,
+    seeds: int,
+    overall: bool,
+    settings: Mapping[str, Value],
+    *,
+    changed_code: bool = False,
+) -> Plan:
     """A comparison whose methods are the chosen configurations and whose repeats are seeds.
 
     Args:
         tables: the comparison that was searched.
         found_in: where its task and methods are looked for.
-        seeds: trainings of each configuration.
-        overall: only the best study's configuration of each method.
-        settings: settings of the task in place of its own, such as a longer budget.
+        seeds: how often each configuration is trained.
+        overall: whether to take only the best study's configuration of each method.
+        settings: settings of the task that replace those of the comparison, such as a longer budget; the comparison's
+            time limit does not hold then.
+        changed_code: whether the user's own code may have changed since the search.
 
     Raises:
-        DatabaseError: if no method has a complete trial.
+        DatabaseError: if no method has a complete trial, or the code has changed.
     """
     comparison, chosen_rows = tables.comparison, chosen(tables, overall=overall)
     spec = comparison.spec
     if spec.confirm is not None:
         raise DatabaseError(f"{comparison.name}: is itself a confirmation; give the comparison that was searched")
-    without_methods = resolve(spec, found_in).task.methods is None
+    without_methods = task_of(spec, found_in).methods is None
     methods, recorded = {}, {}
     for label, rows in chosen_rows.items():
         for row in rows.to_dict("records"):
@@ -52,12 +65,24 @@ def confirmation(tables: Tables, found_in: Registry, seeds: int, overall: bool, 
         trials=1,
         repeats=seeds,
         seed=derived_seed(spec.seed, "confirm"),
-        time_limit=spec.time_limit,
+        time_limit=None if changed else spec.time_limit,  # it was meant for trainings as they were
         on_failure=spec.on_failure,
         task=Named(name=spec.task.name, **{**spec.task.settings, **settings}),
         searcher=Named(name="fixed"),
         methods=methods,
         confirm=Confirm(of=spec.name, recorded=recorded, changed=changed),
     )
-    # As a confirmation of it always had them: the same command gives what it gave.
-    return replace(resolve(confirming, found_in), seed_bits=comparison.seed_bits)
+    plan = resolve(confirming, found_in)
+    if not changed_code:
+        _refuse_changed_code(tables, plan)
+    # Seeds as long as those of the search: the same command gives what it gave in an older version.
+    return replace(plan, seed_bits=comparison.seed_bits)
+
+
+def _refuse_changed_code(tables: Tables, plan: Plan) -> None:
+    now: Json = {"code": own_code(plan)}
+    if changed := sorted({name for run in tables.runs for name in changed_modules(run.provenance, now, ["training"])}):
+        raise DatabaseError(
+            f"{tables.comparison.name}: the code of {', '.join(changed)} has changed since the search, so that what is "
+            "trained now may measure something else: search again, or confirm all the same with --changed-code"
+        )

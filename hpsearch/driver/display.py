@@ -1,4 +1,4 @@
-"""What a person sees while a comparison runs: a bar a method on a terminal, plain lines elsewhere."""
+"""What a person sees while a comparison runs: one bar per method on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Display:
     """Shows preparation and trials; as a context manager it leaves the terminal as it found it."""
 
     def __init__(self, *, quiet: bool = False, group: Callable[[str], str] = str) -> None:
-        """With `quiet` nothing is shown at all. Methods of one `group` are shown as one."""
+        """With `quiet` nothing is shown. Methods of the same `group` share one bar."""
         self._group, self.quiet = group, quiet
         self._always = Console(file=cast(IO[str], _Forgiving(sys.stderr or io.StringIO())), highlight=False)
         self._console = Console(file=self._always.file, quiet=quiet, highlight=False)
@@ -83,21 +83,21 @@ class Display:
         self.stop()
 
     def stop(self) -> None:
-        """Take the bars down."""
+        """Remove the bars."""
         if self._live:
             self._bars.stop()
             self._live = False
 
     def say(self, line: str) -> None:
-        """One line."""
+        """Print a line."""
         self._console.print(line, markup=False, soft_wrap=True)
 
     def always(self, line: str) -> None:
-        """One line that is not to be missed, quiet or not."""
+        """Print a line, quiet or not."""
         self._always.print(line, markup=False, soft_wrap=True)
 
     def preparing(self, what: str, done: int, total: int) -> None:
-        """Progress of the task's preparation."""
+        """Show progress of the task's preparation."""
         if self._live:
             if what not in self._tasks:
                 self._tasks[what] = self._bars.add_task(what, note="")
@@ -106,7 +106,7 @@ class Display:
             self.say(f"{what}: {done} of {total}")
 
     def begin(self, database: Database, planned: int) -> None:
-        """Show the trials of a comparison, `planned` a method; those already recorded count as done."""
+        """Show the trials of a comparison, `planned` per method; those already recorded count as done."""
         self._objective = database.existing().objective
         for label, best in database.best_objectives().items():
             self._improve(self._group(label), [best])
@@ -159,7 +159,7 @@ class Display:
             self._bars.update(self._tasks[label], completed=self._done[label], note=self._note(label))
 
     def lost(self) -> str:
-        """How many trials of this run and those before it did not complete, in words; empty if all did."""
+        """How many trials of this run and earlier ones did not complete, in words; empty if all did."""
         lost = {state: n for state, n in self._lost.items() if n}
         return "".join(f", {n} trials {state}" for state, n in lost.items())
 

@@ -1,4 +1,4 @@
-"""How long a comparison will take, measured: one pack of each method trained, one proposal of each made."""
+"""How long a comparison will take, measured by training one pack of each method and proposing once for each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from hpsearch.study.plan import Plan
 TRIALS_BEFORE = 10
 """How many trials a study has, at most, when its next proposal is timed."""
 ROW_BYTES = 600
-"""What a trial's row takes in the database beside its texts; measured on Figure 8."""
+"""Bytes that a trial's row takes in the database beside its texts; measured on Figure 8."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ class Estimate:
 
 
 def estimate(plan: Plan, file: Path, workers: int, progress: Progress) -> Estimate:
-    """Measure on this machine, by the path that a run takes. Nothing is recorded; what a task caches is made.
+    """Measure on this machine, with the same steps as a run. Nothing is recorded, but the task fills its cache.
 
     Args:
         plan: what is compared.
-        file: its database, if it is begun.
+        file: its database, which may exist already.
         workers: how many will train at once.
         progress: told about the task's preparation and each method.
 
@@ -76,7 +76,7 @@ def estimate(plan: Plan, file: Path, workers: int, progress: Progress) -> Estima
             trained = train_pack(plan.by_name, label, configurations, list(range(size)))
         except PackError as error:
             raise TaskError(f"a pack of {label} cannot be trained: {error}\n{error.trace}".rstrip()) from error
-        if trained.together < size:  # the first attempt found out how many fit, which a run does once a worker
+        if trained.together < size:  # the first attempt found out how many fit; a run does so once per worker
             trained = train_pack(plan.by_name, label, configurations, list(range(size)))
         training += remaining * trained.seconds / size
         proposing += remaining * _proposal_seconds(plan, label, configurations, trained.results)
@@ -88,7 +88,7 @@ def estimate(plan: Plan, file: Path, workers: int, progress: Progress) -> Estima
 def _proposal_seconds(
     plan: Plan, label: str, configurations: Sequence[Configuration], results: Sequence[Result]
 ) -> float:
-    """Seconds a proposal, measured on a whole pack whose studies have some ten trials each."""
+    """Seconds per proposal, measured on a whole pack whose studies have up to TRIALS_BEFORE trials each."""
     size, objective = plan.pack_size, plan.task.objective
     trials = min(plan.spec.trials - 1, TRIALS_BEFORE)
     tried = [(c, objective.oriented(r.objective)) for c, r in zip(configurations, results, strict=True)]

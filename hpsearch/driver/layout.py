@@ -1,9 +1,9 @@
-"""How a comparison is laid out in a database: made, extended, or refused because the file holds another one."""
+"""Lay out a comparison in a database: create it, extend it, or refuse a file that holds another one."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from hpsearch.contracts.errors import DatabaseError, TaskError
@@ -14,68 +14,102 @@ from hpsearch.contracts.task import Task
 from hpsearch.driver import clock
 from hpsearch.store.database import Database
 from hpsearch.store.rows import Comparison, MethodRow, NewStudy
+from hpsearch.study.code import own_code
 from hpsearch.study.plan import Plan
 from hpsearch.study.schema import Spec
+from hpsearch.system.provenance import changed_modules
 
 FREE = frozenset(("description", "time_limit", "on_failure"))
-"""Keys of a study file that may change between runs: they decide no trial that completes."""
+"""Keys of a study file that may change between runs, since they affect no trial that completes."""
 MOST_LISTED = 3
-"""How many differences between two study files a message names; the rest is counted."""
+"""How many differences between two study files a message names at most; it counts the others."""
 
 
-def prepare(database: Database, plan: Plan, study_file: str, progress: Progress) -> None:
+def prepare(
+    database: Database,
+    plan: Plan,
+    study_file: str,
+    progress: Progress,
+    say: Callable[[str], None] = lambda _: None,
+    *,
+    changed_code: bool = False,
+) -> None:
     """Prepare the task's data, and lay out the comparison in a new database or check it in an old one.
 
-    Raises TaskError where data is missing, DatabaseError where the file holds another comparison.
+    A database that holds another comparison, of which nothing is finished, is begun anew; `say` is told so.
+
+    Raises TaskError if data is missing, and DatabaseError if something of another comparison is finished, or if the
+    comparison would be extended with other code of the user's than before and `changed_code` does not allow that.
     """
     old = database.comparison()
-    if old is not None:
-        _refuse_another(database, old, plan)
+    another = "" if old is None else _another(old, plan)
+    if another and database.has_results():
+        raise DatabaseError(f"{database.path}: {another}")
     data = _prepared(plan.task, progress)
+    if old is not None and not another and (names := _changed_keys(old.data, data)):
+        another = f"was begun on other data ({', '.join(names)} differ)"
+        if database.has_results():
+            raise DatabaseError(f"{database.path}: {another}")
+    if old is not None and another:
+        say(f"{database.path}: begun anew, for nothing was finished of {old.name}, which it held")
+        database.clear()
+        old = None
     if old is None:
         _create(database, plan, study_file, data)
-        return
-    if old.data != data:
-        names = ", ".join(_changed_keys(old.data, data))
-        raise DatabaseError(f"{database.path}: was begun on other data ({names} differ)")
-    if _defining(old.spec) != _defining(plan.spec):
+    elif _defining(old.spec) != _defining(plan.spec):
+        if not changed_code:
+            _refuse_changed_code(database, plan)
         _extend(database, plan, old)
+    elif (
+        old.spec != plan.spec
+    ):  # its description, time limit or what becomes of failures, which a confirmation takes over
+        database.extend(plan.spec, old.resolved, [], [])
 
 
-def _refuse_another(database: Database, old: Comparison, plan: Plan) -> None:
-    """Raise DatabaseError unless the file's comparison is the plan's, or the plan's with fewer trials or studies."""
+def _refuse_changed_code(database: Database, plan: Plan) -> None:
+    runs = database.runs()
+    if runs and (changed := changed_modules(runs[-1].provenance, {"code": own_code(plan)})):
+        raise DatabaseError(
+            f"{database.path}: the code of {', '.join(changed)} has changed since it was run, so that new trials may "
+            "measure something else: give another database with --database, or extend it all the same with "
+            "--changed-code"
+        )
+
+
+def _another(old: Comparison, plan: Plan) -> str:
+    """Why a file's comparison is not the plan's, nor the plan's with fewer trials or studies; empty if it is."""
     if changed := _not_an_extension(_defining(old.spec), _defining(plan.spec)):
         if len(changed) > MOST_LISTED:
             changed = [*changed[:MOST_LISTED], f"and {len(changed) - MOST_LISTED} more"]
-        raise DatabaseError(
-            f"{database.path}: holds a comparison from another study file: {'; '.join(changed)}; "
-            "give another database with --database, or the old study file (more trials, repeats or methods may be "
-            "added)"
+        return (
+            f"holds a comparison from another study file: {'; '.join(changed)}; give another database with "
+            "--database, or the old study file (more trials, repeats or methods may be added)"
         )
     before, now = _without_confirmation(old.resolved), plan.settings()
     if changed := sorted(part for part, was in before.items() if _differs(was, now.get(part))):
-        raise DatabaseError(
-            f"{database.path}: was begun with other defaults ({', '.join(changed)} differ); "
-            "give another database with --database, or the version of hpsearch that began this one"
+        return (
+            f"was begun with other defaults ({', '.join(changed)} differ); give another database with --database, or "
+            "the version of hpsearch that began this one"
         )
-    # Whether it is searchable is no part of what was measured, and not recorded.
+    # `searchable` is not compared: it says nothing about what was measured, and is not recorded.
     measured = replace(plan.task.objective, searchable=True)
     if old.objective != measured:
-        raise DatabaseError(
-            f"{database.path}: was begun with another objective, {old.objective}, and the task now has {measured}; "
-            "give another database with --database"
+        return (
+            f"was begun with another objective, {old.objective}, and the task now has {measured}; give another "
+            "database with --database"
         )
+    return ""
 
 
 def _without_confirmation(resolved: Json) -> Json:
-    """Recorded settings without what version 0.1 kept among the searcher's, and the study file has now."""
+    """Recorded settings without `confirm`, which version 0.1 kept with the searcher's and study files have now."""
     moved = ("confirms", "recorded", "changed")
     searcher = {name: value for name, value in resolved.get("searcher", {}).items() if name not in moved}
     return {**resolved, "searcher": searcher}
 
 
 def _prepared(task: Task, progress: Progress) -> Json:
-    """What the task says about its data, as a database gives it back."""
+    """What the task says about its data, in the form that a database returns."""
     data = task.prepare(progress)
     try:
         return dict(json.loads(json.dumps(dict(data), allow_nan=False)))
@@ -110,7 +144,7 @@ def _create(database: Database, plan: Plan, study_file: str, data: Json) -> None
 
 
 def _extend(database: Database, plan: Plan, old: Comparison) -> None:
-    """More trials, more repeats, new methods: what is there stays, and is what a fresh run would begin with."""
+    """Add trials, repeats and methods. What is there stays; a fresh run of the larger study would begin with it."""
     spec, studies = plan.spec, database.studies()
     known = {study.method for study in studies}
     packs: dict[str, int] = {}
@@ -135,7 +169,7 @@ def _extend(database: Database, plan: Plan, old: Comparison) -> None:
 
 
 def _not_an_extension(old: Json, new: Json) -> list[str]:
-    """What has changed and may not, each with both values. More trials, more repeats and new methods may be added."""
+    """Changes that are not allowed, each with both values. Only trials, repeats and methods may be added."""
     grown = {
         **new,
         "trials": old["trials"] if new["trials"] >= old["trials"] else new["trials"],
@@ -161,7 +195,7 @@ def _brief(value: object) -> str:
 
 
 def _defining(spec: Spec) -> Json:
-    """What decides the trials. Keys that an older version did not know have the value that it went by."""
+    """The settings that decide the trials. Keys that an older version lacked have the value that it used."""
     return {key: value for key, value in spec.model_dump(mode="json").items() if key not in FREE}
 
 
@@ -170,7 +204,7 @@ def _changed_keys(old: Json, new: Json) -> list[str]:
 
 
 def _differs(old: object, new: object) -> bool:
-    """Whether a setting has changed; one that did not exist when `old` was recorded has not."""
+    """Whether a setting has changed; a setting that did not exist when `old` was recorded has not."""
     if isinstance(old, dict) and isinstance(new, dict):
         return any(_differs(value, new.get(name)) for name, value in old.items())
     return bool(old != new)

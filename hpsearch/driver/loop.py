@@ -1,7 +1,7 @@
 """The loop: propose, submit, collect, record, until every study has its trials.
 
 Everything that decides what comes next is in the database, and every searcher is a pure function of it.
-So a comparison that was stopped in any way, at any moment, goes on with the same call, and ends in the
+So a comparison that was stopped in any way, at any moment, goes on with the same call and ends with the
 same trials table.
 """
 
@@ -23,22 +23,23 @@ from hpsearch.driver.pack import PackError, Trained, train_pack
 from hpsearch.driver.proposing import propose
 from hpsearch.store.database import Database
 from hpsearch.store.rows import Measured, StudyRow, TrialRow
+from hpsearch.study.code import own_code
 from hpsearch.study.plan import Plan
 from hpsearch.system import stopping
 from hpsearch.system.output import noted
-from hpsearch.system.provenance import differences, provenance
+from hpsearch.system.provenance import changed_modules, differences, provenance
 
 ATTEMPTS = 2
 """How often a pack is trained before its trials are tried one at a time."""
 DEATHS_ALONE = 5
-"""How often a trial that is trained alone may lose its worker."""
+"""How many further tries a trial gets alone while its worker keeps dying."""
 FAILURES_IN_A_ROW = 20
-"""After this many a method is set aside: a full disk or vanished data must not use up a comparison's trials."""
+"""How many failures in a row set a method aside: a full disk or vanished data must not use up its trials."""
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """What the loop tells after each transaction: these trials of this method have their results."""
+    """What the loop yields after each transaction: the results of a method that were just recorded."""
 
     method: str
     results: Sequence[Result]
@@ -77,10 +78,16 @@ class _Job:
     spent: float = 0.0
 
 
-def differs_from_last_run(database: Database) -> list[str]:
-    """What is different from the machine and versions of the last run, and may change results."""
+def differs_from_last_run(database: Database, plan: Plan) -> list[str]:
+    """What is different from the last run and may change results: the machine, versions, the user's own code."""
     runs = database.runs()
-    return list(differences(runs[-1].provenance, provenance())) if runs else []
+    if not runs:
+        return []
+    last, here = runs[-1].provenance, provenance(code=own_code(plan))
+    said = [f"results may not repeat to the last bit: {difference}" for difference in differences(last, here)]
+    if changed := changed_modules(last, here):
+        said.append(f"the code of {', '.join(changed)} has changed: new trials may measure something else")
+    return said
 
 
 def run(
@@ -91,20 +98,22 @@ def run(
     Args:
         database: open for writing.
         plan: what is compared.
-        executor: where packs are trained; one pack waits beside those in training.
+        executor: where packs are trained; some packs wait beside those in training, as `executor.waiting` says.
         facts: for the provenance of this run.
 
     Raises:
-        TaskError: if trial after trial of a method fails, for then the cause lies outside of them. Those trials are
-            taken back, and tried again by the next run; this one comes to the end of the other methods first.
-        DeviceError: if no device works any more. Nothing is recorded of the trials that were in flight.
+        TaskError: if trial after trial of a method fails, since then the cause lies outside the trials. They are taken
+            back, and the next run tries them again; this run comes to the end of the other methods first.
+        DeviceError: if no device works any more. Nothing is recorded about the trials in flight.
     """
     loop = _Loop(database, plan, executor.device)
     packs = loop.packs()
     if not packs:
         return
     executor.share(plan.task.files())
-    loop.run_id = database.start_run(clock.now(), provenance(workers=executor.workers, device=executor.device, **facts))
+    loop.run_id = database.start_run(
+        clock.now(), provenance(workers=executor.workers, device=executor.device, code=own_code(plan), **facts)
+    )
     try:
         yield from _work(loop, packs, executor)
     finally:
@@ -151,7 +160,7 @@ def _work(loop: _Loop, packs: list[_Pack], executor: Executor) -> Generator[Reco
                     packs.append(job.pack)
         loop.end()
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
-        # Asked to stop: what is finished is recorded, also if the request came in the middle of that.
+        # Asked to stop: record what is finished, even if the request came while it was being recorded.
         for future, job in flying.items():
             if future.done() and not future.cancelled() and future.exception() is None:
                 loop.record(job, future.result())
@@ -166,19 +175,19 @@ class _Loop:
     def __init__(self, database: Database, plan: Plan, device: str) -> None:
         self.database, self.plan, self.device = database, plan, device
         self.spaces = plan.spaces
-        # Those that ended the runs before this one count: an interruption must not use trials up.
+        # Failures at the end of earlier runs count too, or interruptions would let failures use up the trials.
         self.failed_in_a_row = database.last_failures(FAILURES_IN_A_ROW - 1)
         self.set_aside: dict[str, SetAside] = {}
         comparison, self.studies = database.existing(), database.studies()
         self.seed_bits = comparison.seed_bits
         self.doubt_after = max(3, comparison.pack_size)  # failures, as long as nothing has worked
         self.last_end = database.last_end()
-        # As the database has them, and read back from it one by one: all of them at each trial would cost ever more.
+        # Kept as the database has them, each read back after it is written: reading all each time would cost ever more.
         self.trials = {study.id: database.trials(study.id) for study in self.studies}
         self.worked = False
 
     def packs(self) -> list[_Pack]:
-        """All packs with something left to do, each at the first trial that not all its studies finished."""
+        """All packs with something left to do, each at the first trial that some of its studies have not finished."""
         members: dict[tuple[str, int], list[StudyRow]] = {}
         for study in self.studies:
             members.setdefault((study.method, study.pack), []).append(study)
@@ -203,7 +212,7 @@ class _Loop:
         return not self.worked and len(self.failed_in_a_row[method]) >= self.doubt_after
 
     def next_job(self, pack: _Pack) -> _Job:
-        """The pack's present trial: proposed and recorded, unless a run before this one did so."""
+        """A job for the pack's present trial, which is proposed and recorded unless an earlier run did so."""
         if missing := [study for study in pack.studies if len(self.trials[study.id]) < pack.trial]:
             self._propose(pack, missing)
         trials = [self.trials[study.id][pack.trial - 1] for study in pack.studies]
@@ -250,8 +259,8 @@ class _Loop:
         return self._record(job, trained.results, measured, trained.warnings, trained.output)
 
     def note_attempt(self, job: _Job, error: BaseException) -> None:
-        """Keep the end of what went wrong, whatever becomes of the trials."""
-        # A little too much, where it waited for a worker; a failure that counted as free would make methods cheap.
+        """Record the end of the error, whatever becomes of the trials."""
+        # Too much by the wait for a worker; but a failure that counted as free would make its method look cheap.
         job.spent += (time.monotonic() - job.submitted) / len(job.trials)
         text = (error.trace if isinstance(error, PackError) else "") or _reason(error)
         trials = [(trial.study_id, trial.trial) for trial in job.trials]
@@ -316,13 +325,13 @@ class _Loop:
     def _record(self, job: _Job, results: Sequence[Result], measured: Measured, warned: int, output: str) -> Recorded:
         recorded = zip(job.trials, results, strict=True)
         rows = [(t.study_id, t.trial, result) for t, result in recorded if t.trial <= len(self.trials[t.study_id])]
-        # Ends are in the order of recording, whatever the clocks of workers and driver do: `last_failures` goes by it.
+        # `last_failures` needs ends in the order of recording, whatever the clocks of workers and driver do.
         self.last_end = measured.ended if measured.ended > self.last_end else clock.just_after(self.last_end)
         self.database.record(self.run_id, rows, replace(measured, ended=self.last_end), warned, output)
         for study_id, trial, _ in rows:
             self.trials[study_id][trial - 1] = self.database.trial(study_id, trial)
         job.pack.open -= len(rows)
-        if any(result.outcome != "failed" for *_, result in rows):  # one that a task returns is its own verdict
+        if any(result.outcome != "failed" for *_, result in rows):  # a task that returns "failed" says so itself
             self.worked = True
             self.failed_in_a_row[job.pack.method].clear()
         return Recorded(job.pack.method, [result for *_, result in rows])
@@ -333,10 +342,10 @@ def _reason(error: BaseException) -> str:
 
 
 def _try_again(job: _Job, error: BaseException) -> list[_Job]:
-    """All of a job once more, then each of its trials alone, then nothing.
+    """What to try after a failure: the whole job once more, then each of its trials alone, then nothing.
 
-    A death of the worker may come from outside, where somebody kills it or others use up the memory: alone it is tried
-    more often than what raises by itself.
+    A worker may die for reasons outside the trial, such as other programs that use up the memory. So a trial whose
+    worker dies is tried alone more often than one that raises an error.
     """
     if job.attempts < ATTEMPTS:
         return [job]

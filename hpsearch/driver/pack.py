@@ -1,4 +1,4 @@
-"""What a worker does: train one pack, from names alone, and check what the task returns."""
+"""The worker's side: train one pack, given only names, and check what the task returns."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from hpsearch.contracts.method import Method
 from hpsearch.contracts.objective import Result
 from hpsearch.contracts.space import RESERVED, Configuration
 from hpsearch.contracts.task import Context, Task
-from hpsearch.study.plan import PlanByName
+from hpsearch.study.plan import Plan, PlanByName
 from hpsearch.system import devices
 from hpsearch.system.output import captured, note
 from hpsearch.system.stopping import Stopped
 
 LINES_KEPT = 12
-"""How many lines of a traceback are kept: its end says where in the task's code the fault is."""
+"""How many lines of a traceback are kept; its end says where in the task's code the fault is."""
 LONGEST = 2_000
-"""How many characters of a task's message are kept: a database keeps one for every attempt that failed."""
+"""How many characters of a task's message are kept; a database keeps one for every failed attempt."""
 LARGEST = sys.float_info.max
 
 
@@ -34,7 +34,7 @@ class PackError(Exception):
     """What a task raised, in a form that can cross processes: one line, and the last lines of the traceback."""
 
     def __init__(self, line: str, trace: str = "") -> None:
-        """`line` is kind, message, file and line number."""
+        """`line` has the error's kind, message, file and line number."""
         super().__init__(line, trace)
         self.trace = trace
 
@@ -44,10 +44,10 @@ class PackError(Exception):
 
 @dataclass(frozen=True)
 class Trained:
-    """A pack's results, how long it took, where, how many warnings were raised in it, and what it printed.
+    """A pack's results, how long they took, where, how many warnings were raised, and what was printed.
 
-    `started` and `ended` are what the clock said, which somebody may have set meanwhile; `seconds` is what passed.
-    `together` is how many trials were trained at once, at most: fewer than all where memory did not allow more.
+    `started` and `ended` are what the clock said, which may have been set meanwhile; `seconds` is what passed.
+    `together` is how many trials were trained at once at most: fewer than all if memory did not suffice.
     """
 
     results: list[Result]
@@ -70,18 +70,18 @@ def train_pack(
 ) -> Trained:
     """Train the configurations together, on this process's device.
 
-    A pack for which memory does not suffice is halved, and halved again: a result does not depend on its company.
+    A pack for which memory does not suffice is halved again and again, since a result does not depend on its company.
 
     Args:
         plan_by_name: what is compared; its names become objects here.
-        label: the method's.
-        configurations: one a trial, of the method's space.
-        seeds: one a trial.
-        numbers: study and trial of each; those of the first trials of so many studies where they are none of a study's.
+        label: the method's label.
+        configurations: one per trial, from the method's space.
+        seeds: one per trial.
+        numbers: study and trial of each; None for trials of no study, which count as the first ones of so many.
 
     Raises:
         DeviceError: if the device may have stopped working; this process can train no more.
-        PackError: for whatever else the task raises or returns wrongly.
+        PackError: if the task raises anything else, or returns something wrong.
     """
     results: list[Result] = []
     contexts = [Context(label, *pair) for pair in numbers or [(i, 1) for i, _ in enumerate(seeds, 1)]]
@@ -89,7 +89,7 @@ def train_pack(
         warnings.simplefilter("always")
         try:
             plan = plan_by_name.plan()
-            plan.task.load(devices.torch_name())
+            _load(plan)
             started, begun = time.time(), time.perf_counter()
             fits = (plan_by_name, label)
             size = _fitting.get(fits, len(configurations))
@@ -114,6 +114,13 @@ def train_pack(
     return Trained(results, started, time.time(), seconds, *place, len(caught), together, output)
 
 
+def _load(plan: Plan) -> None:
+    """Let the task load its data, once in a process for as long as this plan is kept in it."""
+    if _loaded[0] is not plan:
+        plan.task.load(devices.torch_name())
+        _loaded[0] = plan
+
+
 def _train(
     task: Task,
     method: Method,
@@ -121,21 +128,21 @@ def _train(
     seeds: Sequence[int],
     contexts: Sequence[Context],
 ) -> list[Result] | None:
-    """What the task returns, or None where memory does not suffice for so many."""
+    """What the task returns, or None if memory does not suffice for so many trials."""
     try:
-        own = [dict(configuration) for configuration in configurations]  # which the task may change
+        own = [dict(configuration) for configuration in configurations]  # copies, which the task may change
         return task.train_in(method, own, seeds, devices.torch_name(), contexts)
     except Exception as error:
         if len(configurations) == 1 or not devices.is_out_of_memory(error):
             raise
-    devices.free_memory()  # not before the error, which holds on to all that was computed, is gone
+    devices.free_memory()  # after the error is gone, since it holds on to all that was computed
     return None
 
 
 def checked_results(returned: object, count: int, hyperparameters: Collection[str] = ()) -> list[Result]:
-    """What a task's `train` returned, or TypeError for nonsense that could not be recorded or reported.
+    """What a task's `train` returned. Raises TypeError if it could not be recorded or reported.
 
-    A complete result whose objective is not finite has diverged, whatever the task says.
+    A complete result whose objective is not finite becomes diverged, whatever the task says.
     """
     if not isinstance(returned, list) or not all(isinstance(result, Result) for result in returned):
         raise TypeError(f"the task's train must return a list of Result, got {type(returned).__name__}")
@@ -153,11 +160,11 @@ def checked_results(returned: object, count: int, hyperparameters: Collection[st
             if isinstance(value, int) and abs(value) > LARGEST:
                 raise TypeError(f"a result's {name} is too large for a floating-point number")
             if _text(name) != name:
-                raise TypeError(f"a metric or curve may not be called {name!r}: that is no text")
+                raise TypeError(f"a metric or curve may not be named {name!r}: that is no text")
         if clash := taken.intersection(result.metrics) or {"method", "repeat", "trial", "epoch"} & set(result.curves):
-            raise TypeError(f"a result's metric or curve may not be called {min(clash)!r}: a column has that name")
+            raise TypeError(f"a result's metric or curve may not be named {min(clash)!r}: a column has this name")
         if len({len(curve) for curve in result.curves.values()}) > 1:
-            raise TypeError("the curves of a result must have one value an epoch each")
+            raise TypeError("the curves of a result must all have one value per epoch")
     return [_or_diverged(replace(result, reason=_text(result.reason))) for result in returned]
 
 
@@ -168,20 +175,20 @@ def _or_diverged(result: Result) -> Result:
 
 
 def _text(text: str) -> str:
-    """The text as it can be kept: a file's name may hold what is no character, a message a whole array."""
+    """The text in a form that can be kept: file names may hold bytes that are no character, messages a whole array."""
     text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} ... and {len(text) - LONGEST} characters more"
 
 
 def _one_line(error: BaseException) -> str:
-    # Where the task's own code was, by the file's name: a folder would say more of a machine than of the fault.
+    # Name the file without its folder, which says more about a machine than about the fault.
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     return _text(f"{type(error).__name__}: {' '.join(_said(error).split())}{where}")
 
 
 def _last_lines(error: BaseException) -> str:
-    """Innermost frames by file name, and the message."""
+    """The innermost frames with their files' names, and the message."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [f"{Path(f.filename).name}:{f.lineno} in {f.name}: {(f.line or '').strip()}" for f in frames]
     message = f"{type(error).__name__}: {_said(error)}".strip().splitlines()
@@ -189,12 +196,14 @@ def _last_lines(error: BaseException) -> str:
 
 
 def _said(error: BaseException) -> str:
-    """An error's message; one of a task's own may be unable to say anything."""
+    """An error's message; a task's own error may be unable to give one."""
     try:
         return str(error)
     except Exception as another:
         return f"(its message cannot be had: {type(another).__name__})"
 
 
+_loaded: list[Plan | None] = [None]
+"""The plan whose task has loaded its data here."""
 _fitting: dict[tuple[PlanByName, str], int] = {}
-"""How many trials of a method fit into this worker's memory, where that is known to be fewer than a pack."""
+"""How many trials of a method fit into this worker's memory, if they are known to be fewer than a pack."""

@@ -1,4 +1,4 @@
-"""Train one recorded trial again, and compare every number that was recorded of it."""
+"""Train a recorded trial again, and compare every number of its record."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from hpsearch.contracts.progress import Progress
 from hpsearch.driver.pack import PackError, train_pack
 from hpsearch.store.database import Database
 from hpsearch.store.rows import Trial, find_trial, stored
+from hpsearch.study.code import own_code
 from hpsearch.study.plan import Plan, resolve
 from hpsearch.study.registry import Registry
 from hpsearch.system.devices import CPU, named, use_here
-from hpsearch.system.provenance import differences, provenance
+from hpsearch.system.provenance import changed_modules, differences, provenance
 
 
 @dataclass(frozen=True)
 class Replay:
-    """A trial trained again.
+    """What came of training a trial again.
 
     Attributes:
-        numbers: how many were compared: state, reason, objective, metrics, and every epoch of every curve.
-        differing: what is not the same to the last bit, "NAME: OLD recorded, NEW now".
-        incomparable: why not even an honest replay has to agree: another processor, versions, settings.
-        changed_code: the commits, where they differ; same numbers are expected across most changes.
+        numbers: how many values were compared: state, reason, objective, metrics, and every epoch of every curve.
+        differing: values that are not the same to the last bit, as "NAME: OLD recorded, NEW now".
+        incomparable: why even an honest replay need not agree: another processor, other versions or settings.
+        changed_code: the two commits if they differ; most changes of code leave all numbers the same.
         seconds: how long the training took.
     """
 
@@ -39,21 +40,25 @@ class Replay:
     seconds: float
 
 
-def replay(file: Path, method: str, repeat: int, trial: int, progress: Progress) -> Replay:
+def replay(file: Path, method: str, repeat: int, trial: int, progress: Progress, *, trust: bool = False) -> Replay:
     """Train a trial again, alone, from its recorded configuration and seed.
+
+    With `trust` its task may be imported from a folder of the database's, and not only if it is installed.
 
     Raises:
         DatabaseError: if the file cannot be read.
-        ReplayError: if it holds no such trial, or its data is not here.
+        SpecError: if its task is not here, or not trusted.
+        ReplayError: if it holds no such trial.
+        OtherDataError: if other data lies here than it was run on.
     """
     with Database(file) as database:
         comparison, runs, row = database.existing(), database.runs(), _row(database, file, method, repeat, trial)
-    plan = resolve(comparison.spec, Registry.here(Path(comparison.study_file).parent))
+    plan = resolve(comparison.spec, Registry.of_database(file, comparison.study_file, trust))
     data = dict(plan.task.prepare(progress))
     if other := [name for name, value in comparison.data.items() if data.get(name) != value]:
         raise OtherDataError(
             f"{file}: was run on other data than lies here ({', '.join(other)} differ); "
-            "give the folder that has it with --data"
+            "give the folder that has its data with --data"
         )
     if (row.device or CPU).startswith(("cuda", "GPU")):
         use_here(_first_gpu(file, str(row.device)))
@@ -65,11 +70,13 @@ def replay(file: Path, method: str, repeat: int, trial: int, progress: Progress)
     kept = stored(result)
     new = _numbers(kept.state, kept.reason, kept.objective, kept.metrics, kept.curves)
     then, now = place.get("commit"), here["commit"]
+    code = changed_modules(place, {"code": own_code(plan)}, ["training"])
+    changes = ([] if then == now else [f"{then} then, {now} now"]) + ([", ".join(code)] if code else [])
     return Replay(
         numbers=len(old),
         differing=tuple(_differing(old, new)),
         incomparable=(*differences(place, here), *_other_defaults(comparison.resolved, plan.settings(), method)),
-        changed_code="" if then == now else f"{then} then, {now} now",
+        changed_code="; ".join(changes),
         seconds=time.monotonic() - started,
     )
 
@@ -83,7 +90,7 @@ def _row(database: Database, file: Path, method: str, repeat: int, trial: int) -
 
 
 def _first_gpu(file: Path, recorded: str) -> str:
-    """A GPU of this machine: which one trains makes no difference that is worth asking for."""
+    """The first GPU of this machine; it does not matter which one trains."""
     first = named("auto")[0]
     if first == CPU:
         raise ReplayError(f"{file}: this trial was trained on {recorded}, and torch finds no GPU here")
@@ -119,7 +126,7 @@ def _differing(old: Mapping[str, float | str | None], new: Mapping[str, float | 
 
 
 def _other_defaults(old: Json, new: Json, method: str) -> Iterator[str]:
-    """Settings whose value has changed since; one that is new since then was not there to differ."""
+    """Settings whose value has changed since; a setting that is new does not count."""
     for part in ("task", "schedules"):
         before, now = (r["task"] if part == "task" else r["methods"][method]["schedules"] for r in (old, new))
         for name, value in before.items():

@@ -1,4 +1,4 @@
-"""A comparison from its plan to its end, shown as it goes: what the command line and `hpsearch.run` share."""
+"""Run a comparison from its plan to its end, and show it: what the command line and `hpsearch.run` share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hpsearch.contracts.executor import Executor
 from hpsearch.driver import layout, loop
 from hpsearch.driver.display import Display
 from hpsearch.store.database import Database
-from hpsearch.study import registry
+from hpsearch.study import kinds
 from hpsearch.study.plan import Plan
 from hpsearch.study.registry import Registry
 from hpsearch.system.output import hushed
@@ -20,11 +20,11 @@ from hpsearch.system.output import hushed
 
 @dataclass(frozen=True)
 class Where:
-    """Where to train, as the user says it; None leaves a thing to the executor.
+    """Where to train, as the user says it; the executor decides about what is None.
 
     Attributes:
-        executor: its name.
-        workers: how many.
+        executor: the executor's name.
+        workers: how many workers.
         devices: "cpu", "auto", or GPUs such as "cuda:0,cuda:1".
         per_device: workers on each GPU.
         address: the address of a cluster.
@@ -37,8 +37,8 @@ class Where:
     address: str | None = None
 
     def start(self, found_in: Registry, time_limit: float | None = None) -> Executor:
-        """The executor, started. Raises SpecError if there is none of that name, or it takes no such setting."""
-        make = found_in.find(registry.EXECUTOR, self.executor)
+        """The started executor. Raises SpecError if there is none of this name, or it does not take a setting."""
+        make = found_in.find(kinds.EXECUTOR, self.executor)
         asked = {**asdict(self), "time_limit": time_limit}
         given = {key: value for key, value in asked.items() if key != "executor" and value is not None}
         if unknown := [key for key in given if key not in inspect.signature(make).parameters]:
@@ -49,25 +49,28 @@ class Where:
             raise SpecError(f"executor: {error}") from error
 
 
-def run_shown(plan: Plan, study_file: str, file: Path, where: Where, display: Display) -> None:
+def run_shown(
+    plan: Plan, study_file: str, file: Path, where: Where, display: Display, *, changed_code: bool = False
+) -> None:
     """Run or resume a comparison in a database; whatever stops it leaves all that is finished there.
 
     Args:
         plan: what is compared.
         study_file: what the database remembers about where the study file was.
         file: database to create or resume.
-        where: to train.
+        where: where to train.
         display: shows preparation and trials.
+        changed_code: whether to extend a comparison although the user's own code has changed since its last run.
     """
     spec = plan.spec
     executor = where.start(plan.found_in, spec.time_limit)
     try:
         with Database(file, write=True, say=display.say) as database:
             with hushed(display.quiet):
-                layout.prepare(database, plan, study_file, display.preparing)
+                layout.prepare(database, plan, study_file, display.preparing, display.say, changed_code=changed_code)
             display.begin(database, spec.trials * spec.repeats)
-            for difference in loop.differs_from_last_run(database):
-                display.say(f"warning: results may not repeat to the last bit: {difference}")
+            for difference in loop.differs_from_last_run(database, plan):
+                display.say(f"warning: {difference}")
             with closing(loop.run(database, plan, executor, {"executor": where.executor, "threads": 1})) as records:
                 known = 0
                 for told in records:

@@ -1,1 +1,1 @@
-"""Executors: where packs are trained. One a file, held there as EXECUTOR; the contract is in contracts/."""
+"""Executors: where packs are trained. Each is the EXECUTOR of a file of its own; the contract is in contracts/."""

@@ -1,4 +1,4 @@
-"""The inline executor calls in this process, one call after the other: the simplest one, and the one to debug with."""
+"""The inline executor: calls run in this process, one after the other. It is the simplest, and for debugging."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Inline(Executor):
-    """Runs a call while it is submitted.
+    """Runs each call within `submit`.
 
     What a task prints is not shown, unless it asks somebody at a terminal, as a debugger does. What its C libraries and
     children print goes where it always did.
@@ -22,7 +22,7 @@ class Inline(Executor):
     workers = 1
 
     def __init__(self, workers: int | None = None, devices: str = CPU, per_device: int = 1) -> None:
-        """Train on the first of `devices`; of workers there can only be one here."""
+        """Train on the first of `devices`, with one worker; more are an error."""
         if workers not in (None, 1) or per_device != 1:
             raise ValueError(f"the inline executor has one worker, not {max(workers or 1, per_device)}")
         self.device = named(devices)[0]
@@ -39,7 +39,7 @@ class Inline(Executor):
         return future
 
     def close(self) -> None:
-        """Nothing is running."""
+        """Do nothing, since nothing is running."""
 
 
 EXECUTOR = Inline

@@ -1,4 +1,4 @@
-"""Local processes: one single-threaded worker a core or several a GPU, each replaced alone when it dies."""
+"""Local processes: one single-threaded worker per core, or several per GPU; a worker that dies is replaced."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from hpsearch.system.threads import pin_threads
 
 T = TypeVar("T")
 PROBE_SECONDS = 300
-"""A device that computes nothing for so long, in a process that has to import torch first, is gone."""
+"""Seconds in which a device must compute something, in a process that imports torch first, or it is gone."""
 
 
 STARTS = 3
-"""How often a worker's process is started before the worker is given up."""
+"""How often the start of a worker's process is tried before the worker is given up."""
 
 
 class _CannotBeginError(Exception):
-    """Why no process could be had for a worker."""
+    """No process could be started for a worker; the text says why."""
 
 
 @dataclass
@@ -46,7 +46,7 @@ class _Call:
 
 @dataclass
 class _Worker:
-    """A place for one process: its device, the file it prints to, and the process as a pool of one, if there is one."""
+    """A place for one process: its device, its output, and the process as a pool of one, if it has started."""
 
     device: str
     output: int | None = field(default_factory=descriptors.new_file)
@@ -54,11 +54,11 @@ class _Worker:
 
 
 class Processes(Executor):
-    """A thread for each worker process, which it starts, feeds, and replaces if it breaks.
+    """Worker processes, each with a thread here that starts it, feeds it, and replaces it if it breaks.
 
-    A standard process pool fails all its calls when one worker dies. Here every worker is a pool of its
-    own, so that only the call that it died of fails. A worker whose GPU no longer computes is given up, and its
-    call goes to the next one that is free.
+    A standard process pool fails all its calls when one worker dies. Here every worker is a pool of its own, so that
+    only the call on which it died fails. A worker whose GPU no longer computes is given up, and its call goes to the
+    next free worker.
     """
 
     def __init__(
@@ -69,9 +69,9 @@ class Processes(Executor):
         probe: Callable[[], None] = hpsearch_devices.probe,
         time_limit: float | None = None,
     ) -> None:
-        """Start with `workers` processes, by default one a core that this process may use, or `per_device` a GPU.
+        """Start `workers` processes, by default one per core that this process may use; on GPUs `per_device` on each.
 
-        A call that takes longer than `time_limit` seconds costs its worker its life, and fails with TimeoutError.
+        A call that takes longer than `time_limit` seconds fails with TimeoutError, and its worker is killed.
         """
         names = hpsearch_devices.named(devices)
         if per_device < 1 or (workers is not None and workers < 1):
@@ -103,11 +103,11 @@ class Processes(Executor):
 
     @property
     def waiting(self) -> int:
-        """One, to have the next call at hand when a worker is free."""
+        """One, so that a worker that becomes free finds the next call."""
         return 1
 
     def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
-        """Call in the next free worker; BrokenExecutor if that worker dies of it."""
+        """Call in the next free worker; the call fails with BrokenExecutor if that worker dies."""
         future: Future[T] = Future()
         with self._lock:
             if self._closed:
@@ -119,7 +119,7 @@ class Processes(Executor):
         return future
 
     def close(self) -> None:
-        """Kill the workers and drop what waits."""
+        """Kill the workers and drop waiting calls."""
         with self._lock:
             self._closed = True
             for call in self._waiting_calls():
@@ -159,7 +159,7 @@ class Processes(Executor):
                 return
 
     def _run(self, worker: _Worker, call: _Call) -> Exception | None:
-        """Have the worker do it; returns an error after which the worker cannot go on."""
+        """Let the worker do the call; returns an error if the worker cannot go on after it, else None."""
         if (reason := self._cannot_begin(worker)) is not None:
             return _CannotBeginError(reason)
         try:
@@ -176,7 +176,7 @@ class Processes(Executor):
         return None
 
     def _cannot_begin(self, worker: _Worker) -> str | None:
-        """Have a live process for the worker, or say why there is none: no call is spent on one that never began."""
+        """Start a process for the worker, or say why it cannot begin; so no call is spent on one that never began."""
         reason = ""
         for _ in range(STARTS):
             try:
@@ -189,7 +189,7 @@ class Processes(Executor):
         return reason
 
     def _in_process(self, worker: _Worker, function: Callable[..., T], *arguments: object) -> Future[T]:
-        with self._lock:  # a worker process begins with its first call: `close` must see it or forbid it
+        with self._lock:  # a process begins with its first call, which `close` must see or prevent
             if self._closed:
                 raise BrokenExecutor("the executor is closed")
             if worker.pool is None:
@@ -197,11 +197,11 @@ class Processes(Executor):
                 context = multiprocessing.get_context("spawn")
                 output = None if worker.output is None else _Inherited(worker.output)
                 worker.pool = ProcessPoolExecutor(1, context, _begin, (worker.device, output))
-            with without_ctrl_c():  # which reaches the whole group, and is for the driver alone
+            with without_ctrl_c():  # Ctrl-C reaches the whole group, but is for the driver alone
                 return worker.pool.submit(function, *arguments)
 
     def _end(self, worker: _Worker) -> None:
-        """Be rid of the worker's process, which may be dead already."""
+        """End the worker's process, which may be dead already."""
         with self._lock:
             pool, worker.pool = worker.pool, None
         if pool is not None:
@@ -232,7 +232,7 @@ class Processes(Executor):
                     left.future.set_exception(self._none_left())
 
     def _waiting_calls(self) -> list[_Call]:
-        """Take all that waits; to be called with the lock, before `close` tells the threads to end."""
+        """Take all waiting calls. Call this with the lock held, before `close` tells the threads to end."""
         calls = []
         with suppress(Empty):
             while (call := self._calls.get_nowait()) is not None:
@@ -262,7 +262,7 @@ class _Inherited:
 
 
 def _begin(device: str, output: _Inherited | None) -> None:
-    """First thing in a worker: its output, one thread, its device, and no life after the driver's."""
+    """Set up a worker process: its output, one thread, its device, and an end together with the driver."""
     if output is not None:
         descriptors.own(output.number)
     end_with_driver()

@@ -1,4 +1,4 @@
-"""A Ray cluster: packs as Ray tasks, on CPUs or on shares of GPUs, retried by Ray where a worker or node dies."""
+"""A Ray cluster: packs as Ray tasks, on CPUs or on shares of GPUs; Ray retries them when a worker or node dies."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ from hpsearch.system.threads import pin_threads
 
 T = TypeVar("T")
 RETRIES = 3
-"""How often Ray runs a pack again whose worker or node died, before the comparison counts that as one failure."""
+"""How often Ray runs a pack again after its worker or node died; only then does the comparison count one failure."""
 LOOK_EVERY = 5.0
-"""Seconds after which the number of workers is asked for again: nodes come and go."""
+"""Seconds after which the number of workers is looked up again, since nodes come and go."""
 
 _spoilt = False
-"""Whether this process, a worker's, has seen an error of its GPU, after which no process computes there any more."""
+"""Whether this worker process has seen an error of its GPU; after one it can compute nothing there any more."""
 
 
 class _BrokenDeviceError(Exception):
-    """What a worker tells the driver of a node whose GPU does not work: the node's id and the reason."""
+    """A worker's report that its node's GPU does not work: the node's id and the reason."""
 
 
 class Ray(Executor):
-    """The cluster at an address, or without one Ray on this machine alone.
+    """The cluster at an address, or without an address Ray on this machine alone.
 
-    The driver proposes and records; a pack is a Ray task. What training reads is put into Ray's object store once,
-    and written to a node's disk once, unless the node sees the same files. A node whose GPU no longer computes
-    gets no more packs, and its call goes to another one.
+    The driver proposes and records; a pack is a Ray task. The files that training reads are put into Ray's object
+    store once, and written to each node's disk once, unless the node sees the same files. A node whose GPU no longer
+    computes gets no more packs, and its call goes to another node.
     """
 
     def __init__(
@@ -58,9 +58,9 @@ class Ray(Executor):
         probe: Callable[[], None] = hpsearch_devices.probe,
         time_limit: float | None = None,
     ) -> None:
-        """Connect. `devices` is "cpu", "cuda", or "auto" for GPUs if the cluster has any; Ray chooses which.
+        """Connect. `devices` is "cpu", "cuda", or "auto" for GPUs if the cluster has any; Ray chooses which ones.
 
-        A worker ends itself when a call takes longer than `time_limit` seconds; Ray then tries as for any dead worker.
+        A worker ends itself when a call takes longer than `time_limit` seconds; Ray then tries as after any death.
         """
         if workers is not None and workers < 1:
             raise ValueError(f"there must be at least one worker, got {workers}")
@@ -91,7 +91,7 @@ class Ray(Executor):
 
     @property
     def workers(self) -> int:
-        """What the nodes have room for at present; at least 1, for a cluster may grow when work waits."""
+        """How many calls the nodes have room for now; at least 1, since a cluster may grow when work waits."""
         with self._lock:
             if time.monotonic() - self._seen > LOOK_EVERY:
                 nodes = [node for node in self._nodes() if node["NodeID"] not in self._broken]
@@ -104,7 +104,7 @@ class Ray(Executor):
 
     @property
     def waiting(self) -> int:
-        """A quarter more than there are workers, so that those who finish at once find work."""
+        """A quarter of the number of workers, so that workers that finish at the same time find work."""
         return max(1, self.workers // 4)
 
     def share(self, files: Sequence[Path]) -> None:
@@ -112,18 +112,18 @@ class Ray(Executor):
         self._files = bundle(files, self._ray.put)
 
     def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
-        """Call in the cluster; BrokenExecutor if it fails however often Ray tries."""
+        """Call in the cluster; the call fails with BrokenExecutor if the worker dies however often Ray tries."""
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()
         self._start(future, pickle.dumps((function, arguments)))
         return future
 
     def close(self) -> None:
-        """Disconnect, which ends what still runs; Ray that was started here ends with it."""
+        """Disconnect, which ends running calls; a Ray that was started here ends too."""
         self._ray.shutdown()
 
     def _start(self, future: Future[Any], payload: bytes) -> None:
-        # Labels are how Ray is told where not to go.
+        # Labels tell Ray which nodes to avoid.
         avoid = {"label_selector": {"ray.io/node-id": f"!in({','.join(sorted(self._broken))})"}} if self._broken else {}
         task = self._task.options(**avoid) if avoid else self._task
         result = task.remote(
@@ -171,7 +171,7 @@ class Ray(Executor):
 
 
 def _connected(address: str | None, workers: int | None) -> Any:
-    """The module ray, connected. ValueError with a sentence where that cannot be."""
+    """The module ray, connected. Raises ValueError with a sentence if it cannot connect."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
@@ -205,7 +205,7 @@ def _call(
     time_limit: float | None,
     payload: bytes,
 ) -> Any:
-    """What a node's worker does: find itself as a local worker would, then the call."""
+    """What a node's worker does: set itself up as a local worker does, then make the call."""
     global _spoilt
     import ray
 

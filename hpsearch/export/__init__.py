@@ -1,1 +1,1 @@
-"""Exports: a comparison's database as files that other tools open. One format a file, held there as EXPORT."""
+"""Exports: a comparison's database as files that other tools open. Each format is the EXPORT of a file of its own."""

@@ -1,4 +1,4 @@
-"""Ax: a folder with one JSON file a study, from which `ax.api.client.Client.load_from_json_file` can go on.
+"""Ax: a folder with one JSON file per study, from which `ax.api.client.Client.load_from_json_file` can go on.
 
 Ax itself keeps ten decimals of a metric in such a file.
 """
@@ -57,7 +57,7 @@ def _attach(client: Any, space: Space, trial: Trial, metric: str) -> None:
 
 
 def _metric_name(objective: Objective, metrics: Collection[str]) -> str:
-    """The objective's name in letters that Ax can read in an expression; no other metric has it."""
+    """The objective's name in letters that Ax can read in an expression, different from all other metrics' names."""
     name = re.sub(r"\W", "_", objective.name)
     taken = name in metrics or iskeyword(name) or hasattr(optional("sympy"), name)
     return f"objective_{name}" if taken or not name.isidentifier() else name
@@ -80,7 +80,7 @@ def _parameter(parameter: Parameter) -> Any:
 
 
 def _value(parameter: Parameter, value: Value) -> Value:
-    """The value itself; in a choice of several types, where Ax wants one, numbers as floats and all else as text."""
+    """The value for Ax, which wants one type per choice: in a mixture numbers become floats, and all else text."""
     kinds = {type(choice) for choice in parameter.values} if isinstance(parameter, Choice) else set()
     if len(kinds) < 2:
         return value

@@ -1,4 +1,4 @@
-"""Comma-separated tables: trials, training, curves, studies and hyperparameters, floats to the last bit."""
+"""Comma-separated tables of trials, training, curves, studies and hyperparameters, with floats to the last bit."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def tables(file: Path) -> dict[str, Table]:
     """A comparison as tables that name each other's rows by method, repeat and trial.
 
     Returns:
-        trials: a row a trial with its objective, hyperparameters (None where its method does not have it),
-            metrics, state, reason, seconds and seed; also those that are proposed only.
+        trials: one row per trial, also if it is only proposed: its objective, hyperparameters (None if its method
+            does not have one), metrics, state, reason, seconds and seed.
         training: when (ISO 8601, UTC), where and how each trial was trained.
-        curves: a row an epoch, from 1.
-        studies: a row a study with its seed, and what the comparison measures.
-        hyperparameters: a row a hyperparameter of a method; `values` and `value` are JSON.
+        curves: one row per epoch, counted from 1.
+        studies: one row per study, with its seed and what the comparison measures.
+        hyperparameters: one row per hyperparameter of a method; `values` and `value` are JSON.
     """
     with Database(file) as database:
         comparison, methods, studies = database.existing(), database.methods(), database.studies()

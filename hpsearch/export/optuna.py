@@ -1,4 +1,4 @@
-"""Optuna: an SQLite storage with one study for each of ours, for `optuna.load_study` and optuna-dashboard."""
+"""Optuna: an SQLite storage with one Optuna study per study, for `optuna.load_study` and optuna-dashboard."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _write(file: Path, out: Path, progress: Progress) -> None:
 
     with quiet():
         optuna = optional("optuna")
-        # A `creator`, for a URL would read some characters of a path as its own.
+        # A `creator`, because a URL would give some characters of a path a meaning of their own.
         storage = optuna.storages.RDBStorage("sqlite://", engine_kwargs={"creator": connect})
         try:
             for study in studies:
@@ -79,14 +79,14 @@ def _trial(module: Any, trial: Trial, study: Study, distributions: Mapping[str, 
 
 
 def _local(time: str | None) -> datetime | None:
-    """A time of the database, which is in UTC, as Optuna wants it: local and naive."""
+    """A time of the database, in UTC, as Optuna wants it: local and without a time zone."""
     return None if time is None else datetime.fromisoformat(time).astimezone().replace(tzinfo=None)
 
 
 def _add_curves(connection: sqlite3.Connection, studies: list[Study], objective: Objective) -> None:
-    """Add the objective's curve as intermediate values, where a task records it under the objective's name.
+    """Add the objective's curve as intermediate values, if the task records a curve under the objective's name.
 
-    This is SQL: through Optuna each epoch costs three queries, and 1,000 trials most of a minute.
+    This uses SQL because Optuna's own functions take three queries per epoch, most of a minute for 1,000 trials.
     """
     curve = objective.name.replace(" ", "_")
     connection.executemany(

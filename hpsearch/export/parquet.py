@@ -11,7 +11,7 @@ from hpsearch.export.csv import Cell, tables
 from hpsearch.export.studies import optional
 
 TIMES = ("proposed", "started", "ended")
-# Columns whose type no value shows where all are empty: files of several comparisons must fit together.
+# Types of columns that may be empty, since no value shows them: files of several comparisons must fit together.
 KNOWN = {
     **dict.fromkeys(
         ("method", "name", "kind", "state", "reason", "values", "value", "schedule", "host", "device"), str
@@ -26,7 +26,7 @@ def _write(file: Path, out: Path, progress: Progress) -> None:
     types = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
 
     def column(heading: str, values: list[Cell]) -> Any:
-        # Any other column without a value is one of numbers that were never finite.
+        # Any other column without a value would hold numbers, none of which was finite.
         kind = next((type(value) for value in values if value is not None), KNOWN.get(heading, float))
         return pa.array(values, types[kind])
 

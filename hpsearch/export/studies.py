@@ -24,11 +24,11 @@ class Study:
 
     Attributes:
         name: comparison, method and repeat, with slashes between them.
-        method: its label.
-        repeat: from 1.
-        seed: what all of the study's randomness comes from.
-        space: what was searched.
-        trials: in order, without one that is proposed only.
+        method: the method's label.
+        repeat: number of the study, from 1.
+        seed: seed of all randomness in the study.
+        space: the space that was searched.
+        trials: finished trials, in order.
     """
 
     name: str
@@ -61,7 +61,7 @@ def read_studies(file: Path) -> tuple[Objective, list[Study]]:
 
 
 def optional(package: str) -> Any:
-    """Import a package that hpsearch does without until somebody exports. Raises ExportError where it is missing."""
+    """Import a package that only exports need. Raises ExportError if it is missing."""
     try:
         return importlib.import_module(package)
     except ImportError as error:

@@ -7,14 +7,16 @@ from pathlib import Path
 
 from hpsearch.contracts.progress import Progress, silent
 from hpsearch.report.context import ReportContext, searches
-from hpsearch.report.facts import discussion
+from hpsearch.report.facts import discussion, heading, provenance_table
+from hpsearch.report.folder import PAGE, check_folder, write_sections
 from hpsearch.report.search.curves import Curves, compute_curves
 from hpsearch.report.sensitivity.results import compute_sensitivity
 from hpsearch.report.style import KINDS, Look
 from hpsearch.store.tables import load_tables
 
 __all__ = [
-    "Curves", "Look", "ReportContext", "compute_curves", "compute_sensitivity", "write_report", "write_report_of",
+    "Curves", "Look", "ReportContext", "check_folder", "compute_curves", "compute_sensitivity", "write_report",
+    "write_report_of",
 ]  # fmt: skip
 
 
@@ -28,25 +30,31 @@ def write_report(
 ) -> list[Path]:
     """Write figures, tables and pages of a database; returns the files.
 
-    A comparison by a searcher that searches is reported as best-so-far against trials; one by a searcher that tries
-    given configurations as results against what was varied.
+    The report shows best-so-far against trials, or, if the searcher tries given configurations, results against what
+    was varied.
 
     Args:
         file: the database; a run may be writing it.
-        folder: to write into, made where it is missing.
-        targets: objectives, beside the quantiles of all results, until which trials are counted.
+        folder: where to write: a new folder, an empty one, or an earlier report's.
+        targets: objectives until which trials are counted, beside the quantiles of all results.
         look: how figures are drawn.
-        progress: told of each part.
+        progress: told about each part.
     """
-    context = ReportContext(load_tables(file), (file,), targets=tuple(targets), look=look or Look())
+    context = ReportContext.of_file(file, load_tables(file), targets=tuple(targets), look=look)
     return write_report_of(context, folder, progress)
 
 
 def write_report_of(context: ReportContext, folder: Path, progress: Progress = silent) -> list[Path]:
-    """Write the report of tables that are loaded already, perhaps from several files; returns the files."""
+    """Write the report of loaded tables, perhaps from several files; returns the written files.
+
+    Raises FileError if the folder holds something else than an earlier report.
+    """
+    check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    first = context.tables.parts[0]  # several are on one page only if each of them searches
-    trials, page = folder / "trials.csv", folder / "README.md"
+    first = context.tables.parts[0]  # several comparisons share a page only if each of them searches
+    trials, page = folder / "trials.csv", folder / PAGE
+    if not page.exists():  # a report that is interrupted is known as one by the next
+        write_sections([heading(context), "This report was not written to its end.", provenance_table(context)], page)
     if first.spec.confirm is not None:
         from hpsearch.report.confirmed import write_confirmed
 

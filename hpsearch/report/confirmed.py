@@ -1,4 +1,4 @@
-"""What fresh seeds say about the configurations that were chosen, computed and written: page, table and figure."""
+"""What fresh seeds say about the chosen configurations, computed and written as page, table and figure."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.objective import Objective
 from hpsearch.report.context import ReportContext
 from hpsearch.report.facts import discussion_section, heading, provenance_table
+from hpsearch.report.folder import write_sections
 from hpsearch.report.markdown import interval, plain, table
 from hpsearch.report.style import KINDS, LOOKS, Look, save, verbatim
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
@@ -34,11 +35,11 @@ class Confirmed:
     """One method's chosen configurations under fresh seeds.
 
     Attributes:
-        studies: numbers of the studies that chose them.
+        studies: numbers of the studies that chose the configurations.
         recorded: the objective that each was chosen for, shape (configurations,).
-        objectives: as counted, one array of seeds a configuration.
-        metrics: name -> values of complete trainings, one array of seeds a configuration.
-        lost: trainings that diverged or failed.
+        objectives: objectives as counted, one array per configuration, shape (seeds,).
+        metrics: name -> values of complete trainings, one array per configuration, shape (seeds,).
+        lost: how many trainings diverged or failed.
     """
 
     studies: tuple[int, ...]
@@ -48,14 +49,14 @@ class Confirmed:
     lost: int
 
     def mean(self, values: tuple[Array, ...]) -> Interval:
-        """The mean over configurations of each one's mean over seeds: the studies are the sample."""
+        """The mean over configurations of each configuration's mean over seeds: the studies are the sample."""
         means = np.array([seeds.mean() for seeds in values if len(seeds)])
         if len(values) == 1:  # one configuration: its seeds are the sample
             return bootstrap_mean(values[0])
         return bootstrap_mean(means)
 
     def noise(self) -> Components | str:
-        """How the variance splits into that between configurations and that between seeds; or why it cannot be told."""
+        """How the variance splits between configurations and seeds, or why this cannot be told."""
         try:
             return variance_components(self.objectives)
         except ValueError as error:
@@ -63,7 +64,7 @@ class Confirmed:
 
 
 def compute_confirmed(tables: Tables) -> dict[str, Confirmed]:
-    """Method -> what came of those of its configurations that have finished. Raises DatabaseError where none has."""
+    """Method -> results of its configurations that have finished. Raises DatabaseError if none has."""
     finished = tables.trials[tables.trials["state"] != "proposed"]
     if not len(finished):
         raise DatabaseError("no training is finished yet; report again later")
@@ -96,7 +97,7 @@ def _of_method(tables: Tables, groups: Mapping[str, pd.DataFrame], recorded: Map
 
 
 def write_confirmed(context: ReportContext, page: Path) -> list[Path]:
-    """Write the page, a table and a figure; returns the files beside the page."""
+    """Write the page, a table and a figure; returns the files other than the page."""
     tables = context.tables
     found = compute_confirmed(tables)
     rows, figures = page.with_name("confirmed.csv"), [page.with_name(f"confirmed.{kind}") for kind in KINDS]
@@ -115,15 +116,15 @@ def write_confirmed(context: ReportContext, page: Path) -> list[Path]:
         *(["## Pairs\n\n" + _pairs_table(tables, found)] if _comparable(found) else []),
         "## What made this\n\n" + provenance_table(context),
     ]
-    page.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    write_sections(sections, page)
     return [rows, *figures]
 
 
 def _measure(tables: Tables, found: Mapping[str, Confirmed]) -> str:
     """What to compare methods by: the first test metric, or the objective.
 
-    It is the objective where there is no test metric, or where trainings were lost: only the objective has a value for
-    those, chance, and a method must not be judged by its survivors.
+    It is the objective if there is no test metric, or if trainings were lost. Only the objective has a value for lost
+    ones, chance, and a method must not be judged by its survivors.
     """
     tests = [name for name in tables.metrics if name.startswith("test")]
     return tests[0] if tests and not any(c.lost for c in found.values()) else tables.objective.name
@@ -147,7 +148,7 @@ def _unfinished(tables: Tables, found: Mapping[str, Confirmed]) -> list[str]:
 
 
 def _changed(tables: Tables) -> list[str]:
-    """A sentence for a confirmation under other settings, which measures what they change and not only flattery."""
+    """A warning if the confirmation has other settings: it then measures their effect too, not flattery alone."""
     confirm = tables.comparison.spec.confirm
     if confirm is None or not confirm.changed:
         return []
@@ -199,10 +200,10 @@ def _methods_table(tables: Tables, found: Mapping[str, Confirmed]) -> str:
         "to the validation data stays in the fresh objective, too: read the test metrics. "
     )
     note = (
-        "Means over configurations, one a study, of each one's mean over fresh seeds (95% interval over "
+        "Means over configurations, one per study, of each one's mean over fresh seeds (95% interval over "
         f"configurations, {coverage('mean', least)}; of a single one, over its seeds). {'' if changed else flattery}"
         "Where nearly all variance is between seeds the search could not tell the chosen ones apart (its share: "
-        f"{coverage('share of the seed', least)}). All is on one split of the data: of other data it says nothing."
+        f"{coverage('share of the seed', least)}). All is on one split of the data: it says nothing about other data."
     )
     return f"{table(rows)}\n\n{note}"
 

@@ -1,4 +1,4 @@
-"""What a report is of, and how it was asked for."""
+"""What a report is about, and how it was asked for."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ import hpsearch.searchers
 from hpsearch.report.style import Look
 from hpsearch.store.rows import Comparison
 from hpsearch.store.tables import Tables
-from hpsearch.study.registry import SEARCHER, Registry
+from hpsearch.study.kinds import SEARCHER
+from hpsearch.study.registry import Registry
+from hpsearch.system.provenance import code_changes
 
 
 @dataclass(frozen=True)
 class ReportContext:
-    """One report: of one comparison, or of several on one page.
+    """One report, of one comparison or of several on one page.
 
     Attributes:
         tables: what was measured, in all files together.
         files: the databases, one for each of `tables.parts`.
-        warnings: sentences that stand on the page: how the comparisons differ.
-        forced: whether they differ so much that they were compared by force.
-        targets: objectives, beside the quantiles of all results, until which trials are counted.
+        warnings: sentences for the page: how the comparisons differ, and whether the user's code changed in one.
+        forced: whether they differ so much that only --force compares them.
+        targets: objectives until which trials are counted, beside the quantiles of all results.
         look: how figures are drawn.
     """
 
@@ -33,6 +35,13 @@ class ReportContext:
     forced: bool = False
     targets: tuple[float, ...] = ()
     look: Look = Look()
+
+    @classmethod
+    def of_file(
+        cls, file: Path, tables: Tables, targets: tuple[float, ...] = (), look: Look | None = None
+    ) -> ReportContext:
+        """The report of one comparison."""
+        return cls(tables, (file,), tuple(changed_within(tables)), targets=targets, look=look or Look())
 
     def begun(self) -> ReportContext:
         """The report of those methods that have a finished trial; the others are named on the page."""
@@ -57,7 +66,7 @@ class ReportContext:
 
     @property
     def command(self) -> str:
-        """What makes the report again, as one types it beside the files."""
+        """The command that makes the report again, as one types it beside the files."""
         words = ["hpsearch", "compare" if len(self.files) > 1 else "report", *(file.name for file in self.files)]
         words += ["--force"] if self.forced else []
         words += [word for target in self.targets for word in ("--target", f"{target:g}")]
@@ -66,13 +75,20 @@ class ReportContext:
         return shlex.join(words)
 
 
-def searches(comparison: Comparison) -> bool:
-    """Whether the comparison's searcher looks for the best; otherwise it tries given configurations.
+def changed_within(tables: Tables) -> list[str]:
+    """A sentence on each run of one comparison that began with other code of the user's than the run before."""
+    return code_changes([run.provenance for run in tables.runs])
 
-    Nothing is imported that only the database names: a searcher that does not ship with hpsearch is taken to search.
+
+def searches(comparison: Comparison) -> bool:
+    """Whether the comparison's searcher looks for the best, rather than tries given configurations.
+
+    Nothing is imported because a database names it: a searcher that does not ship with hpsearch is taken to search.
     """
     if comparison.spec.confirm is not None:
         return False
+    if isinstance(recorded := comparison.resolved.get("searches"), bool):  # not before version 0.2
+        return recorded
     name, ours = comparison.spec.searcher.name, hpsearch.searchers
     if name not in {module.name for module in iter_modules(ours.__path__)}:
         return True

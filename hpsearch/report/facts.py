@@ -1,4 +1,4 @@
-"""What every report says whatever was measured: its title, its spaces, what made it."""
+"""What every report says, whatever was measured: title, search spaces, and what made it."""
 
 from __future__ import annotations
 
@@ -6,22 +6,30 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
+from hpsearch.contracts.errors import FileError
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.space import Fixed, Float, Int, Parameter
 from hpsearch.report.context import ReportContext
+from hpsearch.report.folder import DISCUSSION
 from hpsearch.report.markdown import plain, table
 from hpsearch.store.tables import Tables
 
 
 def heading(context: ReportContext) -> str:
-    """Name and description."""
-    return f"# {plain(context.name)}\n\n{plain(context.description)}".rstrip()
+    """The page's heading: name, description, and the warnings that no page may leave out."""
+    warnings = [f"**Warning: {plain(warning)}**" for warning in context.warnings]
+    return "\n\n".join([f"# {plain(context.name)}\n\n{plain(context.description)}".rstrip(), *warnings])
 
 
 def discussion(folder: Path) -> list[str]:
-    """What somebody wrote about the result, none or one text. It lies beside the page and outlives the next report."""
-    path = folder / "discussion.md"
-    return [path.read_text(encoding="utf-8").strip()] if path.is_file() else []
+    """What somebody wrote about the result: no text or one. Its file lies beside the page and outlives new reports."""
+    path = folder / DISCUSSION
+    if not path.is_file():
+        return []
+    try:
+        return [path.read_text(encoding="utf-8-sig").strip()]
+    except UnicodeDecodeError:
+        raise FileError(f"{path}: is no text in UTF-8; save it as such") from None
 
 
 def discussion_section(folder: Path) -> list[str]:
@@ -38,7 +46,7 @@ def space_table(tables: Tables) -> str:
 
 
 def schedule_of(tables: Tables, label: str, hyperparameter: str) -> str:
-    """How a hyperparameter moves over the training."""
+    """Schedule of a hyperparameter over the training."""
     return tables.part_with(label).schedules(label).get(hyperparameter, "constant")
 
 
@@ -58,7 +66,7 @@ def provenance_facts(context: ReportContext) -> list[tuple[str, str]]:
         ("study file", ", ".join(Path(part.study_file).name for part in parts)),
         ("commands", _each(_portable(p["command"]) for p in places)),
         ("report", context.command),
-        ("trials a study, studies a method", _sizes(context)),
+        ("trials per study, studies per method", _sizes(context)),
         ("comparison seed", ", ".join(str(part.seed) for part in parts)),
         ("searcher", _each(_settings(part.spec.searcher.name, part.resolved["searcher"]) for part in parts)),
         ("task", _each(_settings(part.spec.task.name, part.resolved["task"]) for part in parts)),
@@ -74,7 +82,7 @@ def provenance_facts(context: ReportContext) -> list[tuple[str, str]]:
     ]
 
 
-def searcher_of(tables: Tables, label: str) -> str:
+def searcher_name(tables: Tables, label: str) -> str:
     """Name of the searcher that proposed a method's trials; files compared by force may have different ones."""
     return tables.part_with(label).spec.searcher.name
 
@@ -96,11 +104,11 @@ def _sizes(context: ReportContext) -> str:
 
 
 def _halved(trials: int) -> str:
-    return f"; {trials} trials were trained in smaller ones, for which alone memory sufficed" if trials else ""
+    return f"; {trials} trials were trained in smaller ones, since memory did not suffice" if trials else ""
 
 
 def _portable(command: str) -> str:
-    """The command as others would type it: the study by name, no folder of this machine."""
+    """The command as others would type it: the study by its name, and no folder of this machine."""
     try:
         program, *words = shlex.split(command)
     except ValueError:  # recorded before words were quoted
@@ -119,5 +127,5 @@ def _versions(place: Json) -> str:
 
 
 def _each(values: Iterable[str]) -> str:
-    """Every distinct value, for a comparison may have been run on several machines."""
+    """Every distinct value, since a comparison may have been run on several machines."""
     return "; then ".join(dict.fromkeys(values))

@@ -17,18 +17,18 @@ from hpsearch.contracts.json import Json
 
 PARTS = files("hpsearch.report") / "page"
 IMPORT = re.compile(r'^import \{ \w+(?:, \w+)* \} from "\./(\w+\.js)";\n', re.MULTILINE)
-"""The only form of import that `join` can take out, and so the only one the page's modules may use."""
+"""The only form of import that `join` can remove, and so the only one that the page's modules may use."""
 EXPORT = re.compile(r"^export (?=async |function |const |let |class )", re.MULTILINE)
 TOP_NAME = re.compile(r"^(?:export )?(?:async )?(?:function|const|let|class) (\w+)", re.MULTILINE)
 
 
 def write_html(document: Json, path: Path, discussion: Sequence[str] = ()) -> None:
-    """Write the page of what `hpsearch.report.search.document.document` gives, with a discussion in Markdown."""
+    """Write the page of a `document` (hpsearch.report.search.document), with a discussion in Markdown."""
     path.write_text(render(document, discussion=discussion), encoding="utf-8")
 
 
 def render(document: Json, live: str = "", discussion: Sequence[str] = ()) -> str:
-    """The page as text; with `live` it asks that address again and again and draws what comes."""
+    """The page as text; with `live` the page keeps asking that address and draws what it answers."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")  # tags in it stay text
     template = Environment(autoescape=True).from_string(_part("index.html"))
     # Inside <script> a browser looks for nothing but "</script" and "<!--"; JSON may write "<" in another way.
@@ -45,7 +45,7 @@ def render(document: Json, live: str = "", discussion: Sequence[str] = ()) -> st
 
 
 def join(entry: str) -> str:
-    """The JavaScript module `entry` and all that it imports as one script, each after those that it needs.
+    """The JavaScript module `entry` and all its imports as one script, each module after those that it needs.
 
     The modules share one scope once their imports and exports are gone, so no two may define the same name.
     """

@@ -11,7 +11,7 @@ from hpsearch.statistics.bootstrap import Interval
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
-    """A table whose first row is its head; cells are Markdown already."""
+    """A table; the first row is its head, and cells are Markdown already."""
     head, *body = ("| " + " | ".join(row) + " |" for row in rows)
     return "\n".join([head, "|" + " --- |" * len(rows[0]), *body])
 
@@ -25,7 +25,7 @@ def plain(value: object) -> str:
 
 
 def interval(found: Interval) -> str:
-    """An estimate with its interval, as a person reads it."""
+    """An estimate with its interval, for people to read."""
     if not np.isfinite(found.low):
         return f"{Objective.text(float(found.estimate))} (too few studies for an interval)"
     estimate, low, high = (Objective.text(float(v)) for v in (found.estimate, found.low, found.high))

@@ -9,18 +9,18 @@ from pathlib import Path
 import pandas as pd
 
 from hpsearch.contracts.errors import DifferentError
-from hpsearch.report.context import ReportContext, searches
+from hpsearch.report.context import ReportContext, changed_within, searches
 from hpsearch.store.tables import Tables
 
 
 def merged(files: Sequence[Path], all_tables: Sequence[Tables], force: bool) -> ReportContext:
     """One report of all methods; its warnings say which differences `force` has let pass.
 
-    Where several files have a method of the same label, the file's name is added to it.
+    If several files have a method of the same label, the file's name is added to the label.
 
     Raises:
         DifferentError: if objective, task, budget, data or searcher differ and `force` is not given; or if the
-            objectives differ, or a file has no search, which nothing can force.
+            objectives differ, or a file has no search, which `force` cannot let pass.
     """
     if len({file.resolve() for file in files}) < len(files):
         raise DifferentError("the same file is given twice; a comparison with itself says nothing")
@@ -32,7 +32,7 @@ def merged(files: Sequence[Path], all_tables: Sequence[Tables], force: bool) -> 
                 "direction, unit or chance level differ); these cannot be on one page"
             )
         if not searches(tables.comparison):
-            raise DifferentError(f"{file}: has no search to compare, for its searcher tries given configurations")
+            raise DifferentError(f"{file}: has no search to compare, since its searcher tries given configurations")
     differing = [
         f"{file.name} differs from {files[0].name} in {', '.join(names)}"
         for file, tables in zip(files[1:], all_tables[1:], strict=True)
@@ -42,12 +42,13 @@ def merged(files: Sequence[Path], all_tables: Sequence[Tables], force: bool) -> 
         raise DifferentError(
             f"{'; '.join(differing)}: not comparable; --force compares them with a warning on the page"
         )
-    warnings = (*differing, *_shared_seeds(files, all_tables))
+    changed = [f"{f.name}: {said}" for f, t in zip(files, all_tables, strict=True) for said in changed_within(t)]
+    warnings = (*differing, *_shared_seeds(files, all_tables), *changed)
     return ReportContext(_joined(files, all_tables), tuple(files), warnings, forced=bool(differing))
 
 
 def _shared_seeds(files: Sequence[Path], all_tables: Sequence[Tables]) -> list[str]:
-    """A warning for each method that has the same seed in two files: equal streams are no independent samples."""
+    """One warning per method that has the same seed in two files: equal streams are not independent samples."""
     seen: dict[tuple[str, int], Path] = {}
     said = []
     for file, tables in zip(files, all_tables, strict=True):
@@ -62,7 +63,7 @@ def _shared_seeds(files: Sequence[Path], all_tables: Sequence[Tables]) -> list[s
 
 
 def _differences(first: Tables, other: Tables) -> list[str]:
-    """What two comparisons do not have in common and should, by name, with both values where those are short."""
+    """Names of what two comparisons should have in common and do not, with both values if these are short."""
     a, b = _held(first), _held(other)
     return [
         f"{name} ({a.get(name)} against {b.get(name)})" if len(f"{a.get(name)}{b.get(name)}") < 60 else name
@@ -72,7 +73,7 @@ def _differences(first: Tables, other: Tables) -> list[str]:
 
 
 def _held(tables: Tables) -> dict[str, object]:
-    """What two comparisons must have in common, by the names that a message gives it."""
+    """What comparisons must have in common: name in messages -> value."""
     comparison = tables.comparison
     return {
         "trials": comparison.trials,

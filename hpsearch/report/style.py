@@ -1,4 +1,4 @@
-"""How all figures look, and how they are written."""
+"""How all figures for paper look, and how they are written to files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hpsearch.contracts.errors import UsageError
 from hpsearch.contracts.json import Json
 
 # Okabe and Ito's colours, which colour-blind readers tell apart; darkness, line and marker differ too, for
-# print in grey.
+# print in grey. The interactive page has a palette of its own, in page/page.css and page/looks.js.
 LOOKS = (
     ("#D55E00", "o", "-"),
     ("#0072B2", "^", "--"),
@@ -35,14 +35,14 @@ INCHES = {"column": 3.3, "page": 6.9}
 
 @dataclass(frozen=True)
 class Look:
-    """What a user may change: a matplotlib style file on top of paper.mplstyle, and the width on paper."""
+    """What a user may change in figures: a matplotlib style file on top of paper.mplstyle, and the width on paper."""
 
     style: Path | None = None
     width: Literal["column", "page"] = "page"
 
     @property
     def inches(self) -> float:
-        """Width of a figure."""
+        """Width of a figure in inches."""
         return INCHES[self.width]
 
     def context(self) -> AbstractContextManager[None]:
@@ -54,17 +54,17 @@ class Look:
                 settings |= cast(Json, mpl.rc_params_from_file(self.style, use_default_template=False))
             except (OSError, UnicodeDecodeError) as error:
                 raise UsageError(f"{self.style}: cannot be read as a matplotlib style file: {error}") from error
-        # From matplotlib's own defaults: what a user's matplotlibrc says is for the user's figures.
+        # Start from matplotlib's own defaults: a user's matplotlibrc is for the user's own figures.
         return mpl.style.context(["default", settings])
 
 
 def verbatim(name: str) -> str:
-    """A name that matplotlib draws letter by letter: dollars make no formula, a first underscore does not hide it."""
+    """A name that matplotlib draws letter by letter: a dollar starts no formula, a first underscore hides nothing."""
     return (" " if name.startswith("_") else "") + name.replace("$", r"\$")
 
 
 def save(figure: Figure, paths: Sequence[Path]) -> None:
-    """Write a figure as the types that the names end with. The same numbers draw the same files, byte for byte."""
+    """Write a figure to files of the types that their names end with. Equal numbers give equal files, byte for byte."""
     if figure.get_layout_engine() is not None:
         figure.draw_without_rendering()  # lays it out
         figure.set_layout_engine("none")  # once is enough, and takes longer than drawing

@@ -1,4 +1,4 @@
-"""The report's page, live while a comparison runs: served on this machine alone, read-only, without reloading."""
+"""The report's page, live while a comparison runs: served read-only on this machine alone, and never reloaded."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from hpsearch.store.tables import load_tables
 
 HOST = "127.0.0.1"
 REST = 9.0
-"""After computing a page it rests at least so many times as long: watching costs a run a tenth of a core."""
+"""After computing a page it rests at least this many times as long, so that watching costs a tenth of a core."""
 
 
 class Watched:
-    """The page's data of a database, computed anew when that has changed; safe to ask from several threads."""
+    """The page's data, computed anew when the database has changed; several threads may ask for it."""
 
     def __init__(self, file: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock` gives seconds."""
+        """`clock` returns the time in seconds."""
         self.file, self.clock = file, clock
         self._lock = threading.Lock()
         self._seen: tuple[int | None, ...] = ()
@@ -37,7 +37,7 @@ class Watched:
         self._data: Json = {}
 
     def data(self) -> Json:
-        """The newest there is, or {"waiting": why, ...} while there is none."""
+        """The newest data, or {"waiting": why, ...} while there is none."""
         with self._lock:
             seen = _state(self.file)
             if (seen != self._seen and self.clock() >= self._next) or not self._data:
@@ -48,17 +48,17 @@ class Watched:
 
     def _computed(self) -> Json:
         try:
-            context = ReportContext(load_tables(self.file), (self.file,)).begun()
+            context = ReportContext.of_file(self.file, load_tables(self.file)).begun()
             return document(compute_findings(context.tables), context)
         except Exception as error:  # a page that watches for days must say what is wrong, whatever it is
-            # What was drawn stays, for a run that is begun again; before that there is a reason to wait.
+            # Keep what was drawn, since the run may be resumed; before anything was drawn, say what to wait for.
             if "waiting" not in self._data and self._data:
                 return self._data
             return {"title": self.file.stem, "description": "", "waiting": str(error)}
 
 
 def _state(file: Path) -> tuple[int | None, ...]:
-    """What changes whenever the database does: size and time of its file and of the log beside it."""
+    """A value that changes whenever the database does: size and time of its file and of the log beside it."""
     found: list[int | None] = []
     for path in (file, file.with_name(file.name + "-wal")):
         try:
@@ -72,7 +72,7 @@ def _state(file: Path) -> tuple[int | None, ...]:
 def serve(file: Path, port: int, ready: Callable[[str], None]) -> None:
     """Serve the page until interrupted; `ready` is told its address.
 
-    Raises UsageError where the port is taken, or the comparison does not search.
+    Raises UsageError if the port is taken, or if the comparison does not search.
     """
     with Database(file) as database:
         comparison = database.existing()
@@ -111,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with the page, or with its data."""
-        # Another site's page may resolve its own name to this machine and ask in a reader's browser.
+        # Refuse other names: another site's page may resolve its own name to this machine in a reader's browser.
         if (self.headers.get("Host") or "").partition(":")[0] not in (HOST, "localhost"):
             self._answer(HTTPStatus.FORBIDDEN, b"only for this machine", "text/plain")
         elif self.path == "/":

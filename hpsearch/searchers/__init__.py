@@ -1,1 +1,1 @@
-"""Searchers: who proposes the next configuration. One a file, held there as SEARCHER; the contract is in contracts/."""
+"""Searchers: each proposes configurations, and is the SEARCHER of a file of its own; the contract is in contracts/."""

@@ -1,4 +1,4 @@
-"""Bayesian optimisation by Ax, the reference: its default model and acquisition, a fresh client a proposal.
+"""Bayesian optimisation by Ax, the reference: its default model and acquisition, a fresh client for each proposal.
 
 Ax is used as a replayable proposer: a new client with the study's seed, fed the whole history at full
 precision, continues bit for bit where the old one stopped. Its initial design is ours (Sobol from the
@@ -37,7 +37,7 @@ class Ax(Searcher):
             raise ValueError(f"initial must be at least 1, got {self.initial}")
 
     def propose(self, space: Space, histories: Sequence[History], seeds: Sequence[int]) -> list[dict[str, Value]]:
-        """One study after the other; about 0.4 s each in two dimensions and 1.2 s in six."""
+        """Propose for one study after the other; each takes about 0.4 s in two dimensions and 1.2 s in six."""
         return [
             sobol_configuration(space, seed, len(history))
             if len(history) < self.initial or not space.searched
@@ -47,9 +47,9 @@ class Ax(Searcher):
 
 
 def _proposal_or_sobol(space: Space, history: History, seed: int) -> dict[str, Value]:
-    """Ax's proposal; where it has none (every point of a finite space tried, a fit that fails), Sobol's next.
+    """Ax's proposal, or Sobol's next point if Ax has none (all points of a finite space are tried, or a fit fails).
 
-    The same history would fail again at every resume, so that a study could never be finished otherwise.
+    Otherwise the study could never be finished, since the same history would fail again at every resume.
     """
     try:
         return _proposal(space, history, seed)
@@ -79,7 +79,7 @@ def _client(space: Space, seed: int) -> Any:
 
 
 def ax_parameter(parameter: Searched) -> Any:
-    """A parameter as Ax is told of it; a choice by the indices of its values, unless they are false and true."""
+    """A parameter in Ax's form; a choice is given by the indices of its values, unless they are false and true."""
     from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig
 
     if isinstance(parameter, Float | Int):
@@ -89,7 +89,7 @@ def ax_parameter(parameter: Searched) -> Any:
             parameter_type="float" if isinstance(parameter, Float) else "int",
             scaling="log" if parameter.log else "linear",
         )
-    # By index: Ax wants the values of a choice to be of one type, a study file need not know that.
+    # Indices, because Ax wants the values of a choice to have one type, and a study file need not know that.
     if _is_boolean(parameter):
         return ChoiceParameterConfig(name=parameter.name, values=[False, True], parameter_type="bool", is_ordered=True)
     return ChoiceParameterConfig(

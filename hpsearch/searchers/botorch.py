@@ -1,11 +1,11 @@
 """Bayesian optimisation of a whole pack at once: Gaussian processes fitted together, a closed-form acquisition.
 
-Model and acquisition are BoTorch's: SingleTaskGP with its standard priors, fitted by maximum a posteriori, and the
+The model is BoTorch's SingleTaskGP with its standard priors, fitted by maximum a posteriori. The acquisition is the
 logarithm of noisy expected improvement (Letham et al. 2019; Ament et al. 2023): the improvement over the best true
-value among the trials, which in noise nobody knows, averaged over joint draws of the true values. Both are written
-out in NumPy with their gradients, and each start of each study is a problem of its own in one of BoTorch's batched
-L-BFGS-B. So a pack of 20 costs little more than one study, and no study's numbers depend on its company, to the last
-bit; torch's batched algebra rounds by where in the memory a matrix lies, and so by its neighbours.
+value among the trials, averaged over joint draws of the true values, since noise hides them. Both are written out in
+NumPy with their gradients, and each start of each study is a problem of its own in BoTorch's batched L-BFGS-B. So a
+pack of 20 costs little more than one study, and to the last bit no study's numbers depend on its company. torch's
+batched algebra would not do: its rounding depends on a matrix's place in memory, and so on its neighbours.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from hpsearch.searchers.sobol import sobol_configuration
 
 Array = NDArray[np.float64]
 JITTER = 1e-6
-"""Variance added where the true values are taken for known, for the conditioning of their covariance."""
+"""Variance added to the covariance of true values that are taken as known, so that it can be inverted."""
 NEAR = 0.1
 """Standard deviation, in the unit cube, of the samples around the most promising trials."""
 HUGE = 1e100
@@ -36,13 +36,13 @@ MOST_SAMPLES = 1_000_000
 
 @dataclass(frozen=True)
 class BoTorch(Searcher):
-    """A pack's studies are modelled together and independently of each other.
+    """Models a pack's studies in one batch, each independently of the others.
 
     Attributes:
         initial: trials of the Sobol sequence before the model takes over; 5 is Ax's own default.
         samples: random points for each study and combination of choices, from which the maximisation starts.
-        starts: how many of them L-BFGS-B improves.
-        combinations: of the values of choices; of more, so many are drawn at each trial.
+        starts: how many of these points L-BFGS-B improves.
+        combinations: how many combinations of choices are tried; if there are more, this many are drawn at each trial.
         draws: joint draws of the true values at the trials.
     """
 
@@ -62,7 +62,7 @@ class BoTorch(Searcher):
             raise ValueError(f"starts must be at most samples, {self.samples}, got {self.starts}")
 
     def propose(self, space: Space, histories: Sequence[History], seeds: Sequence[int]) -> list[dict[str, Value]]:
-        """Studies with equally many trials in one batch: those of a pack have."""
+        """Propose for studies with equally many trials in one batch; those of a pack have equally many."""
         proposed: dict[int, dict[str, Value]] = {}
         batches: dict[int, list[int]] = {}
         for study, (history, seed) in enumerate(zip(histories, seeds, strict=True)):
@@ -93,7 +93,7 @@ class BoTorch(Searcher):
         return points
 
     def _starts(self, space: Space, continuous: NDArray[np.intp], model: _Model, study: int, seed: int) -> Array:
-        """Good points of one study to start from, (combinations * starts, columns), by its own generator."""
+        """Good starting points of one study, (combinations * starts, columns), drawn by its own generator."""
         random, chosen = np.random.default_rng(seed), []
         for discrete in _combinations(space, self.combinations, random):
             points = np.tile(discrete, (self.samples, 1))
@@ -102,7 +102,7 @@ class BoTorch(Searcher):
             near = np.repeat(promising, -(-self.samples // (4 * len(promising))), axis=0)[: self.samples // 4]
             points[: len(near), continuous] = (near + NEAR * random.standard_normal(near.shape)).clip(0, 1)
             values = model.log_improvement(points[None], np.array([study]))[0]
-            # The best and, so that not all lie on one hill, others in proportion to what they promise.
+            # The best point, and others in proportion to what they promise, so that not all lie on one hill.
             weights = np.exp((values - values.max()) / max(values.std(), 1e-9))
             weights[first := int(values.argmax())] = 0
             others = random.choice(len(points), self.starts - 1, replace=False, p=weights / weights.sum())
@@ -118,7 +118,7 @@ class _Model:
         x: trials, (studies, n, columns).
         scales: the kernel's lengthscales, (studies, columns).
         constant: prior mean, (studies,).
-        inverse: of the covariance of the true values at the trials, (studies, n, n).
+        inverse: inverse covariance of the true values at the trials, (studies, n, n).
         weights: inverse @ (true values - constant) for each of m draws of the true values, (studies, n, m).
         means: posterior means at the trials, (studies, n).
         best: the largest true value of each draw, (studies, m).
@@ -139,15 +139,15 @@ class _Model:
         Args:
             x: trials, (studies, n, columns).
             y: outcomes, (studies, n).
-            scales: fitted, (studies, columns).
-            constant: fitted, (studies,).
-            noise: fitted variance, (studies,).
+            scales: fitted lengthscales, (studies, columns).
+            constant: fitted prior means, (studies,).
+            noise: fitted noise variances, (studies,).
             normal: standard normal numbers, (studies, n, m).
         """
         scaled = x / scales[:, None]
         covariance = np.exp(-0.5 * np.square(scaled[:, :, None] - scaled[:, None]).sum(axis=3))
-        # With K = U D U', outcomes constant + U r and variance s the true values are, given them, normal with mean
-        # constant + U (D r / (D + s)) and covariance U (s D / (D + s)) U'.
+        # Let the covariance be K = U D U', the outcomes constant + U r, and the noise variance s. Given the outcomes,
+        # the true values are normal with mean constant + U (D r / (D + s)) and covariance U (s D / (D + s)) U'.
         values, vectors = np.linalg.eigh(covariance)
         values = values.clip(0.0)[:, :, None]
         variance = noise[:, None, None]
@@ -165,11 +165,11 @@ class _Model:
         )
 
     def log_improvement(self, points: Array, studies: NDArray[np.intp]) -> Array:
-        """Log of the improvement expected over the best true value at the trials.
+        """Log of the expected improvement over the best true value at the trials.
 
         Args:
             points: (s, p, columns).
-            studies: whose model the p points of each row belong to, (s,).
+            studies: index of the study whose model each row of p points uses, (s,).
 
         Returns:
             (s, p).
@@ -184,13 +184,13 @@ class _Model:
         value, share = _log_mean(log_h)
         share *= ratio / deviation[..., None]  # the derivative by each draw's mean, (s, p, m)
         by_deviation = (1 - (share * z).sum(axis=2) * deviation) / deviation
-        # By the kernel, through every draw's mean and through the deviation, (s, p, n).
+        # The derivative by the kernel, through every draw's mean and through the deviation, (s, p, n).
         by_kernel = share @ self.weights[studies].transpose(0, 2, 1) - (by_deviation / deviation)[..., None] * solved
         slope = -(by_kernel * kernel)[..., None] * difference / scales
         return np.log(deviation) + value, slope.sum(axis=2)
 
     def _at(self, points: Array, studies: NDArray[np.intp]) -> tuple[Array, ...]:
-        """What both need of the posterior given each draw; z, (s, p, m), is its mean's lead in deviations."""
+        """Parts of the posterior given each draw; z, (s, p, m), is its mean's lead over the best, in deviations."""
         scales = self.scales[studies][:, None, None]
         difference = (points[:, :, None] - self.x[studies][:, None]) / scales  # (s, p, n, columns)
         kernel = np.exp(-0.5 * np.square(difference).sum(axis=3))  # (s, p, n)
@@ -201,7 +201,7 @@ class _Model:
 
 
 def _log_mean(logarithms: Array) -> tuple[Array, Array]:
-    """Log of the mean of what has these logarithms over the last axis, and each one's share of it."""
+    """Log of the mean, over the last axis, of the numbers with these logarithms, and each number's share of it."""
     highest = logarithms.max(axis=-1, keepdims=True)
     shares = np.exp(logarithms - highest)
     total = shares.sum(axis=-1, keepdims=True)
@@ -223,7 +223,7 @@ def _log_h(z: Array) -> tuple[Array, Array]:
     """Log h and h'/h for h(z) = phi(z) + z Phi(z), without cancellation far below 0 (Ament et al. 2023, eq. 9)."""
     high, low = np.maximum(z, -1.0), np.clip(z, FAR, -1.0)
     body = np.exp(-0.5 * high**2) / math.sqrt(2 * math.pi) + high * np.exp(log_ndtr(high))
-    # Below -1 both Phi and h are divided by phi. Below FAR what is left of h is 1 / z^2, and h'/h is -z.
+    # Below -1 both Phi and h are divided by phi. Below FAR this quotient of h is 1 / z^2, and h'/h is -z.
     phi_ratio = math.sqrt(math.pi / 2) * erfcx(-low / math.sqrt(2))
     tail, beyond = 1 + low * phi_ratio, np.maximum(z / FAR, 1.0)
     log_tail = np.log(tail) - 2 * np.log(beyond) - 0.5 * z**2 - 0.5 * math.log(2 * math.pi)
@@ -236,7 +236,7 @@ def _log_h(z: Array) -> tuple[Array, Array]:
 def _maximised(
     model: _Model, starts: Array, studies: NDArray[np.intp], continuous: NDArray[np.intp]
 ) -> tuple[Array, Array]:
-    """L-BFGS-B from every start, each a problem of its own, over the continuous columns; ends and their values."""
+    """Maximise over the continuous columns by L-BFGS-B, each start a problem of its own; ends and their values."""
     ends = starts.copy()
     if len(continuous):
 
@@ -251,8 +251,8 @@ def _maximised(
     return ends, model.log_improvement(ends[:, None], studies)[:, 0]
 
 
-# BoTorch's priors of lengthscales in d columns (Hvarfner et al. 2024) and of the noise variance: log-normal, with
-# these means and standard deviations of the logarithm; and its lower bounds.
+# BoTorch's log-normal priors of the lengthscales in d columns (Hvarfner et al. 2024) and of the noise variance: means
+# and standard deviations of the logarithm, and BoTorch's lower bounds.
 SCALE_PRIOR = (lambda d: math.sqrt(2) + math.log(d) / 2), math.sqrt(3)
 NOISE_PRIOR = -4.0, 1.0
 LEAST_SCALE, LEAST_NOISE = 0.025, 1e-4
@@ -261,11 +261,11 @@ LEAST_SCALE, LEAST_NOISE = 0.025, 1e-4
 def _fitted(x: Array, y: Array) -> tuple[Array, Array, Array]:
     """Hyperparameters of the largest posterior density near the prior's mode, where BoTorch starts too.
 
-    A second start, from short lengthscales, found fits of higher density and, if anything, worse optima.
+    A second start from short lengthscales gave fits of higher density but, if anything, worse optima.
 
     Args:
-        x: (studies, n, columns).
-        y: (studies, n).
+        x: trials, (studies, n, columns).
+        y: outcomes, (studies, n).
 
     Returns:
         Lengthscales (studies, columns), prior means (studies,), noise variances (studies,).
@@ -290,8 +290,8 @@ def _log_posterior(theta: Array, differences: Array, y: Array) -> tuple[Array, A
 
     Args:
         theta: logarithms of lengthscales and noise variance, and the prior mean, (p, columns + 2).
-        differences: squared, of all pairs of trials, (p, n * n, columns).
-        y: (p, n).
+        differences: squared differences of all pairs of trials, (p, n * n, columns).
+        y: outcomes, (p, n).
     """
     problems, n = y.shape
     columns = theta.shape[1] - 2
@@ -331,7 +331,7 @@ def _batched_l_bfgs_b(
 
 
 def _standardised(objectives: Sequence[float]) -> Array:
-    """Values shifted and scaled to mean 0 and deviation 1; all 0 where there is one value, or all are equal."""
+    """Values shifted and scaled to mean 0 and deviation 1; all 0 if there is one value, or all are equal."""
     y = np.array(objectives, np.float64)
     if (largest := float(np.abs(y).max())) > HUGE:  # whose squares overflow
         y = y / largest
@@ -339,8 +339,8 @@ def _standardised(objectives: Sequence[float]) -> Array:
     return np.asarray((y - y.mean()) / (spread or 1.0))
 
 
-# A configuration as the model sees it: numbers and ordered choices a column each in [0, 1], other choices of
-# more than two values a column for each value.
+# A configuration as the model sees it: one column in [0, 1] per number or ordered choice, and one column per value
+# of other choices with more than two values.
 
 
 def _point(space: Space, configuration: Configuration) -> list[float]:
@@ -363,12 +363,12 @@ def _width(parameter: Searched) -> int:
 
 
 def _continuous(space: Space) -> NDArray[np.intp]:
-    """Columns of the numbers."""
+    """Indices of the columns of numbers."""
     return np.flatnonzero([not isinstance(p, Choice) for p in space.searched for _ in range(_width(p))])
 
 
 def _combinations(space: Space, limit: int, random: np.random.Generator) -> list[list[float]]:
-    """Points with each combination of choices, or `limit` random ones where there are more; numbers at 0.5."""
+    """Points with each combination of choices, or with `limit` random ones if there are more; numbers are at 0.5."""
     values = [p.values if isinstance(p, Choice) else (p.decode(0.5),) for p in space.searched]
     count = math.prod(map(len, values))
     if count <= limit:
@@ -382,7 +382,7 @@ def _combinations(space: Space, limit: int, random: np.random.Generator) -> list
 
 
 def _configuration(space: Space, point: Array) -> dict[str, Value]:
-    """The inverse of `_point`."""
+    """The configuration at a point, the inverse of `_point`."""
     values, at = space.decode([0.5] * len(space.searched)), 0
     for parameter in space.searched:
         width = _width(parameter)

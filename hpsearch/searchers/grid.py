@@ -1,4 +1,4 @@
-"""Grid search: every study tries the same evenly spaced values. For how an objective depends on them."""
+"""Grid search: every study tries the same evenly spaced values, to show how an objective depends on them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Grid(Searcher):
     The last hyperparameter varies fastest. Studies differ in their seeds alone, so that repeats show the noise.
 
     Attributes:
-        points: values of each range, its ends among them, evenly spaced on its scale; a choice gives all of its
-            values, a range of fewer integers all of those.
+        points: how many values of each range are tried, evenly spaced on its scale and with its ends. A choice, or a
+            range of fewer integers, has all its values tried.
     """
 
     points: int = 5
@@ -33,7 +33,7 @@ class Grid(Searcher):
             raise ValueError(f"points must be at most {MOST_POINTS:,} of each range, got {self.points}")
 
     def propose(self, space: Space, histories: Sequence[History], seeds: Sequence[int]) -> list[dict[str, Value]]:  # noqa: ARG002
-        """The point whose turn it is, whatever the objectives were."""
+        """Propose the next point in turn, whatever the objectives were."""
         axes = [self._values(parameter) for parameter in space.searched]
         return [self._point(space, axes, len(history)) for history in histories]
 
@@ -45,7 +45,7 @@ class Grid(Searcher):
         low, high = parameter.encode(parameter.low), parameter.encode(parameter.high)
         inner = [low + i / (self.points - 1) * (high - low) for i in range(1, self.points - 1)]
         kind = int if isinstance(parameter, Int) else float
-        # The ends as they are written: decoding rounds.
+        # The ends are taken as they are written, because decoding rounds.
         return [kind(parameter.low), *(parameter.decode(position) for position in inner), kind(parameter.high)]
 
     @staticmethod

@@ -14,10 +14,10 @@ from hpsearch.contracts.space import Space, Value
 
 @dataclass(frozen=True)
 class Random(Searcher):
-    """Bergstra and Bengio (2012), "Random search for hyper-parameter optimization"."""
+    """Random search (Bergstra and Bengio 2012, "Random search for hyper-parameter optimization")."""
 
     def propose(self, space: Space, histories: Sequence[History], seeds: Sequence[int]) -> list[dict[str, Value]]:
-        """A draw that depends on the seed and the number of trials so far."""
+        """Draw a configuration that depends on the seed and the number of trials so far."""
         return [
             space.decode(np.random.default_rng(derived_seed(seed, len(history))).random(len(space.searched)).tolist())
             for history, seed in zip(histories, seeds, strict=True)

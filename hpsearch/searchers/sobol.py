@@ -29,10 +29,10 @@ def sobol_configuration(space: Space, seed: int, index: int) -> dict[str, Value]
 
 @dataclass(frozen=True)
 class Sobol(Searcher):
-    """Sobol (1967) with Owen's (1995) scrambling, as in scipy."""
+    """The sequence of Sobol (1967) with the scrambling of Owen (1995), as in scipy."""
 
     def propose(self, space: Space, histories: Sequence[History], seeds: Sequence[int]) -> list[dict[str, Value]]:
-        """The element after the trials so far."""
+        """Propose the element that follows those of the trials so far."""
         return [sobol_configuration(space, seed, len(history)) for history, seed in zip(histories, seeds, strict=True)]
 
 

@@ -1,1 +1,1 @@
-"""Statistics: pure functions on arrays, one a file. Every docstring names the axes."""
+"""Statistics: pure functions on arrays, one per file. Every docstring names the axes."""

@@ -1,4 +1,4 @@
-"""How good a study was all along, and not only at its end."""
+"""How good a study was over all its trials, not only at its end."""
 
 from __future__ import annotations
 

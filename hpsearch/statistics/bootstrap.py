@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-# A resample in which nearly all studies are the same one has next to no spread, and would stretch the interval
+# A resample that draws nearly always the same study has next to no spread, and would stretch the interval
 # without limit. At 20 studies this floor leaves the coverage as it is (benchmarks/intervals.py).
 LEAST_SPREAD = 0.3
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with its two-sided interval; arrays of one shape."""
+    """An estimate with its two-sided interval, as three arrays of the same shape."""
 
     estimate: Array
     low: Array
@@ -27,7 +27,7 @@ class Interval:
 def resample_counts(studies: int, resamples: int, seed: int) -> Array:
     """Draw studies with replacement, and count how often each is drawn.
 
-    The counts are kept and read-only: a report asks for the same ones a thousand times.
+    The counts are kept and read-only, since a report asks for the same ones a thousand times.
 
     Args:
         studies: number of studies, which is also the number of draws in a sample.
@@ -85,7 +85,7 @@ def expanded_tail(studies: int, level: float) -> float:
 
 
 def outer_quantiles(draws: Array, studies: int, level: float) -> tuple[Array, Array]:
-    """Bounds of a percentile interval of whole numbers: widened for few studies, and never interpolated.
+    """Bounds of a percentile interval of whole numbers, widened for few studies and never interpolated.
 
     Args:
         draws: the statistic in each bootstrap sample, shape (resamples, ...); reordered in place.
@@ -139,7 +139,7 @@ def bootstrap_mean(values: Array, *, level: float = 0.95, resamples: int = 10_00
     errors /= np.sqrt(np.maximum(variances, LEAST_SPREAD**2))
     tail = (1 - level) / 2
     below, above = np.quantile(errors, [tail, 1 - tail], axis=0)
-    # In the unit of `errors`: the mean's error over the standard deviation with divisor n, without its root of n.
+    # Student's t in the unit of `errors`: the mean's error over the standard deviation with divisor n, without root n.
     student = float(stdtrit(studies - 1, 1 - tail)) / np.sqrt(studies - 1)
     low = mean - (np.maximum(above, student) * spread).reshape(mean.shape)
     high = mean + (np.maximum(-below, student) * spread).reshape(mean.shape)

@@ -13,7 +13,7 @@ SIGNIFICANT = 0.01
 
 @dataclass(frozen=True)
 class Incidence:
-    """How many of the studies chose a position within `margin` of the low and of the high end of a range."""
+    """How many studies chose a position within `margin` of the low end of a range, and of the high end."""
 
     low: int
     high: int

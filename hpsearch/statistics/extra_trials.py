@@ -15,10 +15,10 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ExtraTrials:
-    """Extra trials that B needs for what A has after trial t = 1, 2, ..., shape (trials of A,), with their intervals.
+    """Extra trials that B needs to reach what A has after trial t = 1, 2, ..., shape (trials of A,), with intervals.
 
     `math.inf` stands for "more than `trials` - t": B did not get there in all its trials. A negative number says that
-    B is earlier. Bounds are NaN where one method has a single study.
+    B is earlier. Bounds are NaN if one method has a single study.
     """
 
     estimate: Array
@@ -28,12 +28,12 @@ class ExtraTrials:
 
 
 def extra_trials(a: Array, b: Array, *, level: float = 0.95, resamples: int = 10_000, seed: int = 0) -> ExtraTrials:
-    """Trials that B's mean incumbent takes to where A's is after t trials, less the trials that A itself took.
+    """Trials that B's mean incumbent takes to reach where A's is after t trials, less the trials that A itself took.
 
-    A took t trials, or fewer where its mean had not risen since: trials that A spends on a plateau give B no lead, and
-    a method needs exactly 0 extra trials to match itself. The bootstrap draws the studies of A and of B independently,
-    and its percentile interval is widened for few studies. A draw that never gets there counts as infinitely many
-    trials; it is never dropped.
+    A took t trials, or fewer if its mean has not risen since then. So trials that A spends on a plateau give B no
+    lead, and a method needs exactly 0 extra trials to match itself. The bootstrap draws the studies of A and of B
+    independently, and its percentile interval is widened for few studies. A draw that never gets there counts as
+    infinitely many trials; it is never dropped.
 
     Args:
         a: incumbents, larger is better, shape (studies, trials).
@@ -51,6 +51,6 @@ def extra_trials(a: Array, b: Array, *, level: float = 0.95, resamples: int = 10
 
 
 def _extra(a: Array, b: Array) -> Array:
-    """Trials of B less those of A, shape (curves, trials of A); infinity where B never gets there."""
+    """Trials of B less those of A, shape (curves, trials of A); infinity if B never gets there."""
     reach = first_reach(b, a)
     return np.where(reach > b.shape[1], np.inf, reach - own_reach(a))

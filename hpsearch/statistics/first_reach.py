@@ -1,4 +1,4 @@
-"""The first trial at which a curve that never falls is at a level: how every statistic here counts trials."""
+"""The first trial at which a non-decreasing curve is at a level: every statistic here counts trials in this way."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 ROUNDING = 1e-12
-"""How far below its level a curve may be and count as there: the same numbers, summed in another order, differ by it.
-It is relative to the level, and absolute below 1."""
+"""How far below a level a curve may be and still count as there, since equal numbers summed in another order differ.
+It is relative to the level, and absolute for levels below 1."""
 
 
 def first_reach(curves: Array, levels: Array) -> NDArray[np.int64]:
-    """First trial at which each curve is at its level, or at each of its levels, or above.
+    """First trial at which each curve is at or above its level, or each of its levels.
 
     Args:
         curves: non-decreasing along trials, shape (curves, trials).
         levels: one for each curve, shape (curves,), or several, shape (curves, levels).
 
     Returns:
-        1-based trials, of the shape of `levels`; trials + 1 where the level is never reached.
+        1-based trials, with the shape of `levels`; trials + 1 if the level is never reached.
     """
     trials = curves.shape[1]
     lowest = levels - ROUNDING * np.maximum(1.0, np.abs(levels))
@@ -27,7 +27,7 @@ def first_reach(curves: Array, levels: Array) -> NDArray[np.int64]:
         there = curves >= lowest[:, None]
         return np.asarray(np.where(there.any(axis=1), there.argmax(axis=1), trials) + 1, np.int64)
     reach = np.empty(levels.shape, np.int64)
-    # A binary search needs the order that a rounding may have broken.
+    # A binary search needs non-decreasing values, and rounding may have broken that order.
     for row, (curve, level) in enumerate(zip(np.maximum.accumulate(curves, axis=1), lowest, strict=True)):
         reach[row] = curve.searchsorted(level)
     reach += 1
@@ -35,7 +35,7 @@ def first_reach(curves: Array, levels: Array) -> NDArray[np.int64]:
 
 
 def own_reach(curves: Array) -> NDArray[np.int64]:
-    """First trial at which each curve is where it is after each trial: `first_reach(curves, curves)`, without a search.
+    """First trial at which each curve had its value of each trial: `first_reach(curves, curves)`, without a search.
 
     Args:
         curves: non-decreasing along trials, shape (curves, trials).

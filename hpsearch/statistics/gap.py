@@ -1,4 +1,4 @@
-"""The winner's curse: how much better the chosen configuration looks where it was chosen."""
+"""The winner's curse: how much better the chosen configuration looks on the data by which it was chosen."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Array = NDArray[np.float64]
 
 
 def selection_gap(validation: Array, test: Array) -> Interval:
-    """Mean of validation less test at the studies' chosen configurations, with the interval of `bootstrap_mean`.
+    """Mean of validation minus test over the studies' chosen configurations, with the interval of `bootstrap_mean`.
 
     Args:
         validation: value by which the configuration was chosen, shape (studies,).

@@ -9,7 +9,7 @@ def holm(p: Sequence[float | None]) -> list[float | None]:
     """Step-down adjusted p values (Holm 1979): all findings below 0.05 are true together with probability 95%.
 
     Args:
-        p: p values in any order; None stands for a test that could not be made; it does not count as a test.
+        p: p values in any order; None stands for a test that could not be made, and does not count as one.
 
     Returns:
         Adjusted p values in the same order, at most 1; None stays None.

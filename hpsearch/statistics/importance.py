@@ -18,7 +18,7 @@ SMALLEST = 1e-15
 
 @dataclass(frozen=True)
 class Importance:
-    """Shares of the variance of the ranks, arrays of shape (d,); the shares and `unexplained` add up to 1."""
+    """Each hyperparameter's share of the variance of the ranks, (d,); the shares and `unexplained` add up to 1."""
 
     names: tuple[str, ...]
     share: Array
@@ -39,12 +39,12 @@ def importance(
     """Main effects of an additive model of the ranked objective, in the spirit of functional ANOVA.
 
     Objectives are ranked over all trials, so diverged trials and the objective's scale do not decide. The model is
-    a constant plus a function of each hyperparameter: piecewise linear with 5 knots, or a level for each value where
-    there are at most 5 values. The importance of a hyperparameter is the variance of its function where the
-    hyperparameter is uniform on its range (Hooker 2007; Hutter, Hoos and Leyton-Brown 2014), less the variance that
-    noise alone would give it, and at least 0. The distribution is uniform and not the sampled one, because the trials
-    of a Bayesian searcher crowd at good values. The rest is the residual variance, interactions included. A share is
-    relative to the sum of all of these, which for uniform independent trials is the variance of the ranks.
+    a constant plus a function of each hyperparameter: piecewise linear with 5 knots, or one level per value if there
+    are at most 5 values. The importance of a hyperparameter is the variance of its function when the hyperparameter
+    is uniform on its range (Hooker 2007; Hutter, Hoos and Leyton-Brown 2014), minus the variance that noise alone
+    would give it, and at least 0. The distribution is uniform and not the sampled one, because the trials of a
+    Bayesian searcher crowd at good values. The rest is the residual variance, with interactions. A share is relative
+    to the sum of all of these, which for uniform independent trials is the variance of the ranks.
 
     Args:
         positions: places in the unit cube, shape (studies, trials, d).
@@ -86,10 +86,10 @@ def importance(
 
 
 class _Model:
-    """The additive model, kept as sums over each study's trials: a draw of studies only weighs these sums anew."""
+    """The additive model, kept as sums over each study's trials, so that a draw of studies only reweighs the sums."""
 
     def __init__(self, features: Array, y: Array, uniform: Sequence[Array]) -> None:
-        """Take features (studies, trials, p), ranks (studies, trials) and each block's covariance under uniformity."""
+        """Features (studies, trials, p), ranks (studies, trials), and each block's covariance under uniformity."""
         self.trials = y.shape[1]
         self.gram = features.swapaxes(1, 2) @ features
         self.cross = np.einsum("stp,st->sp", features, y)

@@ -1,4 +1,4 @@
-"""Best objective so far."""
+"""Incumbents: the best objective so far, and the trial that has it."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ def incumbents(objectives: Array, *, maximise: bool = True) -> Array:
 
 
 def chosen_trials(objectives: Array, *, maximise: bool = True) -> NDArray[np.int64]:
-    """The 0-based trial with the best objective of each study, the first where several are equal; shape (studies,)."""
+    """The 0-based trial with the best objective in each study, the first of equal ones; shape (studies,)."""
     return np.asarray(np.argmax(objectives if maximise else -objectives, axis=1))

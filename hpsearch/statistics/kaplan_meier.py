@@ -1,6 +1,6 @@
 """Share of studies that have not reached the target yet; those that never reach it count too (Kaplan and Meier 1958).
 
-scipy's `ecdf` has the same curve and band, but no bound where the curve falls to 0, and takes ten times as long.
+scipy's `ecdf` has the same curve and band, but no bound if the curve falls to 0, and takes ten times as long.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class Survival:
-    """A curve that is 1 before the first of its `steps` and changes at each; arrays of shape (steps,) without NaN.
+    """A curve that is 1 before the first of its `steps` and changes at each; arrays have shape (steps,) and no NaN.
 
     `not_reached`, `low` and `high` hold from their step on. The medians are costs: `math.inf` stands for
     "more than all that was spent".
@@ -34,7 +34,7 @@ class Survival:
 
 
 def kaplan_meier(times: Array, reached: NDArray[np.bool_], level: float = 0.95) -> Survival:
-    """Probability of not having reached the target, with its log-log band and the median.
+    """Probability that a study has not reached the target yet, with its log-log band and the median.
 
     The band is pointwise: log(-log S) plus and minus z Greenwood errors (Kalbfleisch and Prentice 2002, section 1.4),
     which stays between 0 and 1. Before the first step it is 1 to 1. Where the curve falls to 0 the error is undefined;

@@ -1,4 +1,4 @@
-"""Where the studies lie: mean, median and interquartile mean, each with its interval."""
+"""Averages of the studies: mean, median and interquartile mean, each with its interval."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def interquartile_mean(values: Array, *, level: float = 0.95, resamples: int = 1
         up_to = counts.cumsum(axis=1)
         kept = np.minimum(up_to, 0.75 * studies) - np.maximum(up_to - counts, 0.25 * studies)
         means = np.maximum(kept, 0) / (studies / 2) @ ordered
-        # A weighted sum of equal values may be off by a rounding.
+        # A weighted sum of equal values may differ from them by a rounding.
         return np.asarray(np.clip(means, ordered[0], ordered[-1]))
 
     estimate = middle(np.ones((1, studies)))[0]

@@ -11,7 +11,7 @@ from hpsearch.statistics.time_to_target import Times
 
 @dataclass(frozen=True)
 class LogRank:
-    """Two-sided p value; where there is none it is None and `reason` says why."""
+    """Two-sided p value; if there is none, it is None and `reason` says why."""
 
     p: float | None
     reason: str = ""
@@ -31,7 +31,7 @@ def log_rank(a: Times, b: Times) -> LogRank:
     from scipy.stats import CensoredData, logrank
 
     first, second = (CensoredData(uncensored=t.times[t.reached], right=t.times[~t.reached]) for t in (a, b))
-    # The variance is 0 where all events come at once, or where only one method's studies are at risk.
+    # The variance is 0 if all events come at once, or if only one method's studies are at risk.
     with np.errstate(divide="ignore", invalid="ignore"):
         p = float(logrank(first, second).pvalue)
     if not np.isfinite(p):

@@ -25,7 +25,7 @@ class Share:
 class Components:
     """Standard deviations between configurations and within them, in the objective's unit, and the seed's share.
 
-    The share is of the variance: within / (within + between).
+    The share is that of the variance: within / (within + between).
     """
 
     between: float
@@ -39,12 +39,12 @@ def variance_components(groups: Sequence[Array], level: float = 0.95) -> Compone
     The variance within is the pooled one. The variance between is (mean square between - within) / n0 with
     n0 = (N - sum n^2 / N) / (groups - 1), or 0 where this is negative. The interval of the share is the outer of two.
     One inverts Wald's F statistic (1940): it is exact for normal values and any group sizes, and is the usual F
-    interval where the sizes are equal, but it covers too little where configurations are skewed. The other is Student's
+    interval when the sizes are equal, but it covers too little for skewed configurations. The other is Student's
     t of the jackknife of log F over configurations (Arvesen 1969), which does not assume normality
     (benchmarks/intervals.py).
 
     Args:
-        groups: the values of each configuration, shape (repeats of it,); sizes may differ.
+        groups: values of each configuration, shape (repeats of the configuration,); sizes may differ.
         level: nominal coverage of the interval.
     """
     groups = [np.asarray(group, float) for group in groups if len(group)]
@@ -75,7 +75,7 @@ def variance_components(groups: Sequence[Array], level: float = 0.95) -> Compone
     low, high = (_share_at(statistic, float(fdtri(free, free_within, p))) for p in (tail, 1 - tail))
     log_f = _jackknife(means, sizes, squares, tail)
     if log_f is not None:
-        # A large F speaks for much between the configurations, so for a small share.
+        # A large F speaks for a large variance between the configurations, so for a small share.
         most, least = (1 / (1 + max(0.0, (math.exp(min(end, 700.0)) - 1) / n0)) for end in log_f)
         low, high = min(low, least), max(high, most)
     return Components(math.sqrt(between), math.sqrt(within), Share(share, min(low, share), max(high, share)))
@@ -87,7 +87,7 @@ def _between(means: Array, weights: Array) -> float:
 
 
 def _jackknife(means: Array, sizes: NDArray[np.int64], squares: Array, tail: float) -> tuple[float, float] | None:
-    """Interval of log F from the jackknife over configurations; None where one of the parts has no F."""
+    """Interval of log F from the jackknife over configurations; None if one of its parts has no F."""
 
     def log_f(left: NDArray[np.bool_]) -> float:
         free, free_within = int(left.sum()) - 1, int((sizes[left] - 1).sum())
@@ -109,7 +109,7 @@ def _jackknife(means: Array, sizes: NDArray[np.int64], squares: Array, tail: flo
 
 
 def _share_at(statistic: Callable[[float], float], quantile: float) -> float:
-    """The share at which a statistic that rises from 0 is at the quantile; 1 where it never is."""
+    """The share at which a statistic that rises from 0 is at the quantile; 1 if it never is."""
     from scipy.optimize import brentq
 
     if statistic(1.0) <= quantile:

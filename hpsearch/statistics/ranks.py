@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 
 
 def win_matrix(finals: Sequence[Array]) -> Array:
-    """Probability that a random study of one method beats one of another, ties half.
+    """Probability that a random study of one method beats one of another; ties count half.
 
     Args:
         finals: the final values of each method, larger is better, shape (studies of the method,).
@@ -30,7 +30,7 @@ def win_matrix(finals: Sequence[Array]) -> Array:
 
 
 def mean_ranks(finals: Sequence[Array], *, level: float = 0.95) -> Interval:
-    """Expected rank of each method where one random study of each competes; 1 is best, and ties share ranks.
+    """Expected rank of each method when one random study of each competes; 1 is best, and ties share ranks.
 
     A rank is 1 + the sum over the others of P(other beats it), so ranks add up to methods (methods + 1) / 2. The
     interval is that of the mean over the others of P(it beats the other): `probability_interval` takes the variance of

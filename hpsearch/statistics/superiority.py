@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-# Brunner and Munzel (2000) find their t approximation good from 10 a group on.
+# Brunner and Munzel (2000) find their t approximation good from 10 per group.
 ENOUGH_FOR_T = 10
 
 
 @dataclass(frozen=True)
 class Superiority:
-    """P(A beats B) with ties counted half, its interval, and the two-sided p value of 1/2, None where undefined."""
+    """P(A beats B) with ties counted half, its interval, and the two-sided p value of 1/2, None if undefined."""
 
     estimate: float
     low: float

@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Times:
-    """Cost at which each study reached the target, shape (studies,); where it never did, all that it spent."""
+    """Cost at which each study reached the target, shape (studies,); if it never did, all that it spent."""
 
     times: Array
     reached: NDArray[np.bool_]
@@ -29,7 +29,7 @@ def times_to_target(incumbents: Array, costs: Array, target: float) -> Times:
         target: objective to reach, in the objective's unit.
 
     Returns:
-        The cost at the end of the first trial that reached it; where none did, the study's whole cost, censored.
+        The cost at the end of the first trial that reached it; if none did, the study's whole cost, censored.
     """
     studies, trials = incumbents.shape
     first = first_reach(incumbents, np.full(studies, target, float))

@@ -15,9 +15,9 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class TrialsToLevel:
-    """Trials to the level, 1-based, with a bootstrap interval; `trials` + 1 stands for "not within them".
+    """Trials to the level, 1-based, with a bootstrap interval; `trials` + 1 stands for "not within `trials`".
 
-    Bounds are None where one method has a single study.
+    Bounds are None if one method has a single study.
     """
 
     estimate: int
@@ -49,7 +49,7 @@ class TrialsToLevel:
 def trials_to_final_level(
     method: Array, other: Array, *, level: float = 0.95, resamples: int = 10_000, seed: int = 0
 ) -> TrialsToLevel:
-    """Trials until the mean incumbent of `method` is as good as that of `other` at its last trial.
+    """Trials until the mean incumbent of `method` is as good as the mean incumbent of `other` at its last trial.
 
     Both the curve and the level are uncertain: the bootstrap draws the studies of the two methods independently, and
     its percentile interval is widened for few studies. A draw that never gets there counts as more than all trials; it

@@ -11,7 +11,7 @@ Array = NDArray[np.float64]
 
 
 class NotIndependent(ValueError):  # noqa: N818 - says what is wrong with the trials
-    """The trials were not drawn independently of each other."""
+    """The trials were not drawn independently of each other, as the statistic needs."""
 
 
 def objective_quantiles(objectives: Array, probabilities: Sequence[float], *, independent: bool) -> Array:
@@ -60,7 +60,7 @@ def expected_best(objectives: Array, budgets: Sequence[int], *, independent: boo
                 f"the best of {budget} trials cannot be told from {trials}: the budget must be 1 to {trials}"
             )
     ordered = np.sort(objectives)
-    # Binomials overflow from a thousand trials on, so in logarithms: C(i - 1, k - 1) but for a factor.
+    # C(i - 1, k - 1) up to a factor, in logarithms, since binomials overflow from a thousand trials on.
     log_factorial = gammaln(np.arange(1, trials + 1))
     best = np.empty(len(budgets))
     for position, k in enumerate(budgets):
@@ -73,5 +73,5 @@ def _require(independent: bool) -> None:
     if not independent:
         raise NotIndependent(
             "these trials were not drawn independently of each other (a Bayesian searcher chooses each after those "
-            "before, Sobol points keep apart), so they say nothing of random configurations; search with random for it"
+            "before, Sobol points keep apart), so they say nothing about random configurations: use the searcher random"
         )

@@ -1,1 +1,1 @@
-"""The study database: schema and upgrades, typed rows, and the same as tables."""
+"""The study database: its schema and upgrades, its rows with types, and all of it as tables."""

@@ -1,4 +1,4 @@
-"""The configuration that each study chose: its complete trial with the best objective, the first of equals."""
+"""The configuration that each study chose: that of its complete trial with the best objective, the first of equals."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def study_of(label: str) -> int:
 
 
 def chosen(tables: Tables, *, overall: bool = False) -> dict[str, pd.DataFrame]:
-    """Label -> one row a study, of the trials table: repeat, trial, objective, hyperparameters, metrics, seed.
+    """Label -> one row of the trials table per study: repeat, trial, objective, hyperparameters, metrics, seed.
 
     A study without a complete trial has no row. With `overall` only the best study of each method has one.
     """
@@ -72,7 +72,7 @@ def _row(tables: Tables, label: str, row: Mapping[Any, Any]) -> Json:
 
 
 def typed(parameter: Parameter, value: Value) -> Value:
-    """A value of a column in its own type: integers become floats where other methods leave cells empty."""
+    """A column's value in the parameter's own type: pandas makes integers floats if other methods leave cells empty."""
     if isinstance(parameter, Fixed):
         return parameter.value
     if isinstance(parameter, Choice):
@@ -81,5 +81,5 @@ def typed(parameter: Parameter, value: Value) -> Value:
 
 
 def _without_null(settings: Json) -> Json:
-    """Settings without those that are None, for which TOML has no value."""
+    """Settings without those that are None, since TOML has no such value."""
     return {name: value for name, value in settings.items() if value is not None}

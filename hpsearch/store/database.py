@@ -1,8 +1,8 @@
-"""The study database: one SQLite file a comparison, and all SQL.
+"""The study database: one SQLite file per comparison, and all SQL.
 
 Only the driver writes, in short transactions that are on disk when they return (synchronous=FULL), so
 that losing power costs at most the packs in flight. Anybody may read at any time. Floats are kept at
-full precision; what is not finite becomes NULL with its reason beside it.
+full precision; a value that is not finite becomes NULL with its reason beside it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from hpsearch.contracts.json import Json
 from hpsearch.contracts.objective import Objective, Result
 from hpsearch.contracts.seeds import SEED_BITS, TRIAL_SEED_BITS
 from hpsearch.contracts.space import Configuration, space_as_json, space_from_json
-from hpsearch.store.file import DatabaseFile
+from hpsearch.store.file import DatabaseFile, is_ours, unreadable
 from hpsearch.store.outputs import drop_unused, keep, of_trial
 from hpsearch.store.rows import (
     Comparison,
@@ -37,7 +37,7 @@ from hpsearch.store.rows import (
     TrialRow,
     stored,
 )
-from hpsearch.store.schema import STATES
+from hpsearch.store.schema import STATES, columns
 from hpsearch.study.schema import Spec, from_record
 
 P = ParamSpec("P")
@@ -48,12 +48,12 @@ TRIAL = "SELECT study_id, trial, seed, configuration, state, objective FROM tria
 
 
 class UndecodableError(ValueError):
-    """A cell of a database that does not hold what it should."""
+    """A cell of a database does not hold what it should."""
 
 
 @contextmanager
 def _decoding() -> Iterator[None]:
-    """Where cells are turned into values; what fails there is the file's fault."""
+    """A block that turns cells into values; an error in it is the file's fault."""
     try:
         yield
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -61,17 +61,16 @@ def _decoding() -> Iterator[None]:
 
 
 def _reading(method: Callable[Concatenate[Database, P], T]) -> Callable[Concatenate[Database, P], T]:
-    """Say in one sentence what a damaged file makes of reading it."""
+    """Turn the errors of reading a damaged file into one sentence."""
 
     @wraps(method)
     def read(self: Database, /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return method(self, *args, **kwargs)
-        except (sqlite3.Error, UnicodeDecodeError, UndecodableError) as error:
-            said = f"{type(error).__name__}: {error}".splitlines()[0]
-            if isinstance(error, UndecodableError):  # which says what the cell's own error was
-                said = str(error)
-            raise DatabaseError(f"{self.path}: damaged, or not readable ({said}); go on from a copy of it") from error
+        except (sqlite3.DatabaseError, UnicodeDecodeError, UndecodableError) as error:
+            if is_ours(error):
+                raise
+            raise unreadable(self.path, error) from error
 
     return read
 
@@ -84,7 +83,7 @@ class Database(DatabaseFile):
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor]
 
-    # What the driver writes.
+    # Writing, by the driver alone.
 
     def create(self, comparison: Comparison, methods: Iterable[MethodRow], studies: Iterable[NewStudy]) -> None:
         """Lay out a comparison: its row, its methods, and its studies."""
@@ -137,8 +136,15 @@ class Database(DatabaseFile):
             [(study.method, study.repeat, study.seed, study.pack) for study in studies],
         )
 
+    def clear(self) -> None:
+        """Take back all that is laid out, in one transaction."""
+        with self.transaction() as connection:
+            connection.execute("PRAGMA defer_foreign_keys=ON")
+            for table in {table for table, _ in columns(connection)}:
+                connection.execute(f"DELETE FROM {table}")
+
     def start_run(self, started: str, provenance: Json) -> int:
-        """Record who runs now; returns the run's id."""
+        """Record that a run begins, with its provenance; returns the run's id."""
         with self.transaction() as connection:
             cursor = connection.execute(
                 "INSERT INTO runs (started, provenance) VALUES (?, ?)", (started, json.dumps(provenance))
@@ -146,7 +152,7 @@ class Database(DatabaseFile):
         return int(cursor.lastrowid or 0)
 
     def end_run(self, run_id: int, ended: str) -> None:
-        """Record an orderly end, finished or stopped."""
+        """Record that a run ended in order, finished or stopped."""
         with self.transaction() as connection:
             connection.execute("UPDATE runs SET ended = ? WHERE id = ?", (ended, run_id))
 
@@ -157,7 +163,7 @@ class Database(DatabaseFile):
         trials: Sequence[tuple[int, int, int, Configuration]],
         warnings: int = 0,
     ) -> None:
-        """Record what is about to be trained: (study id, trial, seed, configuration), one transaction."""
+        """Record trials that are about to be trained, (study id, trial, seed, configuration), in one transaction."""
         with self.transaction() as connection:
             connection.executemany(
                 "INSERT INTO trials (study_id, trial, seed, configuration, state, run_id, proposed) "
@@ -174,7 +180,7 @@ class Database(DatabaseFile):
         warnings: int = 0,
         output: str = "",
     ) -> None:
-        """Record what came out, (study id, trial, result), and what was printed, one transaction. A result is final."""
+        """Record results, (study id, trial, result), and what was printed, in one transaction. A result is final."""
         changed = 0
         with self.transaction() as connection:
             output_id = keep(connection, output)
@@ -242,21 +248,21 @@ class Database(DatabaseFile):
 
     @_reading
     def faults(self) -> list[str]:
-        """What is wrong with the file itself, a sentence each."""
+        """Faults of the file itself, one sentence each."""
         found = [
             f"integrity: {row[0]}" for row in self.connection.execute("PRAGMA integrity_check(10)") if row[0] != "ok"
         ]
         found += [
-            f"a row of {row[0]} refers to one of {row[2]} that is not there"
+            f"a row of {row[0]} refers to a row of {row[2]} that is not there"
             for row in self.connection.execute("PRAGMA foreign_key_check")
         ]
         return found
 
     def reopen(self, failures: Sequence[tuple[int, int]]) -> None:
-        """Take back failures, (study id, trial), whose cause turned out to lie outside of them.
+        """Take back failures, (study id, trial), whose cause turned out to lie outside the trials.
 
-        Of each study the first of them is to be trained again. What was proposed after it goes: it came from
-        a history in which that trial counted as chance.
+        In each study the first of them is to be trained again. Later proposals are removed: they came from a
+        history in which that trial counted as chance.
         """
         first: dict[int, int] = {}
         for study_id, trial in failures:
@@ -274,14 +280,14 @@ class Database(DatabaseFile):
     def _count_warnings(connection: sqlite3.Connection, run_id: int, warnings: int) -> None:
         connection.execute("UPDATE runs SET warnings = warnings + ? WHERE id = ?", (warnings, run_id))
 
-    # What is read.
+    # Reading.
 
     @_reading
     def existing(self) -> Comparison:
-        """The comparison. Raises DatabaseError where none is laid out yet."""
+        """The comparison. Raises DatabaseError if none is laid out yet."""
         found = self.comparison()
         if found is None:
-            raise DatabaseError(f"{self.path}: holds no comparison yet: a run prepares its data, or was stopped at it")
+            raise DatabaseError(f"{self.path}: holds no comparison yet: a run prepares its data, or was stopped before")
         return found
 
     @_reading
@@ -298,7 +304,7 @@ class Database(DatabaseFile):
             known = from_record(spec)
             for settings in (resolved.get("methods", labels), known.methods):
                 if sorted(settings) != sorted(labels):
-                    raise ValueError(f"its methods are {', '.join(labels)}, and others in its settings")
+                    raise ValueError(f"its methods are {', '.join(labels)}, and its settings name others")
             bits = row.get("seed_bits", SEED_BITS)  # a file from before they were noted
             if bits not in (SEED_BITS, TRIAL_SEED_BITS):
                 raise ValueError(f"its trials' seeds are of {bits!r} bits")
@@ -341,7 +347,7 @@ class Database(DatabaseFile):
 
     @_reading
     def trials(self, study_id: int) -> list[TrialRow]:
-        """The trials of one study, in order. Metrics are not among what this returns."""
+        """The trials of one study, in order, without their metrics."""
         rows = self._rows(f"{TRIAL} WHERE study_id = ? ORDER BY trial", study_id)
         with _decoding():
             return [_trial(row) for row in rows]
@@ -356,7 +362,7 @@ class Database(DatabaseFile):
 
     @_reading
     def last_failures(self, most: int) -> dict[str, list[tuple[int, int]]]:
-        """Label -> (study id, trial) of what raised after the method's last trial that did not fail, `most` at most."""
+        """Label -> the trials that failed since its last one that did not, (study id, trial), at most `most`."""
         rows = self._rows(
             "WITH placed AS (SELECT trials.*, label FROM trials JOIN studies ON studies.id = study_id "
             "JOIN methods ON methods.id = method_id), "
@@ -374,12 +380,17 @@ class Database(DatabaseFile):
 
     @_reading
     def last_end(self) -> str:
-        """The latest end of a recorded trial; empty where there is none."""
+        """The latest end of a recorded trial; empty if there is none."""
         found = str(self._rows("SELECT coalesce(max(ended), '') AS ended FROM trials")[0]["ended"])
         if found:
             with _decoding():
                 datetime.fromisoformat(found)
         return found
+
+    @_reading
+    def has_results(self) -> bool:
+        """Whether any trial is finished."""
+        return bool(self._rows("SELECT 1 FROM trials WHERE state != 'proposed' LIMIT 1"))
 
     @_reading
     def counts(self) -> dict[str, dict[str, int]]:
@@ -394,7 +405,7 @@ class Database(DatabaseFile):
 
     @_reading
     def best_objectives(self) -> dict[str, float]:
-        """Label -> best objective of all its complete trials; a method without any is left out."""
+        """Label -> best objective of the method's complete trials; a method without any is left out."""
         best = "max" if self.existing().objective.direction == "maximise" else "min"
         rows = self._rows(
             f"SELECT label, {best}(objective) AS best FROM trials JOIN studies ON studies.id = study_id "
@@ -426,7 +437,7 @@ class Database(DatabaseFile):
                 _objects([row[Trial._fields.index(name)] for row in rows])
                 for name in ("configuration", "metrics", "curves")
             )
-            # By place: a hundred thousand rows by name take seconds.
+            # Columns by place: by name, a hundred thousand rows take seconds.
             found = [
                 Trial._make((*row[:4], configuration, *row[5:7], measured, curve, *row[9:]))
                 for row, configuration, measured, curve in zip(rows, configurations, metrics, curves, strict=True)
@@ -444,7 +455,7 @@ def _object(text: str) -> Json:
 
 
 def _objects(texts: Sequence[str | None]) -> list[Json]:
-    """All at once: a call for each of a hundred thousand cells costs more than reading them."""
+    """JSON objects from texts, in one call: one call per cell costs more than reading a hundred thousand of them."""
     found: list[Json] = orjson.loads(f"[{','.join(text or '{}' for text in texts)}]")
     if len(found) != len(texts) or not all(isinstance(value, dict) for value in found):
         raise TypeError("a trial's configuration, metrics or curves are not what they should be")

@@ -1,4 +1,4 @@
-"""The database as a file: found sound or refused, locked while it is written, upgraded, and closed whole."""
+"""The database as a file: checked when it is opened, locked while it is written, upgraded, and closed whole."""
 
 from __future__ import annotations
 
@@ -12,16 +12,22 @@ from typing import Self
 from urllib.parse import quote
 
 from hpsearch.contracts.errors import DatabaseError
-from hpsearch.store.schema import TABLES, UPGRADES, shape
+from hpsearch.store.schema import TABLES, UPGRADES, contradiction
 from hpsearch.system.file_system import is_shared
 from hpsearch.system.lock import HeldError, Lock
+
+PATIENCE = 30.0
+"""Seconds for which another program's lock is waited out."""
+LONGEST_PATH = 500
+"""Bytes of a path that SQLite opens, whatever the system allows."""
+LOCKED = "another program has locked it"
 
 
 class DatabaseFile:
     """A comparison's file on its disk, open for reading, or for writing by the one driver."""
 
     def __init__(self, path: Path, *, write: bool = False, say: Callable[[str], None] = lambda _: None) -> None:
-        """Open an existing file, or with `write` also a new one; `say` is told what it waits for.
+        """Open an existing file, or with `write` also a new one; `say` gets a sentence on what this waits for.
 
         Raises DatabaseError.
         """
@@ -48,8 +54,7 @@ class DatabaseFile:
         except BaseException as error:
             self._release()
             if isinstance(error, sqlite3.Error | UnicodeDecodeError):
-                said = str(error).splitlines()[0]
-                raise DatabaseError(f"{path}: not a readable hpsearch database: {said}") from error
+                raise unreadable(path, error, "not a readable hpsearch database") from error
             raise
 
     def _open(self, write: bool) -> None:
@@ -57,20 +62,17 @@ class DatabaseFile:
         version = self.connection.execute("PRAGMA user_version").fetchone()[0]
         tables = {name for (name,) in self.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if version < 0 or (version and not tables >= TABLES):  # many programs count versions from 1
-            raise DatabaseError(f"{self.path}: not a readable hpsearch database: another program's, by its tables")
+            raise DatabaseError(f"{self.path}: not a readable hpsearch database: its tables are another program's")
         if version > len(UPGRADES):
             raise DatabaseError(
                 f"{self.path}: written by a newer hpsearch (version {version}, this one knows {len(UPGRADES)}); "
                 "upgrade hpsearch to read it"
             )
-        if 0 < version < len(UPGRADES) and version < shape(self.connection):
-            raise DatabaseError(
-                f"{self.path}: damaged: it says that it is of version {version}, and has what later ones added; "
-                "nothing was written: go on from a copy of it"
-            )
+        if version and (said := contradiction(self.connection, version)):
+            raise DatabaseError(f"{self.path}: damaged: {said}; nothing was written: go on from a copy of it")
         if version == 0 and (tables or not write):
             raise DatabaseError(f"{self.path}: not a readable hpsearch database: it holds no comparison")
-        # A torn page or a missing end: found before anything is written that would make it worse.
+        # Find a torn page or a missing end before a write makes it worse.
         (found,) = self.connection.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
             raise DatabaseError(f"{self.path}: damaged ({found}); nothing was written: go on from a copy of it")
@@ -142,7 +144,7 @@ class DatabaseFile:
             self._lock.release()
 
     def _upgrade(self, version: int) -> None:
-        """All steps in one transaction; of a file with something in it after a copy, NAME.vN.db."""
+        """Upgrade in one transaction. A file that holds something is first copied to NAME.vN.db."""
         if version:
             self._copy(f"v{version}")
         with self.transaction():
@@ -151,7 +153,7 @@ class DatabaseFile:
             self.connection.execute(f"PRAGMA user_version={len(UPGRADES)}")
 
     def _copy(self, version: str) -> None:
-        """Whole or absent, under a name that nothing has yet."""
+        """Copy the file, whole or not at all, under a name that is not taken."""
         stem, suffix = self._file.stem, self._file.suffix
         again = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
         places = (self._file.with_name(f"{stem}.{version}{number}{suffix}") for number in again)
@@ -170,7 +172,7 @@ class DatabaseFile:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Write in one transaction, as long as the lock is ours. Raises DatabaseError if it cannot be written."""
+        """Write in one transaction while the lock is ours. Raises DatabaseError if the file cannot be written."""
         try:
             try:
                 self.connection.execute("BEGIN IMMEDIATE")
@@ -179,10 +181,12 @@ class DatabaseFile:
                 self._check_lock()
                 self.connection.execute("COMMIT")
             except BaseException:
-                if self.connection.in_transaction:  # of a full disk SQLite has taken it back already
+                if self.connection.in_transaction:  # on a full disk SQLite has rolled back already
                     self.connection.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:  # a full disk, a lost one, a file that has become read-only or damaged
+            if is_locked(error):
+                raise DatabaseError(f"{self.path}: {LOCKED}; everything recorded before is kept: run again") from error
             raise DatabaseError(
                 f"{self.path}: cannot be written: {error}; everything recorded before is kept: run again"
             ) from error
@@ -199,20 +203,65 @@ def _locked(file: Path, path: Path, say: Callable[[str], None]) -> Lock:
 
 
 def _connect(path: Path, write: bool) -> sqlite3.Connection:
+    if len(os.fsencode(path)) > LONGEST_PATH:
+        raise DatabaseError(f"{path}: SQLite opens no path of more than {LONGEST_PATH} bytes; put it in a shorter one")
+    if not write:
+        try:
+            path.open("rb").close()  # SQLite would not say why it cannot
+        except OSError as error:
+            raise DatabaseError(f"{path}: cannot be read: {error.strerror}") from error
     # Autocommit: every transaction is begun and committed by name.
     name = f"file:{quote(os.fsencode(path))}?mode={'rwc' if write else 'ro'}"
-    connection = sqlite3.connect(name, uri=True, isolation_level=None, timeout=30)
-    beside = [path.with_name(path.name + ending) for ending in ("-wal", "-journal")]
-    if not write and not any(p.exists() for p in beside):
-        try:
-            connection.execute("SELECT count(*) FROM sqlite_master")
-        except sqlite3.OperationalError:
-            # A finished file in a folder that cannot be written: no log to share, so read it as it is.
-            with closing(connection):
-                return sqlite3.connect(f"{name}&immutable=1", uri=True, isolation_level=None)
+    connection = sqlite3.connect(name, uri=True, isolation_level=None, timeout=PATIENCE)
+    if write:
+        return connection
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master")
+    except sqlite3.Error as error:
+        connection.close()
+        if _code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+            raise
+        # To read a log takes a folder that can be written; a finished file has none, and is read as it is.
+        if path.with_name(f"{path.name}-journal").exists():
+            raise DatabaseError(
+                f"{path}: a run was killed while it wrote; the same command takes that back and goes on"
+            ) from None
+        if path.with_name(f"{path.name}-wal").exists():
+            raise DatabaseError(
+                f"{path}: cannot be read with its log, {path.name}-wal, in a folder that cannot be written; copy both "
+                "to another one"
+            ) from None
+        return sqlite3.connect(f"{name}&immutable=1", uri=True, isolation_level=None)
     return connection
 
 
+def _code(error: Exception) -> int | None:
+    """The kind of error that SQLite told; None where it told none."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
+
+
+def is_locked(error: Exception) -> bool:
+    """Whether another program's lock is all that is wrong."""
+    return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def is_ours(error: Exception) -> bool:
+    """Whether our own statement is wrong: the tables and columns were looked at when the file was opened."""
+    return isinstance(error, sqlite3.ProgrammingError) or _code(error) == sqlite3.SQLITE_ERROR
+
+
+def unreadable(path: Path, error: Exception, what: str = "") -> DatabaseError:
+    """One sentence on a file that cannot be read, or not now; `what` is said in place of what SQLite says of it."""
+    if is_locked(error):
+        return DatabaseError(f"{path}: {LOCKED}; close that program, or try again later")
+    said = str(error).splitlines()[0]
+    if not what:
+        damaged = _code(error) in (None, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+        what, said = ("damaged", f"{said}; go on from a copy of it") if damaged else ("cannot be read", said)
+    return DatabaseError(f"{path}: {what}: {said}")
+
+
 def _journal_mode(path: Path) -> str:
-    """WAL lets others read during a write, but needs memory that all of them share: a local disk."""
+    """WAL on a local disk, else DELETE: WAL lets others read during a write, but needs memory that all share."""
     return "DELETE" if is_shared(path) else "WAL"

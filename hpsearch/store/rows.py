@@ -1,4 +1,4 @@
-"""What the database gives back: one frozen row each for a comparison, a study, a trial, a run, an attempt."""
+"""Rows that the database returns: frozen values for a comparison, a study, a trial, a run, an attempt."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ class Comparison:
     """What is compared, and on what.
 
     Attributes:
-        name: of the study file.
+        name: the name in the study file.
         spec: the study file.
         study_file: where it was, or the name of a shipped one.
-        trials: planned for each study.
+        trials: trials planned for each study.
         repeats: studies of each method.
-        seed: of which all others are derived.
+        seed: the seed that all others derive from.
         pack_size: studies of a method that travel together.
         objective: what was measured.
         data: what the task said about its data.
-        created: when, ISO 8601, UTC.
+        created: when it was laid out, ISO 8601, UTC.
         resolved: every setting with its value: "task", "searcher", and "methods" by their labels.
         seed_bits: of the trials' seeds.
     """
@@ -47,7 +47,7 @@ class Comparison:
     seed_bits: int = TRIAL_SEED_BITS
 
     def schedules(self, label: str) -> dict[str, str]:
-        """Hyperparameter -> schedule, for a method."""
+        """Schedules of a method: hyperparameter -> schedule."""
         found: dict[str, str] = self.resolved["methods"][label]["schedules"]
         return found
 
@@ -94,7 +94,7 @@ class TrialRow(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """A trial with all that is recorded about it; None where it is proposed only, or an older version kept nothing."""
+    """A trial with all its columns; one is None if the trial is only proposed, or if an older version kept nothing."""
 
     method: str
     repeat: int
@@ -135,7 +135,7 @@ def find_trial(rows: Sequence[Trial], method: str, repeat: int, trial: int, kind
 
 @dataclass(frozen=True)
 class Run:
-    """One time that somebody ran the comparison: when, on what, with which versions; `ended` is None until it ends."""
+    """One run of the comparison: when, on what machine, with which versions; `ended` is None until it ends."""
 
     id: int
     started: str
@@ -146,7 +146,7 @@ class Run:
 
 @dataclass(frozen=True)
 class FailedAttempt:
-    """One time that training a trial failed, with `together` - 1 others, and the end of its traceback."""
+    """One failed training of a trial together with `together` - 1 others, and the end of its traceback."""
 
     method: str
     repeat: int
@@ -169,7 +169,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Measured:
-    """A pack's training around its results: when, how long, how many together, and where."""
+    """Facts about a pack's training beside its results: when, how long, how many together, and where."""
 
     started: str
     ended: str
@@ -183,7 +183,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Stored:
-    """A result as the trials table gives it back: None in place of what is not finite."""
+    """A result as the trials table returns it: None in place of what is not finite."""
 
     state: str
     objective: float | None
@@ -193,7 +193,7 @@ class Stored:
 
 
 def stored(result: Result) -> Stored:
-    """A result as it is kept."""
+    """A result as the trials table keeps it."""
     return Stored(
         result.outcome,
         _finite(result.objective),

@@ -1,9 +1,11 @@
-"""The schema of the study database: its tables, and the upgrades of older files, one after the other."""
+"""The schema of the study database: its tables, and the upgrades that bring older files to it."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from functools import cache
 
 
 def _create(connection: sqlite3.Connection) -> None:
@@ -71,20 +73,39 @@ UPGRADES: list[Callable[[sqlite3.Connection], None]] = [
     _keep_failed_attempts,
     _keep_outputs,
 ]
-"""Upgrade i takes a file from version i to i + 1; each runs in one transaction with its record."""
+"""Upgrade i takes a file from version i to i + 1, in the transaction that records the new version."""
 
 
-def shape(connection: sqlite3.Connection) -> int:
-    """The version that a file's tables and columns are of, whatever it says."""
-    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if "outputs" in tables:
-        return 4
-    if "attempts" in tables:
-        return 3
-    return 2 if any(row[1] == "halved" for row in connection.execute("PRAGMA table_info(trials)")) else 1
+def columns(connection: sqlite3.Connection) -> frozenset[tuple[str, str]]:
+    """Every (table, column) that a file has."""
+    return frozenset(
+        connection.execute(
+            "SELECT sqlite_master.name, columns.name FROM sqlite_master "
+            "JOIN pragma_table_info(sqlite_master.name) AS columns WHERE sqlite_master.type = 'table'"
+        )
+    )
+
+
+@cache
+def columns_of(version: int) -> frozenset[tuple[str, str]]:
+    """Every (table, column) that a file of a version has."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
+        for upgrade in UPGRADES[:version]:
+            upgrade(made)
+        return columns(made)
+
+
+def contradiction(connection: sqlite3.Connection, version: int) -> str:
+    """What a file that says that it is of `version` lacks, or has of a later one; empty if it is what it says."""
+    there, said = columns(connection), columns_of(version)
+    if missing := said - there:
+        return f"it says that it is of version {version}, and lacks {'.'.join(min(missing))}"
+    if later := there & columns_of(len(UPGRADES)) - said:
+        return f"it says that it is of version {version}, and has {'.'.join(min(later))}, which later ones added"
+    return ""
 
 
 STATES = ("complete", "diverged", "failed", "proposed")
-"""What a trial may be."""
+"""The states of a trial."""
 TABLES = frozenset(("comparison", "methods", "studies", "runs", "trials"))
 """The tables that every version has."""

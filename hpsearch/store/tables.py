@@ -23,15 +23,15 @@ class Tables:
     """A comparison as DataFrames, or several that were merged for one report.
 
     Attributes:
-        parts: the comparison; or all those that were merged, with their methods labelled as they are here.
+        parts: the comparison, or all merged ones, with methods labelled as they are here.
         objective: what was measured.
         methods: label -> space.
         metrics: names of the metrics beside the objective.
-        trials: a row a trial: method, repeat, trial, objective, every hyperparameter, every metric, state,
-            reason, seconds, seed. What a method does not have is NaN.
-        curves: a row an epoch: method, repeat, trial, epoch and every curve.
+        trials: one row per trial: method, repeat, trial, objective, every hyperparameter, every metric, state,
+            reason, seconds, seed. A hyperparameter that the method does not have is NaN.
+        curves: one row per epoch: method, repeat, trial, epoch and every curve.
         runs: every run with its provenance.
-        halved: how many trials were trained in a smaller pack than planned, for want of memory.
+        halved: how many trials were trained in a smaller pack than planned, because memory did not suffice.
     """
 
     parts: tuple[Comparison, ...]
@@ -45,13 +45,13 @@ class Tables:
 
     @property
     def comparison(self) -> Comparison:
-        """The comparison, where these are not the tables of several."""
+        """The comparison, if these are the tables of one."""
         (only,) = self.parts
         return only
 
     @property
     def planned(self) -> int:
-        """How many trials there are once everything has been trained."""
+        """How many trials there are when everything is trained."""
         return sum(len(part.spec.methods) * part.repeats * part.trials for part in self.parts)
 
     def part_with(self, label: str) -> Comparison:
@@ -60,7 +60,7 @@ class Tables:
 
 
 def load_tables(path: Path) -> Tables:
-    """Read a whole comparison; also while a run is writing it. Raises DatabaseError."""
+    """Read a whole comparison, also while a run is writing it. Raises DatabaseError."""
     import pandas as pd
 
     with Database(path) as database:
@@ -88,12 +88,12 @@ def load_tables(path: Path) -> Tables:
 
 
 def counted(trials: pd.DataFrame, objective: Objective) -> pd.Series[float]:
-    """The objective that each trial counts as: its own if it is complete, else the chance level."""
+    """The objective that each trial counts with: its own if it is complete, else the chance level."""
     return trials["objective"].where(trials["state"] == "complete").astype(float).fillna(objective.chance)
 
 
 def _curves(trials: Sequence[Trial]) -> pd.DataFrame:
-    """One row an epoch, made column by column, for there may be a million."""
+    """One row per epoch, made column by column, since there may be a million."""
     import numpy as np
     import pandas as pd
 

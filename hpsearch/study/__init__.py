@@ -1,1 +1,1 @@
-"""The study file: its schema, names turned into objects, and the plan that holds them all."""
+"""The study file: its schema, the objects that its names stand for, and the plan that holds them all."""

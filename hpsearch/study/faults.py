@@ -1,4 +1,4 @@
-"""How messages name a wrong key: with the nearest valid one."""
+"""Messages about wrong names, with the nearest valid one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def unknown(key: str, name: str, valid: Iterable[str], what: str = "unknown key"
         key: where in the study file the name stands.
         name: the name itself.
         valid: what could have stood there.
-        what: what the name is: an unknown key, or such as "no such task".
+        what: what is wrong: "unknown key", or for example "no such task".
     """
     names = sorted(valid)
     nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
@@ -24,5 +24,5 @@ def unknown(key: str, name: str, valid: Iterable[str], what: str = "unknown key"
 
 
 def lower(message: str) -> str:
-    """A sentence of somebody else's in the middle of one of ours."""
+    """A sentence from elsewhere as it stands in the middle of one of ours: with a small first letter."""
     return message[:1].lower() + message[1:]

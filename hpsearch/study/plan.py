@@ -16,10 +16,10 @@ from hpsearch.contracts.searcher import Searcher
 from hpsearch.contracts.seeds import TRIAL_SEED_BITS
 from hpsearch.contracts.space import Choice, Space, space_as_json
 from hpsearch.contracts.task import Task
-from hpsearch.study import registry
+from hpsearch.study import kinds
 from hpsearch.study.faults import unknown
 from hpsearch.study.registry import Registry
-from hpsearch.study.schema import MethodSpec, Named, Spec, parse
+from hpsearch.study.schema import MethodSpec, Spec, parse
 from hpsearch.study.settings import plain_settings, with_settings
 from hpsearch.study.spaces import changed
 
@@ -32,7 +32,7 @@ class PlanByName:
     folders: tuple[str, ...]
 
     def plan(self) -> Plan:
-        """The plan. A process keeps the last one, for its task may hold its data."""
+        """The plan with its objects. A process keeps the last one, because its task may hold its data."""
         if self not in _here:
             _keep(self, resolve(Spec.model_validate_json(self.spec), Registry(tuple(map(Path, self.folders)))))
         return _here[self]
@@ -53,12 +53,12 @@ class Plan:
     Attributes:
         spec: the study file.
         found_in: where its names were looked for.
-        task: with the study file's settings.
+        task: the task, with the study file's settings.
         methods: label -> method, its space and schedules changed as the study file says.
-        searcher: with the study file's settings.
-        pack_size: how many studies of a method travel together: the study file's `pack`, else the task's wish, evened
-            out. 20 repeats at a wish of 16 make two packs of 10 rather than 16 and 4.
-        seed_bits: of the trials' seeds, where the comparison begins with this plan.
+        searcher: the searcher, with the study file's settings.
+        pack_size: how many studies of a method travel together: the study file's `pack`, or else the task's wish
+            made even. At a wish of 16, 20 repeats make two packs of 10 rather than 16 and 4.
+        seed_bits: length of the trials' seeds, if the comparison begins with this plan.
     """
 
     spec: Spec
@@ -71,7 +71,7 @@ class Plan:
 
     @property
     def spaces(self) -> dict[str, Space]:
-        """Label -> space."""
+        """Space of each method, by its label."""
         return {label: method.space for label, method in self.methods.items()}
 
     @property
@@ -81,16 +81,17 @@ class Plan:
 
     @cached_property
     def by_name(self) -> PlanByName:
-        """What is sent to workers. Where training is in this very process, it finds this plan again."""
+        """The plan as it is sent to workers. A worker in this same process finds this plan again."""
         name = PlanByName(self.spec.model_dump_json(), tuple(map(str, self.found_in.folders)))
         _keep(name, self)
         return name
 
     def settings(self) -> Json:
-        """Every setting with its value, as a database keeps them: the study file's, and those left to defaults."""
+        """Every setting with its value as a database keeps it, whether the study file gives it or it is a default."""
         settings = {
             "task": plain_settings(self.task),
             "searcher": plain_settings(self.searcher),
+            "searches": self.searcher.searches,
             "methods": {
                 label: {
                     "space": space_as_json(method.space),
@@ -100,7 +101,7 @@ class Plan:
                 for label, method in self.methods.items()
             },
         }
-        plain: Json = json.loads(json.dumps(settings))  # as a database gives it back: lists, no tuples
+        plain: Json = json.loads(json.dumps(settings))  # as a database returns it: lists, no tuples
         return plain
 
 
@@ -128,11 +129,11 @@ def resolve(spec: Spec, found_in: Registry, source: str = "") -> Plan:
         SpecError: with one line for each fault.
     """
     try:
-        task, searcher = _task(spec.task, found_in), searcher_of(spec, found_in)
+        task, searcher = task_of(spec, found_in), searcher_of(spec, found_in)
         if not task.objective.searchable and searcher.searches:
             raise SpecError(
-                f"searcher: the task measures its {task.objective.name}, by which nothing may be chosen; "
-                'say searcher = "fixed", which tries given configurations, or have it measure on validation data'
+                f"searcher: the task measures its {task.objective.name}, by which nothing may be chosen; say "
+                'searcher = "fixed", which tries given configurations, or let the task measure on validation data'
             )
         methods = {label: _method(task, label, method, found_in) for label, method in spec.methods.items()}
         if spec.confirm is not None and (strange := set(spec.confirm.recorded).difference(methods)):
@@ -151,20 +152,21 @@ def resolve(spec: Spec, found_in: Registry, source: str = "") -> Plan:
     return Plan(spec, found_in, task, methods, searcher, -(-spec.repeats // packs))
 
 
-def _task(named: Named, found_in: Registry) -> Task:
-    made = with_settings(found_in.find(registry.TASK, named.name), named.settings, "task")
-    if fault := registry.fault_of_task(made):  # with these settings
-        raise SpecError(f"task: {named.name} {fault}")
+def task_of(spec: Spec, found_in: Registry) -> Task:
+    """The task alone, with the study file's settings. Raises SpecError."""
+    made = with_settings(found_in.find(kinds.TASK, spec.task.name), spec.task.settings, "task")
+    if fault := kinds.fault_of_task(made):  # with these settings
+        raise SpecError(f"task: {spec.task.name} {fault}")
     return made
 
 
 def searcher_of(spec: Spec, found_in: Registry) -> Searcher:
-    """The searcher alone, for who looks at a comparison whose task is not here. Raises SpecError."""
-    return with_settings(found_in.find(registry.SEARCHER, spec.searcher.name), spec.searcher.settings, "searcher")
+    """The searcher alone, for a comparison whose task is not on this machine. Raises SpecError."""
+    return with_settings(found_in.find(kinds.SEARCHER, spec.searcher.name), spec.searcher.settings, "searcher")
 
 
 def _method(task: Task, label: str, spec: MethodSpec, found_in: Registry) -> Method:
-    """The method called `label`, its space and schedules changed as the study file says."""
+    """The method of this label, its space and schedules changed as the study file says."""
     key = f"methods.{label}"
     if task.methods is None:
         if spec.method is not None or spec.schedules or spec.settings:
@@ -173,14 +175,14 @@ def _method(task: Task, label: str, spec: MethodSpec, found_in: Registry) -> Met
         if not spec.space:
             raise SpecError(f"{key}.space: this task has no methods, so a space is needed here")
         return Method(changed(Space(()), spec.space, key, open_space=True))
-    method = found_in.find(registry.METHOD, spec.method or label, f"{key}.method", package=task.methods)
+    method = found_in.find(kinds.METHOD, spec.method or label, f"{key}.method", package=task.methods)
     if unknown_names := [name for name in spec.schedules if name not in method.space.names]:
         raise SpecError(unknown(f"{key}.schedules.{unknown_names[0]}", unknown_names[0], method.space.names))
     still = {parameter.name for parameter in method.space if isinstance(parameter, Choice)}
     if switches := [name for name in spec.schedules if name in still]:
         raise SpecError(f"{key}.schedules.{switches[0]}: a choice has no schedule, only a number has")
     if reserved := [name for name in spec.settings if name in ("space", "schedules")]:
-        raise SpecError(f"{key}.settings.{reserved[0]}: this has a table of its own, {key}.{reserved[0]}")
+        raise SpecError(f"{key}.settings.{reserved[0]}: it has a table of its own, {key}.{reserved[0]}")
     method = with_settings(method, dict(spec.settings), f"{key}.settings")
     schedules = {**method.schedules, **spec.schedules}
     space = changed(method.space, spec.space, key, open_space=False)

@@ -1,4 +1,4 @@
-"""The study file: one TOML file describes one comparison, read strictly and frozen. Names in it stay names here."""
+"""The study file: one TOML file that describes one comparison, read strictly and frozen. Names in it stay names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Named(BaseModel):
 
     @property
     def settings(self) -> Json:
-        """Everything in the table but the name."""
+        """Everything in the table except the name."""
         return dict(self.model_extra or {})
 
 
@@ -38,7 +38,7 @@ Scalar = bool | int | float | str
 
 
 class Range(BaseModel):
-    """A hyperparameter's range as a table; what is left out is the method's own."""
+    """A hyperparameter's range as a table; what it leaves out stays as the method has it."""
 
     model_config = STRICT
     low: int | float | None = None
@@ -72,22 +72,22 @@ class MethodSpec(BaseModel):
 class Confirm(BaseModel):
     """What a comparison confirms: choices of another one, each trained with fresh seeds as a method of its own.
 
-    `of` is the name of the comparison that chose; `recorded` has, for each method here, the objective that its
-    configuration was chosen for; `changed` the settings of the task that are not those they were chosen under.
+    `of` is the name of the comparison that chose. `recorded` has, for each method here, the objective that its
+    configuration was chosen for. `changed` has the task's settings that differ from those of the choice.
     """
 
     model_config = STRICT
     of: str
     recorded: dict[str, float]
-    changed: dict[str, Scalar] = Field(default_factory=dict)
+    changed: Json = Field(default_factory=dict)
 
 
 class Spec(BaseModel):
     """A comparison: methods x repeats studies of `trials` trials each, on one task, by one searcher.
 
-    `time_limit` is how many seconds a worker may train a pack, loading its data included, before it is ended and the
-    pack counts as failed. `on_failure` says what becomes of a trial that fails whenever it is tried: it counts at
-    chance level ("count"), or ends the run with its reason and is tried again by the next one ("stop"). A trial that
+    `time_limit` is how many seconds a worker may train a pack, with the loading of its data, before it is ended and
+    the pack counts as failed. `on_failure` says what becomes of a trial that fails whenever it is tried: it counts at
+    chance level ("count"), or it ends the run with its reason and is tried again by the next run ("stop"). A trial that
     diverges has a result, which would be the same again: it counts at chance level either way, and stops no run.
     """
 
@@ -107,7 +107,7 @@ class Spec(BaseModel):
 
 
 def parse(text: str, source: str) -> Spec:
-    """The study file in a text; `source` is what messages call it.
+    """The study file that a text holds; `source` is what messages call it.
 
     Raises SpecError with one line for each fault. No name in the file is looked for.
     """
@@ -124,7 +124,7 @@ def parse(text: str, source: str) -> Spec:
 def from_record(recorded: Json) -> Spec:
     """The study file that a database remembers, whatever version wrote it. Raises ValueError if it is none.
 
-    Until version 0.1 what is confirmed was a setting of the searcher.
+    Up to version 0.1, what a comparison confirms was a setting of its searcher.
     """
     searcher = recorded.get("searcher")
     if isinstance(searcher, dict) and "confirms" in searcher:
@@ -139,7 +139,7 @@ def from_record(recorded: Json) -> Spec:
 
 
 def faults(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[str]:
-    """One sentence a fault; of a union's faults only the first, which names the key."""
+    """One sentence per fault. A union has several for one value; only the first, which names the key, is kept."""
     lines: dict[str, str] = {}
     for fault in error.errors():
         location = [part for part in fault["loc"] if not (isinstance(part, str) and _is_branch(part))]

@@ -1,4 +1,4 @@
-"""Settings of a plug-in: fields of its frozen dataclass, checked against their annotations, and as plain values."""
+"""Settings of a plug-in: fields of its frozen dataclass, checked against their annotations or read as plain values."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ T = TypeVar("T")
 
 def with_settings(thing: T, settings: Json, key: str) -> T:
     """A copy of the frozen dataclass `thing` with `settings`, checked against its annotations."""
-    if not dataclasses.is_dataclass(thing) or isinstance(thing, type):
-        if settings:
-            raise SpecError(f"{key}: takes no settings, for it is no dataclass; got {', '.join(settings)}")
+    if not settings:  # annotations are looked at only where they are needed: some mean nothing to pydantic
         return thing
+    if not dataclasses.is_dataclass(thing) or isinstance(thing, type):
+        raise SpecError(f"{key}: takes no settings, since it is no dataclass; got {', '.join(settings)}")
     try:
         hints = typing.get_type_hints(type(thing))
     except NameError as error:
         raise SpecError(f"{key}: an annotation of {type(thing).__name__} cannot be resolved: {error}") from error
-    # TOML has only arrays; a frozen dataclass likes tuples.
+    # TOML has only arrays; a frozen dataclass wants tuples.
     settings = {
         name: tuple(value) if isinstance(value, list) and typing.get_origin(hints.get(name)) is tuple else value
         for name, value in settings.items()
@@ -42,7 +42,7 @@ def with_settings(thing: T, settings: Json, key: str) -> T:
 
 
 def plain_settings(thing: object) -> Json:
-    """Fields of a dataclass by name, as JSON has them; nothing of what is no dataclass."""
+    """Fields of a dataclass by name, as JSON values; empty for anything else."""
     if not dataclasses.is_dataclass(thing):
         return {}
     values = {field.name: getattr(thing, field.name) for field in dataclasses.fields(thing)}

@@ -1,4 +1,4 @@
-"""Where study files are: the shipped ones by name, any other by its path."""
+"""Find study files: the shipped ones by name, all others by path."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def shipped_studies() -> dict[str, Path]:
 
 
 def find_study(name: str) -> Path:
-    """The study file at a path, with or without its .toml, or the shipped one of that name."""
+    """The study file at this path, with or without its .toml, or the shipped study of this name."""
     for path in (Path(name), Path(f"{name}.toml")):
         if path.is_file():
             return path
@@ -27,6 +27,6 @@ def find_study(name: str) -> Path:
 
 
 def recorded_name(path: Path) -> str:
-    """What a database remembers about where its study file was: a shipped one's name, another one's path."""
+    """What a database remembers about the place of its study file: the name of a shipped one, else the path."""
     shipped = {study.resolve() for study in shipped_studies().values()}
     return path.name if path.resolve() in shipped else str(path.resolve())

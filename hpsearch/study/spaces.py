@@ -1,4 +1,4 @@
-"""A method's space as a study file narrows or widens it: a value fixes, a range or choices replace."""
+"""Change a method's space as a study file says: a value fixes a hyperparameter, a range or choices replace its own."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def changed(space: Space, changes: Mapping[str, SpaceChange], key: str, *, open_
 
 
 def _parameter(name: str, change: SpaceChange, old: Parameter | None) -> Parameter:
-    """One line of a study file's space: a value fixes, [low, high] or a table gives the range."""
+    """A hyperparameter as one line of a study file's space changes it."""
     if isinstance(change, Choices):
         return _choice(name, change.choices, change.ordered, old)
     if isinstance(change, list):

@@ -1,1 +1,1 @@
-"""What the machine gives and does: cores, children, devices, locks, signals, versions."""
+"""Everything about the machine: cores, child processes, devices, locks, signals, versions."""

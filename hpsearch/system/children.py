@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 
 SECONDS_TO_NOTICE = 5
-"""How long the end of a pool waits for its thread to see that its processes are dead, which takes milliseconds."""
+"""How long `kill` waits for a pool's thread to see that its processes are dead; normally that takes milliseconds."""
 
 
 def end_with_driver() -> None:
-    """First thing in a child: leave Ctrl-C, which reaches the whole group, to the driver, and do not outlive it."""
+    """Call first in a child process: leave Ctrl-C, which reaches the whole group, to the driver; end when it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     driver = multiprocessing.parent_process()
     if driver is None:
@@ -31,11 +31,11 @@ def end_with_driver() -> None:
 
 @contextmanager
 def without_ctrl_c() -> Iterator[None]:
-    """What is started within never hears of Ctrl-C, also before `end_with_driver`: a signal mask is inherited."""
+    """Start children that never see Ctrl-C, even before `end_with_driver`: they inherit the signal mask."""
     if not hasattr(signal, "pthread_sigmask"):  # on Windows
         yield
         return
-    resource_tracker.ensure_running()  # the first to be started, and it unblocks the signal
+    resource_tracker.ensure_running()  # it must start before, since it unblocks the signal
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -48,11 +48,11 @@ def kill(pool: ProcessPoolExecutor) -> None:
     manager: threading.Thread | None = pool._executor_manager_thread  # type: ignore[assignment]  # typeshed errs
     for process in list((pool._processes or {}).values()):
         process.kill()
-    # It ends as soon as it sees that they are dead; while it does, the interpreter's own end may trip over it.
+    # The thread ends when it sees that they are dead; until then the interpreter's own end may trip over it.
     if manager is not None:
         manager.join(timeout=SECONDS_TO_NOTICE)
 
 
 def importing_main() -> bool:
-    """Whether this is a child that is still importing its driver's script: nothing there may start children."""
+    """Whether this is a child still importing its driver's script, which must not start children of its own."""
     return bool(getattr(multiprocessing.current_process(), "_inheriting", False))

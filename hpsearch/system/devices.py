@@ -1,4 +1,4 @@
-"""Devices: which of them a run uses, how a worker comes to see only its own, and what their failures look like."""
+"""Devices: which ones a run uses, how a worker sees only its own, and what their failures look like."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _own, _torch_name = CPU, CPU
 def named(text: str) -> tuple[str, ...]:
     """Devices as the user names them: "cpu", "cuda:0,cuda:1", or "auto" for every GPU of this machine.
 
-    Without a GPU "auto" is the CPU. Raises DeviceError for any other name and for what is not there.
+    Without a GPU "auto" is the CPU. Raises DeviceError for any other name, and for a GPU that is not there.
     """
     if text == "auto":
         return tuple(f"cuda:{index}" for index in range(_gpus())) or (CPU,)
@@ -43,7 +43,7 @@ def _gpus() -> int:
 def use_alone(device: str, hide: bool = True) -> None:
     """From now on this process trains on `device`, and sees no other GPU.
 
-    To be called before torch looks for GPUs. Without `hide`, somebody else has hidden the others already.
+    Call this before torch looks for GPUs. With `hide` False the caller has already hidden the other GPUs.
     """
     global _own, _torch_name
     if device != CPU and hide:
@@ -68,7 +68,7 @@ def own() -> str:
 
 
 def torch_name() -> str:
-    """The device of this process, by the name that torch has for it there."""
+    """The device of this process, by the name that torch gives it in this process."""
     return _torch_name
 
 
@@ -78,14 +78,14 @@ def probe() -> None:
 
     try:
         torch.ones(8, device=torch_name()).sum().item()
-    except Exception as error:  # whatever it is, the device does not work, unless it is only full
+    except Exception as error:  # any error means that the device does not work, unless it is only full
         if is_out_of_memory(error):
             return
         raise DeviceError(f"{_own}: {' '.join(str(error).split())[:200]}") from None
 
 
 def is_the_devices(error: BaseException) -> bool:
-    """Whether an error may be this process's device's rather than the task's, so that the process is lost."""
+    """Whether an error may come from this process's device rather than the task, so that the process is lost."""
     if _own == CPU or is_out_of_memory(error):
         return False
     if any(kind.__name__ == "AcceleratorError" for kind in type(error).__mro__):
@@ -95,15 +95,15 @@ def is_the_devices(error: BaseException) -> bool:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a smaller pack may do without this error."""
+    """Whether an error says that memory ran out, so that a smaller pack may succeed."""
     if isinstance(error, MemoryError) or any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):
         return True
-    said = r"out of memory|_ALLOC_FAILED|can't allocate memory"  # torch's, its libraries' and its CPU allocator's
+    said = r"out of memory|_ALLOC_FAILED|can't allocate memory"  # by torch, its libraries and its CPU allocator
     return isinstance(error, RuntimeError) and re.search(said, str(error)) is not None
 
 
 def free_memory() -> None:
-    """Give back what torch keeps of this process's device for later."""
+    """Give back the device's memory that torch keeps for later."""
     import gc
     import sys
 

@@ -1,4 +1,4 @@
-"""What a comparison would meet on this machine: versions, processor, GPUs, folders, data; what is slow and why."""
+"""What a comparison would find on this machine: versions, processor, GPUs, folders, data; what is slow and why."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from hpsearch.system.provenance import processor, relevant_versions
 PACKAGE = Path(__file__).resolve().parents[1]
 Verdict = Literal["ok", "slow", "wrong", "info"]
 Judgement: TypeAlias = tuple[Verdict, str]
-Dataset: TypeAlias = "tuple[str, Callable[[], Path]]"
-"""Name of a data set, and what finds its folder or raises TaskError."""
+DataFinder: TypeAlias = "tuple[str, Callable[[], Path]]"
+"""Name of a data set, and a function that finds its folder or raises TaskError."""
 
 # Peak resident memory (VmHWM): Figure 8 on FSDD at 10 dB, width 64, packs of 10, Ax, two workers, 360 trials on
 # Linux took 0.56 GB in the driver and 0.49 GB in each worker. Wider networks and larger data take more.
@@ -49,9 +49,9 @@ class Finding:
     Attributes:
         subject: what was looked at.
         value: what was found, with units.
-        verdict: "ok"; "slow", works, but takes longer or is less reliable than need be; "wrong", will fail or
-            give other results; "info", for the reader to judge.
-        remark: why, and what to do; empty where there is nothing to say.
+        verdict: "ok"; "slow" if it works, but takes longer or is less reliable than need be; "wrong" if it will fail
+            or give other results; "info" for the reader to judge.
+        remark: why, and what to do; may be empty.
     """
 
     subject: str
@@ -60,11 +60,11 @@ class Finding:
     remark: str = ""
 
 
-def examine(datasets: Sequence[Dataset] = ()) -> list[Finding]:
-    """Look at everything; takes a few seconds, most of them torch's import. Raises nothing for what it finds.
+def examine(datasets: Sequence[DataFinder] = ()) -> list[Finding]:
+    """Look at everything; takes a few seconds, mostly for torch's import. Nothing that it finds is raised.
 
     Args:
-        datasets: whose folders to look for.
+        datasets: data sets whose folders to look for.
     """
     cpuinfo = machine.read(Path("/proc/cpuinfo"))
     usable, quota = usable_cores(), machine.cpu_quota()
@@ -94,15 +94,15 @@ def examine(datasets: Sequence[Dataset] = ()) -> list[Finding]:
         ),
         *(dataset(name, find) for name, find in datasets),
         Finding(
-            "searcher ax", "about 0.4-1 s a proposal in 2-D, 1.2-3.5 s in 6-D", "info",
-            "the driver makes one a trial, often the longest part: see what hpsearch run STUDY --dry-run measures",
+            "searcher ax", "about 0.4-1 s per proposal in 2-D, 1.2-3.5 s in 6-D", "info",
+            "the driver makes one per trial, often the longest part: measure it with hpsearch run STUDY --dry-run",
         ),
         *(extra(name, needed) for name, needed in EXTRAS.items()),
     ]  # fmt: skip
 
 
 def constraints(package: Path = PACKAGE) -> dict[str, str]:
-    """Tested version by name; empty without constraints.txt, which lies in a wheel's package or beside a checkout's."""
+    """Package -> tested version, from constraints.txt in an installed package or beside a checkout's; else empty."""
     for path in (package / "constraints.txt", package.parent / "constraints.txt"):
         if text := machine.read(path):
             return {_plain(name): version for name, version in re.findall(r"^([\w.-]+)==([^\s;]+)", text, re.MULTILINE)}
@@ -110,7 +110,7 @@ def constraints(package: Path = PACKAGE) -> dict[str, str]:
 
 
 def versions(found: Mapping[str, str], tested: Mapping[str, str]) -> list[Finding]:
-    """One finding on all versions that are as tested, and one on each other. Local suffixes ("+cpu") do not matter."""
+    """One finding on all tested versions together, and one on each other version. Suffixes ("+cpu") do not matter."""
     same, others = [], []
     for name, version in {"ax-platform": "not installed", **found}.items():
         wanted = tested.get(_plain(name), "")
@@ -127,7 +127,7 @@ def versions(found: Mapping[str, str], tested: Mapping[str, str]) -> list[Findin
 
 
 def vectors(cpuinfo: str) -> Finding:
-    """The processor, and whether it lacks what torch's kernels are written for."""
+    """The processor, and whether it lacks the vectors that torch's kernels are written for."""
     value = processor() + (" avx512_bf16" if "avx512_bf16" in machine.vectors(cpuinfo) else "")
     if "avx" in cpuinfo.split() and "avx2" not in machine.vectors(cpuinfo):
         return Finding("processor", value, "slow", "without AVX2 all training is slow: use a newer machine")
@@ -135,7 +135,7 @@ def vectors(cpuinfo: str) -> Finding:
 
 
 def cores(usable: int, quota: float | None) -> Finding:
-    """Cores that workers can have; `quota` may be a fraction, None is no limit."""
+    """Cores for workers; `quota` may be a fraction, and None is no limit."""
     if quota is None or quota >= usable:
         return Finding("cores", f"{usable} usable")
     remark = f"a container or batch job limits them: use --workers {max(int(quota), 1)}, for more wait for each other"
@@ -143,7 +143,7 @@ def cores(usable: int, quota: float | None) -> Finding:
 
 
 def busy(load: float | None, total: int) -> Finding:
-    """Load average of the last minute against all cores of the machine, for it counts all that run on them."""
+    """Load average of the last minute against all cores of the machine, since it counts all their processes."""
     if load is None:
         return Finding("load", "unknown", "info")
     if load <= total:
@@ -153,7 +153,7 @@ def busy(load: float | None, total: int) -> Finding:
 
 
 def memory(available: int | None, workers: int) -> Finding:
-    """Bytes available against what the driver and its workers take."""
+    """Available bytes against those that the driver and its workers take."""
     if available is None:
         return Finding("memory", "unknown", "info", f"each worker takes {WORKER_BYTES / 1e9:.1f} GB or more")
     needed = DRIVER_BYTES + workers * WORKER_BYTES
@@ -193,8 +193,8 @@ def gpus(torch: Any, driver: bool) -> list[Finding]:
 
 
 def precision(fp32: float, bf16: float, features: Sequence[str]) -> Finding:
-    """Measured speeds of matrix products on one thread, in GFLOP/s; `features` as of machine.vectors."""
-    value = f"fp32 {fp32:.3g}, bf16 {bf16:.3g} GFLOP/s a core"
+    """Measured speeds of matrix products on one thread, in GFLOP/s; `features` are those of machine.vectors."""
+    value = f"fp32 {fp32:.3g}, bf16 {bf16:.3g} GFLOP/s per core"
     if bf16 >= fp32:
         return Finding("matrix products", value, "ok", 'precision = "bf16" pays')
     known_without = features and not machine.BF16_VECTORS & set(features)
@@ -206,7 +206,7 @@ def precision(fp32: float, bf16: float, features: Sequence[str]) -> Finding:
 def folder(subject: str, path: Path, unwritable: Judgement, network: str) -> Finding:
     """Whether files can be made in a folder, or where it would be made, and how much fits.
 
-    `unwritable` is what to say where none can, `network` the remark on a network file system.
+    `unwritable` is the verdict and remark if no file can be made, `network` the remark on a network file system.
     """
     path = path.absolute()
     try:
@@ -238,7 +238,7 @@ def dataset(name: str, find: Callable[[], Path]) -> Finding:
 
 
 def extra(name: str, needed: str) -> Finding:
-    """Whether an optional package is installed, without importing it; `needed` says what for."""
+    """Whether an optional package is installed, without importing it; `needed` says what needs it."""
     if find_spec(name):
         return Finding(name, "installed")
     return Finding(name, "not installed", "info", f"{needed}: pip install {name}")

@@ -9,17 +9,17 @@ NETWORK_FILE_SYSTEMS = (
     "nfs", "cifs", "smb", "fuse", "lustre", "gpfs", "beegfs", "ceph", "9p", "afs", "virtiofs", "vboxsf", "panfs",
     "ocfs2", "gfs2", "wekafs",
 )  # fmt: skip
-"""How the names of file systems begin that several machines may share."""
+"""Beginnings of the names of file systems that several machines may share."""
 MOUNTS = Path("/proc/mounts")
 
 
 def is_shared(path: Path) -> bool:
-    """Whether other machines may see this path, too."""
+    """Whether other machines may see this path too."""
     return file_system(path).startswith(NETWORK_FILE_SYSTEMS)
 
 
 def file_system(path: Path) -> str:
-    """Type of the file system that holds `path` on Linux; empty elsewhere."""
+    """Type of the file system that holds `path`, on Linux; empty on other systems."""
     if not MOUNTS.is_file():
         return ""
     best, kind = "", ""

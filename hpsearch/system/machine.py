@@ -1,4 +1,4 @@
-"""What a machine gives to this process: cores, memory, vectors, speed. None or nothing where it does not say."""
+"""What this machine gives to this process: cores, memory, vectors, speed. None or empty if the machine does not say."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ BF16_VECTORS = frozenset(VECTORS[2:])
 
 
 def vectors(cpuinfo: str) -> list[str]:
-    """Vector features in the text of /proc/cpuinfo that matrix products gain from."""
+    """Vector features in the text of /proc/cpuinfo that make matrix products faster."""
     words = set(cpuinfo.split())
     return [name for name in VECTORS if name in words]
 
 
 def quota_cores(text: str) -> float | None:
-    """Cores of a CPU quota that is written as "QUOTA PERIOD", both in microseconds; None for no limit."""
+    """Cores of a CPU quota written as "QUOTA PERIOD", both in microseconds; None for no limit."""
     words = text.split()
     if len(words) != 2 or not all(word.isdigit() for word in words) or not int(words[1]):
         return None  # "max 100000" and "-1 100000" are how the two versions of cgroups write no limit
@@ -62,7 +62,7 @@ def memory_available(
 
 
 def load_average() -> float | None:
-    """Processes that wanted a core in the last minute, on average, in the whole machine."""
+    """How many processes of the whole machine wanted a core, on average over the last minute."""
     try:
         return os.getloadavg()[0]
     except (AttributeError, OSError):
@@ -70,7 +70,7 @@ def load_average() -> float | None:
 
 
 def matrix_gflops(precision: torch.dtype, seconds: float = 0.15, size: int = 512) -> float:
-    """GFLOP/s of a square matrix product on one thread, the best of what fits into `seconds`, at least of one."""
+    """GFLOP/s of a square matrix product on one thread: the best of at least one product within `seconds`."""
     import torch
 
     threads = torch.get_num_threads()
@@ -89,7 +89,7 @@ def matrix_gflops(precision: torch.dtype, seconds: float = 0.15, size: int = 512
 
 
 def read(path: Path) -> str:
-    """Text of a file; empty where there is none to read."""
+    """Text of a file; empty if it cannot be read."""
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -97,12 +97,12 @@ def read(path: Path) -> str:
 
 
 def _groups(controller: str, own: Path, groups: Path) -> Iterator[Path]:
-    """Folders of the cgroup of this process and of all around it: the tightest limit holds."""
+    """Folders of this process's cgroup and of all cgroups around it: the tightest limit holds."""
     for line in read(own).splitlines():
         _, names, path = line.split(":", 2)
         if names and controller not in names.split(","):
             continue
-        # In a container the path may be the host's, which is not there, and the top is the container's own.
+        # In a container the path may be the host's, which is not there; the top folder is the container's own.
         inside = PurePosixPath(path.lstrip("/"))
         for group in (inside, *inside.parents):
             yield (groups / controller if names else groups) / group

@@ -1,4 +1,4 @@
-"""One process at a time does what several may want: the others wait for it, and say so."""
+"""Let only one process at a time do something; the others say that they wait for it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ POLL = 0.2
 
 @contextmanager
 def only_one(lock_file: Path, waiting: str, progress: Progress) -> Iterator[None]:
-    """Hold a lock while the block runs; it ends with the block, or with the process however that ends.
+    """Hold a lock while the block runs; the lock ends with the block, or with the process however that ends.
 
     Args:
         lock_file: the file that names the holder; it is removed at the end.
-        waiting: what progress is told if somebody else holds the lock.
+        waiting: what `progress` is told if somebody else holds the lock.
         progress: told at most once, before the wait.
 
     Raises:

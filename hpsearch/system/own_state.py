@@ -1,4 +1,4 @@
-"""Global settings of numpy, torch and random: a task's must not reach a searcher, nor a searcher's a task."""
+"""Global settings of numpy, torch and random: a task's must not reach a searcher, nor a searcher's reach a task."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 @contextmanager
 def own_state() -> Iterator[None]:
-    """Global settings as they are when nobody has changed them, and afterwards as they were before."""
+    """Run a block with the global settings of a fresh process, and restore the settings from before."""
     numbers, drawn = np.random.get_state(), random.getstate()
     with ExitStack() as kept:
         kept.callback(np.random.set_state, numbers)

@@ -1,4 +1,4 @@
-"""Who runs a comparison, where, and with which versions: what has to be known to get the same again."""
+"""Who runs a comparison, where, and with which versions: what must be known to get the same result again."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, distributions, requires, version
+from itertools import pairwise
 from pathlib import Path
 
 from hpsearch.contracts.json import Json
 
 
-def provenance(**facts: str | int) -> Json:
-    """This machine, this Python and this checkout, with `facts` of the caller's."""
+def provenance(**facts: str | int | Json) -> Json:
+    """Facts about this machine, this Python and this checkout, and the caller's `facts`."""
     return {
         "host": platform.node(),
         "pid": os.getpid(),
@@ -32,7 +33,7 @@ def provenance(**facts: str | int) -> Json:
 
 
 def processor() -> str:
-    """Model name of the processor and the longest vectors it has, which results may depend on."""
+    """Model name of the processor and its longest vectors; results may depend on both."""
     info = Path("/proc/cpuinfo")
     text = info.read_text(encoding="utf-8", errors="replace") if info.is_file() else ""
     model = re.search(r"^model name\s*:\s*(.*)$", text, re.MULTILINE)
@@ -41,7 +42,7 @@ def processor() -> str:
 
 
 def relevant_versions() -> dict[str, str]:
-    """Versions of hpsearch and of what it directly requires."""
+    """Versions of hpsearch and of the packages that it directly requires."""
     try:
         needed = requires("hpsearch") or []
     except PackageNotFoundError:  # run from a checkout that is not installed
@@ -75,10 +76,43 @@ def _version(name: str) -> str | None:
 
 
 def differences(old: Json, new: Json) -> Iterable[str]:
-    """What differs between two runs that may change results: processor and versions."""
+    """Differences between two runs that may change results: processor and versions."""
     if old.get("processor") != new.get("processor"):
         yield f"processor: {old.get('processor')} before, {new.get('processor')} now"
-    for name, was in sorted(old.get("versions", {}).items()):
-        now = new.get("versions", {}).get(name)
-        if was != now:  # what was not recorded then may have been there all the same
-            yield f"{name}: {was} before, {now} now"
+    was, now = old.get("versions", {}), new.get("versions", {})
+    # What one version of hpsearch needs and the other does not may have been there all the same, unrecorded.
+    for name in sorted(was.keys() & now.keys()):
+        if was[name] != now[name]:
+            yield f"{name}: {was[name]} before, {now[name]} now"
+
+
+def changed_modules(old: Json, new: Json, parts: Sequence[str] = ("training", "proposing")) -> list[str]:
+    """The user's own modules that do something else in one run than in another, or are used in one of them only.
+
+    There are none where a run did not record its code, as those before version 0.2.
+
+    Args:
+        old: provenance of a run, whose "code" is what `hpsearch.study.code.own_code` returned.
+        new: provenance of the other.
+        parts: of that code, what to compare.
+    """
+    if "code" not in old or "code" not in new:
+        return []
+    was, now = (
+        {(part, name): done for part in parts for name, done in run["code"][part].items()} for run in (old, new)
+    )
+    return sorted({name for part, name in {*was, *now} if was.get((part, name)) != now.get((part, name))})
+
+
+def code_changes(runs: Sequence[Json]) -> list[str]:
+    """A sentence on each run, given the provenances of all, that began with other code than the run before it.
+
+    A run that recorded no code is passed over.
+    """
+    known = [(number, run) for number, run in enumerate(runs, 1) if "code" in run]
+    return [
+        f"the code of {', '.join(names)} changed between runs {before} and {after} of {len(runs)}: "
+        "trials before and after may measure different things"
+        for (before, old), (after, new) in pairwise(known)
+        if (names := changed_modules(old, new))
+    ]

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first stops in order, the second at once; a terminal that goes away stops nothing."""
+"""Ctrl-C and SIGTERM: the first stops in order, the second at once. A terminal that goes away stops nothing."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ _asked: list[int] = []
 
 
 class Stopped(SystemExit):
-    """Somebody asked this process to stop; `code` is what it is to exit with, as usual 128 + the signal."""
+    """Somebody asked this process to stop; `code` is its exit code, as usual 128 + the signal."""
 
 
 def listen() -> None:
     """From now on Ctrl-C and SIGTERM raise Stopped in the main thread once, and then end the process."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup and a shell's background jobs want it
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and a shell's background jobs ignore signals
             signal.signal(number, _first)
 
 
 def check() -> None:
-    """Raise Stopped again if somebody has asked: a task may have swallowed the first one."""
+    """Raise Stopped again if somebody asked for it: a task may have swallowed the first one."""
     if _asked:
         raise Stopped(_asked[0])
 
 
 def outlive_terminal() -> None:
-    """Go on if the terminal goes away; what this process starts from now on does so, too."""
+    """Go on if the terminal goes away; processes that this one starts from now on do so too."""
     if hasattr(signal, "SIGHUP"):  # not on Windows
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def tell(line: object, stream: IO[str]) -> None:
-    """Print a line where somebody may still read it."""
+    """Print a line, unless nobody can read it any more."""
     try:
         print(line, file=stream, flush=True)
     except OSError:  # the terminal has gone away
@@ -44,7 +44,7 @@ def tell(line: object, stream: IO[str]) -> None:
 
 
 def forget(stream: IO[str]) -> None:
-    """What is written to a stream that is gone, and what it still holds, goes nowhere: at the end it is no error."""
+    """Drop what is written to a stream that is gone and what it still holds, so that Python's end raises no error."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

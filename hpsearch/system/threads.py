@@ -1,4 +1,4 @@
-"""Threads: one a process, since two on two cores halve the throughput and results change with their number."""
+"""Threads: one per process, since two on two cores halve the throughput and results change with their number."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 
 def pin_threads() -> None:
-    """Use one thread a process from now on, in this process and those it starts."""
+    """Use one thread per process from now on, in this process and in those that it starts."""
     for variable in THREAD_VARIABLES:
         os.environ[variable] = "1"
     if "torch" in sys.modules:

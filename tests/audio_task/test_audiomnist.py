@@ -123,7 +123,7 @@ def test_those_present_are_enough_if_the_study_says_so(some):
 def test_a_fold_without_a_part_is_named(some):
     with pytest.raises(TaskError, match="no speaker for test in fold 3; choose another fold"):
         AudioMnist(some, fold=3, speakers="present").clips()
-    with pytest.raises(TaskError, match="no recordings called NN/digit_NN_repetition"):
+    with pytest.raises(TaskError, match="no recordings named NN/digit_NN_repetition"):
         AudioMnist(some / "05", speakers="present").clips()
 
 

@@ -66,7 +66,7 @@ class TestFsdd:
             DATASET.find()
 
     def test_other_recordings_than_the_known_ones_do_not_pass_the_check(self, recordings):
-        with pytest.raises(TaskError, match=r"12 sound recordings, but not just the 3,000 of commit"):
+        with pytest.raises(TaskError, match=r"12 sound recordings, but not exactly the 3,000 of commit"):
             check(recordings, silent)
 
     def test_a_part_without_clips_is_named(self, recordings):
@@ -76,7 +76,7 @@ class TestFsdd:
             Fsdd(recordings).clips()
 
     def test_an_empty_folder_is_named(self, tmp_path):
-        with pytest.raises(TaskError, match="no recordings called"):
+        with pytest.raises(TaskError, match="no recordings named"):
             Fsdd(tmp_path).clips()
 
 

@@ -15,9 +15,10 @@ from threadpoolctl import threadpool_limits
 
 from audio_task import TASK, features
 from audio_task.corpora import Clip
-from audio_task.features import CLIPS_A_SHARD, WORTH_A_PROCESS, cached_features, on_device
+from audio_task.features import WORTH_A_PROCESS, cached_features, on_device
 from audio_task.log_mel import log_mel, noisy
 from hpsearch.contracts.errors import TaskError
+from tests.tools.editing import edited
 from tests.tools.waiting import PATIENCE, hears_ctrl_c, until
 
 SIZES = {"training": 6, "validation": 3, "test": 2}
@@ -152,9 +153,10 @@ def test_progress_is_told_to_its_end(corpus):
     assert told[-1] == ("computing features", 11, 11)
 
 
-def test_many_clips_are_shared_between_processes(corpus, tmp_path):
-    many = Corpus(tmp_path / "many", copies=-(-(WORTH_A_PROCESS + 1) * CLIPS_A_SHARD // 6))
-    alone = cached_features(Corpus(corpus.log, copies=many.copies // 50), None, 1, 1, silent)
+def test_many_clips_are_shared_between_processes(corpus, tmp_path, monkeypatch):
+    alone = cached_features(corpus, None, 1, 1, silent)
+    monkeypatch.setattr(features, "CLIPS_A_SHARD", 16)
+    many = Corpus(tmp_path / "many", copies=-(-(WORTH_A_PROCESS + 1) * 16 // 6))
     found = cached_features(many, None, 1, 1, silent)
     processes = {process for _, process in many.read()}
     assert str(os.getpid()) not in processes
@@ -310,7 +312,7 @@ def test_no_process_of_the_pass_outlives_its_driver(tmp_path, cache, sign):
 
 def test_a_script_without_a_guard_is_told_and_does_not_hang(tmp_path):
     script = tmp_path / "slow.py"
-    unguarded = SLOW_PASS.split("if __name__")[0] + SLOW_PASS.split('"__main__":')[1].replace("\n    ", "\n")
+    unguarded = SLOW_PASS.split("if __name__")[0] + edited(SLOW_PASS.split('"__main__":')[1], "\n    ", "\n")
     script.write_text(unguarded.format(tests=str(Path(__file__).parent), log=str(tmp_path / "log")))
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 1

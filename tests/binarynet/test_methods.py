@@ -337,7 +337,7 @@ class TestAllMethods:
         for _ in range(4):
             run.step()
             if not getattr(method, "real_in_training", False):
-                run.weights.show(run.schedule.at(run.steps_done), training=True)
+                run.weights.show(run.values.at(run.steps_done), training=True)
                 assert all(map(binary, run.weights.weights))
         run.evaluate()
         assert all(map(binary, run.weights.weights))

@@ -59,7 +59,7 @@ def test_whole_files_pass_and_are_told_by_their_bytes(cifar, broken):
         (lambda b: b[:-1], r"data_batch_2\.bin has 30,729,999 bytes, not the 30,730,000 of 10,000 images; move"),
         (lambda b: b"<!DOCTYPE html><html>moved</html>", r"data_batch_2\.bin has 33 bytes, not the"),
         (lambda b: b[:3073] + b"\x0a" + b[3074:], r"data_batch_2\.bin: image 2 has the label 10, but .* 0 to 9; move"),
-        (lambda b: b"\x05" + b[1:], r"the training images are not equally many of each class \(4999, 5000, 5000"),
+        (lambda b: b"\x05" + b[1:], r"the training images are not equally many in each class \(4999, 5000, 5000"),
     ],
 )
 def test_what_is_not_cifar10_is_refused_in_one_sentence(broken, damage, message):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from binarynet.method import BinaryMethod, binary
-from hpsearch.study import registry
+from hpsearch.study import kinds
 from hpsearch.study.registry import Registry
 
-METHODS = Registry().names(registry.METHOD)
+METHODS = Registry().names(kinds.METHOD)
 
 
 def method_of(name: str) -> BinaryMethod:
     """The method of that name, with its own settings and space."""
-    return binary(Registry().find(registry.METHOD, name))
+    return binary(Registry().find(kinds.METHOD, name))

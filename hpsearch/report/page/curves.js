@@ -1,7 +1,7 @@
 // The best objective so far against trials: each method's average with its band, and its studies.
 
 import { chart } from "./chart.js";
-import { color } from "./colours.js";
+import { color } from "./looks.js";
 import { report, unitText } from "./data.js";
 import { h, place, select } from "./elements.js";
 import { legend } from "./legend.js";
@@ -64,7 +64,7 @@ function drawAverage(c, m) {
 
 const incumbents = () => visible().flatMap((m) => report.methods[m].incumbents.flat());
 
-// All but the worst fiftieth of the studies' values, and the last bands.
+// Limits of the axis: they hold all but the worst fiftieth of the studies' values, and the last bands.
 function limits() {
   const values = incumbents().sort((a, b) => a - b);
   if (!values.length) return { low: 0, high: 1 };

@@ -1,4 +1,4 @@
-// What is drawn: the JSON beside the script, or a newer one while a comparison runs.
+// The data to draw: the JSON beside the script, or newer data while a comparison runs.
 
 export let report = JSON.parse(document.getElementById("data").textContent);
 

@@ -14,7 +14,7 @@ export function h(tag, attributes, ...children) {
   return node;
 }
 
-// What a section of the page holds below its heading.
+// The part of a section below its heading.
 export const place = (id) => document.querySelector(`#${id} > div`);
 
 export function select(label, options, value, change) {
@@ -30,7 +30,7 @@ export function table(caption, head, rows) {
     h("tr", {}, head.map((x) => h("th", { scope: "col" }, x))), rows.map((row) => h("tr", {}, row.map(cell)))));
 }
 
-// A table that scrolls sideways where it is too wide, with the keyboard too.
+// A table that scrolls sideways if it is too wide, with the keyboard too.
 export function scrolled(label, head, body) {
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label },
     h("table", {}, h("thead", {}, head), h("tbody", {}, body)));

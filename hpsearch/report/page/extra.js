@@ -1,4 +1,4 @@
-// Extra trials: how many more one method needs for what another has.
+// Extra trials: how many more one method needs to reach what another has.
 
 import { chart, near } from "./chart.js";
 import { methodIndex, report } from "./data.js";
@@ -64,7 +64,7 @@ function drawExtra(node, e) {
   });
 }
 
-// Of index `i`, that is after i + 1 trials; null is infinite.
+// The extra trials at index `i`, that is after i + 1 trials; null is infinite.
 function extraText(e, i) {
   const said = (values) => (values[i] === null ? `more than ${report.trials - i - 1}` : number(values[i]));
   if (e.low === null) return `${said(e.estimate)} (too few studies for an interval)`;

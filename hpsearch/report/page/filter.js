@@ -1,4 +1,4 @@
-// "near objective>0.9": words that a row must contain, and values that it must have.
+// Filter and sort rows: "near objective>0.9" gives words that a row must contain, and values that it must have.
 
 const COMPARE = {
   "<": (a, b) => a < b,
@@ -14,7 +14,7 @@ export function parseFilter(text) {
   });
 }
 
-// `words()` gives a row's text in small letters, `valueOf(name)` its value of that name.
+// Whether a row fits: `words()` gives its text in small letters, `valueOf(name)` its value of this name.
 export function fits(token, words, valueOf) {
   if (token.text) return words().includes(token.text);
   const value = valueOf(token.name);
@@ -23,7 +23,7 @@ export function fits(token, words, valueOf) {
   return COMPARE[token.op](Number(value), Number(token.to));
 }
 
-// In place; what is missing comes last, whichever way.
+// Sort in place; missing values come last in both directions.
 export function sortRows(rows, valueOf, down) {
   const keys = new Map(rows.map((row) => [row, valueOf(row)]));
   const empty = (v) => v === null || v === undefined || v === "";

@@ -1,6 +1,6 @@
-// The methods' names as buttons: one shows or hides a method, and lights it up everywhere while pointed at.
+// The methods' names as buttons: each shows or hides its method, and highlights it everywhere while pointed at.
 
-import { color, dash } from "./colours.js";
+import { color, dash } from "./looks.js";
 import { report } from "./data.js";
 import { h } from "./elements.js";
 import { redrawAll } from "./sections.js";

@@ -1,4 +1,4 @@
-// While a comparison runs its page is asked for anew; what the reader has chosen stays.
+// While a comparison runs, fetch the page's data again and again; what the reader has chosen stays.
 
 import { replaceReport, report } from "./data.js";
 import { drawHeading } from "./prose.js";
@@ -51,7 +51,7 @@ async function statusText(answer) {
   return report.waiting ? "live" : `live: ${report.finished} of ${report.planned} trials`;
 }
 
-// The controls are built anew where this changes.
+// The controls are built anew when this changes.
 function shape() {
   if (report.waiting) return "";
   const units = Object.keys(report.targets[0].units);

@@ -1,6 +1,6 @@
-// What is plotted in a chart `c`: lines, bands, dots and names of methods.
+// Marks in a chart `c`: lines, bands, dots and names of methods.
 
-import { color, dash } from "./colours.js";
+import { color, dash } from "./looks.js";
 import { report } from "./data.js";
 import { h } from "./elements.js";
 import { visible } from "./state.js";
@@ -22,7 +22,7 @@ export function line(c, xs, ys, m) {
   c.plot.append(h("path", { class: "line", d, stroke: color(m), "stroke-dasharray": dash(m), "data-m": m }));
 }
 
-// A dot, or a triangle where the value lies beyond what is drawn.
+// A dot, or a triangle if the value lies beyond what is drawn.
 export function mark(x, y, beyond, m, text) {
   const title = h("title", {}, text);
   if (!beyond) return h("circle", { cx: x, cy: y, r: 3, fill: color(m), "data-m": m }, title);
@@ -49,7 +49,7 @@ export function level(c, y, from, to) {
   c.plot.append(h("line", { class: "cross", x1: c.X(from), x2: c.X(to), y1: c.Y(y), y2: c.Y(y) }));
 }
 
-// Names beside the ends of the lines, moved apart where they would overlap. `ends` are pairs of method and y.
+// Names beside the ends of the lines, moved apart if they would overlap. `ends` are pairs of method and y.
 export function endLabels(c, ends) {
   const bottom = c.height - c.bottom;
   const sorted = ends

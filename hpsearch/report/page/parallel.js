@@ -1,6 +1,6 @@
-// Parallel coordinates: a line a trial through its value of each hyperparameter and its objective.
+// Parallel coordinates: one line per trial, through its value of each hyperparameter and its objective.
 
-import { shade } from "./colours.js";
+import { shade } from "./looks.js";
 import { report } from "./data.js";
 import { h } from "./elements.js";
 import { number } from "./format.js";
@@ -9,7 +9,7 @@ import { shareOfRange } from "./scales.js";
 
 const MOST = 1500; // trials that are drawn; more only hide each other
 
-// Every so manieth of the trials; the last, which is the best, is always among them.
+// Evenly spaced trials, at most MOST; the last, which is the best, is always among them.
 export function thinned(trials) {
   const step = Math.max(1, Math.ceil(trials.length / MOST));
   return trials.filter((_, k) => (trials.length - 1 - k) % step === 0);

@@ -1,4 +1,4 @@
-// What the page says in words: its heading, the verdict and what made it.
+// The page's words: its heading, the verdict and what made it.
 
 import { report } from "./data.js";
 import { h, place } from "./elements.js";

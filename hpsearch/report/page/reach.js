@@ -14,7 +14,7 @@ export function targetName(t) {
   return `${number(t.value)} (${origin})`;
 }
 
-// `of` is how one method reached a target.
+// `of` says how one method reached a target.
 export function medianText(of) {
   const [estimate, low, high] = of.median.map((v) => (v === null ? `more than ${number(of.end)}` : number(v)));
   return `${estimate} (${low} to ${high})`;

@@ -1,6 +1,6 @@
 // Reading the curves with the pointer or the keyboard, and picking a study there.
 
-import { color } from "./colours.js";
+import { color } from "./looks.js";
 import { report } from "./data.js";
 import { h } from "./elements.js";
 import { spanAt } from "./format.js";

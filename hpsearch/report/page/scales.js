@@ -1,4 +1,4 @@
-// From values to places on an axis.
+// Scales: from values to places on an axis.
 
 export function ticks(low, high, log, most) {
   if (log) {

@@ -1,7 +1,7 @@
-// The objective against one hyperparameter: a dot a trial.
+// The objective against one hyperparameter: one dot per trial.
 
 import { chart } from "./chart.js";
-import { shade } from "./colours.js";
+import { shade } from "./looks.js";
 import { report } from "./data.js";
 import { h } from "./elements.js";
 import { thinned } from "./parallel.js";

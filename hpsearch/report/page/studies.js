@@ -1,4 +1,4 @@
-// Single studies: what one has found, and picking one.
+// Single studies: what a study has found, and how one is picked.
 
 import { isBetter, isComplete, report } from "./data.js";
 import { number } from "./format.js";
@@ -19,7 +19,7 @@ export function studyText({ m, s }, trial) {
   return best === null ? head : `${head}\nfound at trial ${rows.trial[best]}: ${configuration(rows, best)}`;
 }
 
-// Pick a study, or none; the one that is picked already is let go.
+// Pick a study, or none; a study that is picked already is released.
 export function pickStudy(pick) {
   const already = pick && state.picked && pick.m === state.picked.m && pick.s === state.picked.s;
   state.picked = pick && !already ? { m: pick.m, s: pick.s } : null;

@@ -1,4 +1,4 @@
-// Whatever the target: the median that each method spends to reach each of them.
+// All targets: the median that each method spends to reach each of them.
 
 import { chart } from "./chart.js";
 import { report } from "./data.js";

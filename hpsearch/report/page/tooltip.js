@@ -1,4 +1,4 @@
-// The box beside the pointer; the tables below the figures have the same for the keyboard.
+// The box beside the pointer; for the keyboard, the tables below the figures have the same numbers.
 
 const tip = document.getElementById("tip");
 
@@ -14,7 +14,7 @@ export function hideTip() {
   tip.hidden = true;
 }
 
-// Show over chart `c` what `text` says of the pointer's x.
+// Show over chart `c` what `text` says about the pointer's x.
 export function hover(c, text, away = () => {}) {
   c.svg.addEventListener("pointermove", (event) => {
     const box = c.svg.getBoundingClientRect();

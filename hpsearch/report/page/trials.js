@@ -75,7 +75,7 @@ function words({ method, t, i }) {
   return `${method.label} ${stateName(t, i)} ${reason({ t, i })} ${configuration(t, i)}`.toLowerCase();
 }
 
-// A column's value by its name, or a hyperparameter's that has no column of its own.
+// A row's value by the name of a column, or of a hyperparameter that has no column of its own.
 function valueOf(row, name, all) {
   const called = (text) => text.toLowerCase().replaceAll(" ", "_") === name;
   const column = all.find((x) => called(x.name) || called(x.title || ""));

@@ -1,4 +1,4 @@
-// Who beats whom: the probability that a study of one method is better than one of another, at the end and before.
+// Who beats whom: the probability that a study of one method is better than one of another, at the end and earlier.
 
 import { chart, near } from "./chart.js";
 import { methodIndex, report } from "./data.js";

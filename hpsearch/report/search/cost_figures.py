@@ -1,6 +1,6 @@
-"""What tuning costs, for paper: trials to a target, and extra trials for what the best method has.
+"""Figures of what tuning costs: trials to a target, and extra trials to reach what the best method has.
 
-A few methods are drawn as curves with their bands in one panel. More would hide each other: each then has a row.
+A few methods are drawn as curves with their bands in one panel. More would hide each other, so each gets a row.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Array = NDArray[np.float64]
 
 
 def draw_reach(found: Findings, paths: Sequence[Path], look: Look) -> None:
-    """Draw how soon studies reach the target that is shown first."""
+    """Draw how soon studies reach the target that the report shows first."""
     target, trials = found.shown(), found.curves.trials
     survivals = target.units["trials"].survival
     name = verbatim(f"{found.curves.objective.name} {Objective.text(target.value)}")
@@ -48,7 +48,7 @@ def draw_reach(found: Findings, paths: Sequence[Path], look: Look) -> None:
 
 
 def draw_extra(found: Findings, paths: Sequence[Path], look: Look) -> None:
-    """Draw how many more trials each other method needs for what the best one has."""
+    """Draw how many more trials each other method needs to reach what the best one has."""
     best, trials = found.best, found.curves.trials
     others = {b: extra for (a, b), extra in found.extra.items() if a == best}
     with look.context():
@@ -102,10 +102,10 @@ def _curve(axes: Axes, label: str, extra: ExtraTrials, look: Any) -> None:
 
 
 def _rows(values: Mapping[str, tuple[float, float, float]], most: int, text: str, look: Look) -> Figure:
-    """One row a method: estimate and interval. What is infinite, so above `most`, ends in a triangle at the edge."""
+    """One row per method: estimate and interval. An infinite value, above `most`, is a triangle at the edge."""
     height = 0.75 + 0.2 * len(values)
     figure = Figure(figsize=(look.inches, height))
-    # By hand: constrained layout leaves too little for long names.
+    # Laid out by hand: constrained layout leaves too little room for long names.
     left = min(0.5, (0.25 + 0.075 * max(map(len, values))) / look.inches)
     figure.subplots_adjust(left=left, right=0.98, bottom=0.55 / height, top=1 - 0.08 / height)
     axes, edge = figure.add_subplot(), most + max(1.0, 0.04 * most)

@@ -1,4 +1,4 @@
-"""What a report says, computed: incumbents of every study, their mean and band, chosen configurations."""
+"""Best-so-far curves, computed: incumbents of every study, their mean and band, and chosen configurations."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class MethodCurves:
     """One method's studies.
 
     Attributes:
-        objectives: as counted (a diverged or failed trial at chance), shape (studies, trials).
+        objectives: objectives as counted (a diverged or failed trial at chance), shape (studies, trials).
         incumbents: best so far in the objective's own unit, shape (studies, trials).
         mean: the incumbents' mean over studies, with its band, shape (trials,).
-        chosen: rows of the trials table, one a study: the trial with the best validation objective.
+        chosen: rows of the trials table, one per study: its trial with the best validation objective.
         lost: number of trials that diverged or failed.
     """
 
@@ -39,7 +39,7 @@ class MethodCurves:
 
 @dataclass(frozen=True)
 class Curves:
-    """All methods of a comparison, up to the last trial that every begun study has finished.
+    """Curves of all methods, up to the last trial that every study that has begun has finished.
 
     Attributes:
         objective: what was measured.
@@ -63,19 +63,19 @@ class Curves:
 
     @property
     def least(self) -> int:
-        """How many studies the method with the fewest has; intervals depend on it."""
+        """Number of studies of the method with the fewest; intervals depend on it."""
         return min(len(method.incumbents) for method in self.methods.values())
 
     def to_final_level(self, method: str, other: str) -> TrialsToLevel:
         """Trials that `method` takes to the mean incumbent that `other` ends with."""
-        if (method, other) not in self._final_levels:  # both pages and the verdict ask for them
+        if (method, other) not in self._final_levels:  # both pages and the verdict ask for it
             sign = 1 if self.maximise else -1
             a, b = (sign * self.methods[label].incumbents for label in (method, other))
             self._final_levels[method, other] = trials_to_final_level(a, b)
         return self._final_levels[method, other]
 
     def table(self) -> pd.DataFrame:
-        """A row a method and trial: mean incumbent, 95% band, studies."""
+        """One row per method and trial: mean incumbent, 95% band, number of studies."""
         return pd.concat(
             [
                 pd.DataFrame(
@@ -95,7 +95,7 @@ class Curves:
 
 
 def compute_curves(tables: Tables) -> Curves:
-    """Compute everything that best-so-far curves show. Raises DatabaseError where no study of some method has begun."""
+    """Compute everything that best-so-far curves show. Raises DatabaseError if a method has no study that has begun."""
     trials = tables.trials[tables.trials["state"] != "proposed"]
     studies = trials.groupby(["method", "repeat"])["trial"].count()
     for label in tables.methods:
@@ -111,7 +111,7 @@ def _method(trials: pd.DataFrame, objective: Objective) -> MethodCurves:
     maximise = objective.direction == "maximise"
     objectives = np.asarray(counted(trials, objective), np.float64).reshape(trials["repeat"].nunique(), -1)
     best = incumbents(objectives, maximise=maximise)
-    # A lost trial has nothing to choose, even where its study has nothing better than chance.
+    # A lost trial cannot be chosen, even if its study has nothing better than chance.
     worst = -np.inf if maximise else np.inf
     complete = (trials["state"] == "complete").to_numpy().reshape(objectives.shape)
     chosen = chosen_trials(np.where(complete, objectives, worst), maximise=maximise)

@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 
 
 def document(found: Findings, context: ReportContext) -> Json:
-    """The page's data: dicts, lists, strings, numbers and None, which is infinity where a docstring here says so."""
+    """The page's data: dicts, lists, strings, numbers and None; None means infinity if a docstring here says so."""
     curves, facts = found.curves, provenance_facts(context)
     objective = curves.objective
     return {
@@ -124,7 +124,7 @@ def _tables(found: Findings) -> list[Json]:
 
 
 def _extra(values: Array) -> list[float | None] | None:
-    """Extra trials after each trial; None where there are too few studies. An element that is None is infinite."""
+    """Extra trials after each trial; None if there are too few studies. An element that is None is infinite."""
     return None if np.isnan(values).any() else [_n(x) for x in values]
 
 
@@ -170,7 +170,7 @@ def _value(value: Any) -> Any:
 
 
 def _numbers(values: Any) -> list[float | None]:
-    """Many numbers at once, each as `_n` gives it."""
+    """Numbers as `_n` gives them, many at once."""
     found = np.asarray(values, np.float64)
     with np.errstate(all="ignore"):
         scale = 10.0 ** np.clip(5 - np.floor(np.log10(np.abs(found))), 0, 300)
@@ -179,7 +179,7 @@ def _numbers(values: Any) -> list[float | None]:
 
 
 def _n(value: Any) -> float | int | None:
-    """The number in six digits; None where it is not finite."""
+    """A number rounded to six digits; None if it is not finite."""
     if value is None:
         return None
     number = float(value)

@@ -1,7 +1,7 @@
-"""Figure 8's form: every study's best so far as a dot, their mean as a line, a bootstrap band around it.
+"""The main figure, in the form of Figure 8: each study's best so far as a dot, their mean as a line with its band.
 
-A few methods share one panel. More than that would hide each other: each then has a panel of its own, its studies as
-thin lines, with the means of all others in grey behind them.
+A few methods share one panel. More would hide each other, so each gets a panel of its own, with its studies as thin
+lines and the means of all others in grey behind them.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ TOGETHER = 4
 """The most methods that one panel shows."""
 COLUMNS = {"page": 5, "column": 3}
 MOST_LETTERS = 22
-"""Letters of the longest name that is written beside its line."""
+"""Most letters of a name that is written beside its line."""
 
 
 def draw_figure(curves: Curves, paths: Sequence[Path], look: Look) -> None:
-    """Draw the trials-to-best curves into files of the types that their names end with."""
+    """Draw the best-so-far curves into files of the types that their names end with."""
     with look.context():
         save(_together(curves, look) if len(curves.methods) <= TOGETHER else _apart(curves, look), paths)
 
@@ -54,7 +54,7 @@ def _together(curves: Curves, look: Look) -> Figure:
 
 
 def _label_directly(axes: Axes, curves: Curves, looks: Mapping[str, tuple[str, str, Any]], height: float) -> bool:
-    """Write the names beside the ends of their lines if those are far enough apart; returns whether they were."""
+    """Write the names beside the ends of their lines if the ends are far enough apart; returns whether they were."""
     low, high = axes.get_ylim()
     ends = sorted(float(method.mean.estimate[-1]) for method in curves.methods.values())
     room = (high - low) * 0.09 * (4.3 / height)
@@ -103,7 +103,7 @@ def _apart(curves: Curves, look: Look) -> Figure:
     counts = sorted({len(method.incumbents) for method in curves.methods.values()})
     studies = f"{counts[0]} studies" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} studies"
     end = ";\n" if look.width == "column" else "; "
-    about = f"{studies} a method, thin{end}thick: mean, 95% bootstrap; grey: the others"
+    about = f"{studies} per method, thin{end}thick: mean, 95% bootstrap; grey: the others"
     figure.supxlabel(f"trial ({about})", fontsize=8 if look.width == "page" else 6)
     figure.supylabel(_quantity(curves), fontsize=8)
     return figure
@@ -148,13 +148,13 @@ def _say_outside(axes: Axes, curves: Curves, labels: list[str]) -> None:
 
 
 def _limits(curves: Curves) -> tuple[float, float]:
-    """The axis, from nearly the worst to the best incumbent: a few hopeless first trials must not flatten the rest."""
+    """Limits of the axis, from nearly the worst to the best incumbent: a few bad first trials must not flatten all."""
     values = np.concatenate([method.incumbents.ravel() for method in curves.methods.values()])
     worst, best = (
         (np.quantile(values, 0.01), values.max()) if curves.maximise else (np.quantile(values, 0.99), values.min())
     )
     margin = 0.05 * abs(best - worst) or 0.05
-    # With few studies the interval that a method ends with may reach beyond every study.
+    # With few studies the last interval of a method may reach beyond every study.
     bounds = [end[-1] for method in curves.methods.values() for end in (method.mean.low, method.mean.high)]
     ends = [float(end) for end in bounds if np.isfinite(end)]
     low, high = min(worst, best, *ends), max(worst, best, *ends)

@@ -1,6 +1,6 @@
 """All that a report says about a search, computed once: the page, the tables and the figures only write it down.
 
-Statistics work on objectives where larger is better; what is kept here is in the objective's own unit again.
+Statistics work on objectives where larger is better; the results kept here are back in the objective's own unit.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from hpsearch.store.tables import Tables, counted
 Array = NDArray[np.float64]
 
 SHARES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99)
-"""Targets are at least as good as these shares of all trials of all methods, so that nobody picks one that suits."""
+"""Each target is at least as good as one of these shares of all trials, so that nobody picks a target that suits."""
 SHOWN = 0.9
-"""The share whose target is shown first."""
+"""The share of the target that is shown first."""
 LEAST_WHOLE = 40
 MOST_SHOWN = 25
-"""Trials at which the probability of being ahead is computed."""
+"""At how many trials, at most, the probability of being ahead is computed."""
 ALL_PAIRS = 4
-"""Up to so many methods every pair is compared; with more, each one is compared with the one that ends best."""
+"""Up to this many methods every pair is compared; with more, each method is compared with the one that ends best."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Test:
 
 @dataclass(frozen=True)
 class Reach:
-    """How soon each method's studies reach a target, in one unit of cost, and the most that any study spent in all."""
+    """How soon each method's studies reach a target, in one unit of cost, and the most that any study spent."""
 
     survival: Mapping[str, Survival]
     times: Mapping[str, Times]
@@ -68,12 +68,12 @@ class Reach:
 
 @dataclass(frozen=True)
 class Target:
-    """One target.
+    """An objective to reach, and how soon studies reach it.
 
     Attributes:
-        value: in the objective's unit.
-        share: of all results, how many it is at least as good as; None where the target was given.
-        units: unit of cost -> how soon it is reached.
+        value: the target, in the objective's unit.
+        share: the share of all results that the target is at least as good as; None if the target was given.
+        units: unit of cost -> how soon the target is reached.
     """
 
     value: float
@@ -83,24 +83,24 @@ class Target:
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found.
+    """Everything that was found about a search.
 
     Attributes:
         tables: the comparison.
         curves: incumbents, means, chosen configurations.
-        averages: name of the statistic -> label -> incumbents' average with its band, shape (trials,).
+        averages: name of the statistic -> label -> average of the incumbents with its band, shape (trials,).
         best: label of the method with the best mean at the end.
-        targets: from the easiest to the hardest.
-        extra: (a, b) -> how many more trials b needs for what a has.
+        targets: targets from the easiest to the hardest.
+        extra: (a, b) -> how many more trials b needs to reach what a has.
         superiority: (a, b), a before b -> probability that a study of a ends better than one of b.
         adjusted: the same pairs -> Holm-adjusted p value.
-        ahead: (a, b) of those that are compared in detail -> trial -> probability that a study of a is ahead then.
+        ahead: (a, b) of the pairs compared in detail -> trial -> probability that a study of a is ahead then.
         wins: probability that a study of the row's method ends better than one of the column's, (methods, methods).
         ranks: expected rank at the end, (methods,).
-        gaps: label -> metric that measures on test data what the objective does -> by how much it is worse there.
+        gaps: label -> metric that measures on test data what the objective measures -> by how much it is worse there.
         boundaries: label -> hyperparameter -> how often the chosen value lies at an end of its range.
-        importances: label -> how much of the objective's variance each hyperparameter explains; absent where there
-            are too few trials.
+        importances: label -> how much of the objective's variance each hyperparameter explains; a method with too
+            few trials is left out.
         areas: label -> mean over trials of the best so far.
     """
 
@@ -134,18 +134,18 @@ class Findings:
         return 1 - s.estimate, 1 - s.high, 1 - s.low, self.adjusted[b, a]
 
     def shown(self) -> Target:
-        """The target that is looked at first: the last given one, else that of 90% of all results."""
+        """The target that is shown first: the last given one, else that of 90% of all results."""
         given = [target for target in self.targets if target.share is None]
         return given[-1] if given else next(t for t in self.targets if t.share is not None and t.share >= SHOWN)
 
 
 def compute_findings(tables: Tables, given_targets: Sequence[float] = (), progress: Progress = silent) -> Findings:
-    """Compute everything. Raises DatabaseError where no study of some method has begun.
+    """Compute everything. Raises DatabaseError if a method has no study that has begun.
 
     Args:
-        tables: a comparison by a searcher that searches.
+        tables: tables of a comparison whose searcher searches.
         given_targets: further targets, in the objective's unit.
-        progress: told of each part.
+        progress: told about each part.
     """
     curves = compute_curves(tables)
     sign = 1.0 if curves.maximise else -1.0
@@ -190,7 +190,7 @@ def compute_findings(tables: Tables, given_targets: Sequence[float] = (), progre
 
 
 def _turned(found: Interval, sign: float) -> Interval:
-    """Turn an interval back to the objective's own unit."""
+    """An interval in the objective's own unit again."""
     return found if sign > 0 else Interval(-found.estimate, -found.high, -found.low)
 
 
@@ -208,7 +208,7 @@ def _costs(tables: Tables, curves: Curves) -> dict[str, dict[str, Array]]:
         found = pd.Series(epochs.reindex(pd.MultiIndex.from_frame(finished[keys])).to_numpy(), finished.index)
         complete = finished["state"] == "complete"
         if not found[complete].isna().any():
-            # A lost trial without a curve is charged what its method's trials usually take: misses are not free.
+            # A lost trial without a curve costs what its method's trials usually take: misses are not free.
             usual = found.groupby(finished["method"]).transform("median").fillna(found.median())
             costs["epochs"] = found.fillna(usual)
     costs["seconds"] = finished["seconds"].astype(float).fillna(0.0)
@@ -232,7 +232,7 @@ def _targets(
     best: str,
 ) -> list[Target]:
     results = sign * np.concatenate([method.objectives.ravel() for method in curves.methods.values()])
-    # A level that several shares have in common is one target, of the largest of them.
+    # Several shares with the same level make one target, that of the largest share.
     shares = {float(np.quantile(results, share, method="inverted_cdf")): share for share in SHARES}
     wanted: list[tuple[float, float | None]] = [*shares.items(), *((sign * value, None) for value in given)]
     wanted.sort(key=lambda pair: pair[0])
@@ -246,7 +246,7 @@ def _targets(
             for level, _ in wanted
         ]
         tests = [[log_rank(times[a], times[b]) for a, b in pairs] for times in all_times]
-        # Adjusted over all targets, for a reader looks at all of them.
+        # Adjusted over all targets, since a reader looks at all of them.
         adjusted = iter(holm([test.p for of_target in tests for test in of_target]))
         for of_unit, times, of_target in zip(units, all_times, tests, strict=True):
             of_unit[unit] = Reach(
@@ -259,7 +259,7 @@ def _targets(
 
 
 def _gaps(curves: Curves, label: str, sign: float) -> dict[str, Interval]:
-    """By how much the chosen trials are worse on test data, in metrics named test_ and the objective's last word."""
+    """How much worse the chosen trials are on test data, in metrics named test_ and the last word of the objective."""
     chosen = curves.methods[label].chosen
     last = curves.objective.name.split(" ")[-1].split("_")[-1]
     found = {}
@@ -272,7 +272,7 @@ def _gaps(curves: Curves, label: str, sign: float) -> dict[str, Interval]:
 
 
 def _boundaries(space: Space, chosen: pd.DataFrame) -> dict[str, Incidence]:
-    # Some of a few whole numbers are at an end by chance: the statistic is for ranges that are nearly continuous.
+    # Some of a few whole numbers lie at an end by chance: the statistic is for ranges that are nearly continuous.
     ranges = [
         p for p in space.searched if isinstance(p, Float) or (isinstance(p, Int) and p.high - p.low >= LEAST_WHOLE)
     ]
@@ -285,7 +285,7 @@ def _boundaries(space: Space, chosen: pd.DataFrame) -> dict[str, Incidence]:
 
 
 def positions(parameter: Float | Int, values: Array) -> Array:
-    """Where numbers lie in their range, from 0 to 1, on the range's own scale; in the shape of `values`."""
+    """Positions of numbers in their range, 0 to 1, on the range's own scale, with the shape of `values`."""
     low, high = float(parameter.low), float(parameter.high)
     if parameter.log:
         low, high, values = math.log(low), math.log(high), np.log(values)
@@ -293,7 +293,7 @@ def positions(parameter: Float | Int, values: Array) -> Array:
 
 
 def _importance(tables: Tables, label: str, sign: float) -> Importance | None:
-    """How much each hyperparameter explains; None without any, or with fewer than ten trials a hyperparameter."""
+    """How much each hyperparameter explains; None if there is none, or fewer than ten trials per hyperparameter."""
     searched = tables.methods[label].searched
     rows = tables.trials[(tables.trials["method"] == label) & (tables.trials["state"] != "proposed")]
     studies = [group for _, group in rows.groupby("repeat")]

@@ -19,7 +19,7 @@ SPECIAL = {
 
 
 def write_latex(found: Findings, path: Path) -> None:
-    """Write one file with three tables, to be input into a paper that uses the package booktabs."""
+    """Write one file with three tables, to be included in a paper that uses the package booktabs."""
     curves, target = found.curves, found.shown()
     name = escaped(curves.objective.name)
     counts = sorted({len(method.incumbents) for method in curves.methods.values()})
@@ -37,7 +37,7 @@ def write_latex(found: Findings, path: Path) -> None:
         "% Made by hpsearch report; needs \\usepackage{booktabs}.",
         _table(
             f"Best {name} after {curves.trials} trials, and its mean over all trials (area under the best-so-far "
-            f"curve): means over studies with 95\\% bootstrap intervals, {n} studies a method.",
+            f"curve): means over studies with 95\\% bootstrap intervals, {n} studies per method.",
             "final", ["Method", f"Final best {name}", "Area"], finals,
         ),
         _table(
@@ -59,7 +59,7 @@ def _extra_table(found: Findings, n: str) -> str:
     ]
     return _table(
         f"How many more trials the first method needs to reach what the second has after so many, less those that it "
-        f"took the second to get there: mean incumbents, 95\\% bootstrap intervals, {n} studies a method.",
+        f"took the second to get there: mean incumbents, 95\\% bootstrap intervals, {n} studies per method.",
         "extra", ["Method", "has what", *(f"after {t}" for t in after)], rows,
     )  # fmt: skip
 

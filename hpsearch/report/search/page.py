@@ -1,4 +1,4 @@
-"""The page of a comparison in Markdown: the figure, the tables, and what made them."""
+"""The page of a search in Markdown: the figure, the tables, and what made them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 
 from hpsearch.contracts.objective import Objective
 from hpsearch.report.context import ReportContext
-from hpsearch.report.facts import discussion_section, heading, provenance_table, searcher_of, space_table
+from hpsearch.report.facts import discussion_section, heading, provenance_table, searcher_name, space_table
+from hpsearch.report.folder import write_sections
 from hpsearch.report.markdown import interval, plain, table
 from hpsearch.report.search.findings import Findings
 from hpsearch.report.search.verdict import SIGNIFICANT, sentences, tested
@@ -22,20 +23,19 @@ from hpsearch.statistics.time_to_target import Times
 from hpsearch.statistics.tunability import NotIndependent, expected_best, objective_quantiles
 
 MATRIX = 15
-"""With more methods than this, each is compared only with the one that ends best."""
+"""With more methods than this, the page compares each only with the one that ends best."""
 EXTRA_FIGURE = "![More trials that the others need](extra.png)\n\n(As [SVG](extra.svg) and [PDF](extra.pdf).)"
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 BUDGETS = (1, 2, 5, 10, 25, 50, 100)
 PAIRS_LISTED = 3
-"""With more methods than this they are compared in a matrix: a list of their pairs would fill pages."""
+"""With more methods than this, tables have a column for each instead of a list of pairs, which would fill pages."""
 
 
 def write_page(found: Findings, context: ReportContext, path: Path) -> None:
-    """Write the page. Every number has its n, and every interval is of 95%, over studies."""
+    """Write the page. Every number has its n, and every interval is a 95% interval over studies."""
     curves = found.curves
     sections = [
         heading(context),
-        *(f"**Warning: {plain(warning)}**" for warning in context.warnings),
         "\n".join(f"- {plain(sentence)}" for sentence in sentences(found)),
         f"![Best {curves.objective.name} so far against trials](curves.png)",
         "(Also as [SVG](curves.svg) and [PDF](curves.pdf).) [index.html](index.html) lets one explore it: every study, "
@@ -53,7 +53,7 @@ def write_page(found: Findings, context: ReportContext, path: Path) -> None:
         "## Search spaces\n\n" + space_table(context.tables),
         "## What made this\n\n" + provenance_table(context),
     ]
-    path.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    write_sections(sections, path)
 
 
 def _best_table(found: Findings) -> str:
@@ -86,7 +86,7 @@ def _reach(found: Findings) -> str:
 
 
 def final_levels(found: Findings) -> tuple[list[list[str]], str]:
-    """After how many trials each method has what another one ends with: rows, the first is the head, and a note."""
+    """Table of the trials after which each method has what another ends with: rows, the head first, and a note."""
     curves = found.curves
     labels = list(curves.methods)
     levels = {label: Objective.text(float(method.mean.estimate[-1])) for label, method in curves.methods.items()}
@@ -110,10 +110,10 @@ def final_levels(found: Findings) -> tuple[list[list[str]], str]:
 
 
 def _extra(found: Findings) -> str:
-    """Extra trials after some of the trials; the interactive page has every one."""
+    """Extra trials after some of the trials; the interactive page has all of them."""
     after = moments(found.curves.trials)
     shown = [pair for pair in found.extra if found.best in pair]
-    rows = [["method", "for what this one has", *(f"after {t}" for t in after)]]
+    rows = [["method", "to reach what this one has", *(f"after {t}" for t in after)]]
     rows += [[plain(b), plain(a), *(extra_text(found.extra[a, b], t) for t in after)] for a, b in shown]
     note = (
         "How many more trials the first method needs to reach what the second has after so many, less those that it "
@@ -124,7 +124,7 @@ def _extra(found: Findings) -> str:
 
 
 def moments(trials: int) -> list[int]:
-    """The trials that a table of extra trials has columns for: a fifth of all, two fifths, and so on."""
+    """Trials for the columns of a table of extra trials: a fifth of all, two fifths, and so on."""
     return sorted({max(1, round(trials * share)) for share in (0.2, 0.4, 0.6, 0.8, 1.0)})
 
 
@@ -167,14 +167,14 @@ def _random(found: Findings) -> str:
 
 
 def without_tuner(found: Findings) -> tuple[list[list[str]], list[str]]:
-    """What random configurations give, unless trials depend on each other: rows, the first is the head, and notes."""
+    """Table of what random configurations give, unless trials depend on each other: rows, the head first, and notes."""
     curves = found.curves
     sign = 1.0 if curves.maximise else -1.0
     budgets = [n for n in BUDGETS if n <= curves.trials]
     rows = [["method", "trials", *(f"{100 * q:g}%" for q in QUANTILES), *(f"best of {n}" for n in budgets)]]
     refused: dict[str, list[str]] = {}
     for label, method in curves.methods.items():
-        drawn, searcher = sign * method.objectives.ravel(), searcher_of(found.tables, label)
+        drawn, searcher = sign * method.objectives.ravel(), searcher_name(found.tables, label)
         try:
             quantiles = objective_quantiles(drawn, QUANTILES, independent=searcher == "random")
             best = expected_best(drawn, budgets, independent=searcher == "random")

@@ -14,13 +14,13 @@ from hpsearch.statistics.boundary import Incidence
 SIGNIFICANT = 0.05
 MOST_LISTED = 5
 ONE_SPLIT = (
-    "All intervals are over studies, each with its own seeds of search and training, on one split of the data: of "
-    "other data they say nothing."
+    "All intervals are over studies, each with its own seeds of search and training, on one split of the data: they "
+    "say nothing about other data."
 )
 
 
 def sentences(found: Findings) -> list[str]:
-    """The verdict in the order a reader wants: who is ahead, by how many trials, how surely, and what limits it."""
+    """The verdict, in the order a reader wants: who is ahead, by how many trials, how surely, and with what limits."""
     return [*_unfinished(found), *_who(found), *_cautions(found), ONE_SPLIT]
 
 
@@ -45,7 +45,7 @@ def _unfinished(found: Findings) -> list[str]:
     studies = f"{min(begun)} to {max(begun)}" if len(begun) > 1 else str(min(begun))
     return [
         f"Not finished: {finished} of {planned} trials; all of this is up to trial {curves.trials}, of the {studies} "
-        "studies a method that have begun."
+        "studies per method that have begun."
     ]
 
 
@@ -73,7 +73,7 @@ def _against(found: Findings, other: str) -> str:
 
 
 def middle_trial(trials: int) -> int:
-    """The trial after which methods are asked for what they need: 10 of 25."""
+    """The trial after which the verdict counts extra trials: 10 of 25."""
     return max(1, round(trials * 0.4))
 
 
@@ -81,7 +81,7 @@ def _extra(found: Findings, other: str, middle: int) -> str:
     extra, room = found.extra[found.best, other], found.curves.trials - middle
     estimate, low, high = (float(values[middle - 1]) for values in (extra.estimate, extra.low, extra.high))
     if math.isinf(low):
-        return f"{other} needs more than the {room} that were left (as do all of the 95% interval)"
+        return f"{other} needs more than the {room} that were left (and so does the whole 95% interval)"
     span = "too few studies for an interval"
     if not math.isnan(low):
         span = f"95% interval {_more(low, room)} to {_more(high, room)}"
@@ -135,14 +135,14 @@ def _told_apart_at_the_end(found: Findings, others: list[str]) -> str:
         *_, p = found.beats(found.best, other)
         (clear if p is not None and p < SIGNIFICANT else unclear).append(other)
     said = (
-        f"At the end {found.best} is told from {len(clear)} of the {len(others)} others (Holm-adjusted p below "
+        f"At the end {found.best} differs from {len(clear)} of the {len(others)} others (Holm-adjusted p below "
         f"{SIGNIFICANT})"
     )
     return said + (f", but not from {', '.join(unclear)}." if unclear else ".")
 
 
 def _whatever_the_target(found: Findings) -> str:
-    """How often the best is sooner, over targets that are quantiles of all results, so that nobody has picked one."""
+    """How often the best is sooner, over targets that are quantiles of all results, so that nobody picked one."""
     targets = [target for target in found.targets if target.share is not None]
     shares = [target.share for target in targets if target.share is not None]
     span = f"{_count(len(targets), 'target')}, at least as good as {min(shares):.0%} of all results"
@@ -151,7 +151,7 @@ def _whatever_the_target(found: Findings) -> str:
             f"{len(targets)} targets, at least as good as {min(shares):.0%} to {max(shares):.0%} of all results (they "
             "are not independent of each other)"
         )
-    meaning = f"told apart meaning a log-rank p below {SIGNIFICANT}, Holm-adjusted over all pairs and targets"
+    meaning = f"significantly means a log-rank p below {SIGNIFICANT}, Holm-adjusted over all pairs and targets"
     others = [label for label in found.labels if label != found.best]
     counts = {other: _sooner(targets, found.best, other) for other in others}
     if len(others) <= 3:
@@ -159,23 +159,23 @@ def _whatever_the_target(found: Findings) -> str:
             f"{found.best} is sooner than {other} at {ahead} ({_apart(sure)}), later at {behind} ({_apart(surely)})"
             for other, (ahead, sure, behind, surely) in counts.items()
         )
-        return f"Of {span} {said}; by trials spent, {meaning}."
+        return f"Of {span} {said}. This counts trials spent; {meaning}."
     ahead = sum(sooner > len(targets) / 2 for sooner, *_ in counts.values())
     apart = sum(sure > 0 for _, sure, *_ in counts.values())
     return (
         f"At more than half of {span} {found.best} is sooner than {ahead} of the {len(others)} other methods, and at "
-        f"one or more it is sooner and told apart from {apart} of them; by trials spent, {meaning}."
+        f"one or more it is significantly sooner than {apart} of them. This counts trials spent; {meaning}."
     )
 
 
 def _apart(targets: int) -> str:
-    return f"told apart at {targets or 'none'}"
+    return f"{targets} significantly"
 
 
 def _sooner(targets: Sequence[Target], a: str, b: str) -> tuple[int, int, int, int]:
-    """How many targets `a` reaches with fewer trials than `b`, how many of them surely, and the other way round.
+    """How many targets `a` reaches with fewer trials than `b`, how many of them surely, and the same for `b`.
 
-    Trials spent are counted over studies that end when they reach the target or with their last trial.
+    A study counts with the trials that it spends until it reaches the target, or else with all its trials.
     """
     ahead = sure = behind = surely = 0
     for target in targets:
@@ -204,7 +204,7 @@ def _cautions(found: Findings) -> list[str]:
         narrow = [*narrow[:MOST_LISTED], f"and {len(narrow) - MOST_LISTED} more"]
     if narrow:
         said.append(
-            "A range may be too narrow, and the method cheaper or dearer than it seems: " + "; ".join(narrow) + "."
+            "A range may be too narrow, and the method cheaper or costlier than it seems: " + "; ".join(narrow) + "."
         )
     worse = [
         (float(gap.estimate), f"{label} by {interval(gap)}")
@@ -239,7 +239,7 @@ def _p(p: float | None) -> str:
 
 
 def tested(test: Test) -> str:
-    """A test's outcome for a table."""
+    """The outcome of a test, as a table shows it."""
     if test.adjusted is None:
         return test.reason
     return f"{test.adjusted:.2g}" if test.adjusted >= 1e-4 else "<0.0001"

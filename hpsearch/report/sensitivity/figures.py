@@ -20,11 +20,11 @@ from hpsearch.report.style import LOOKS, Look, save, verbatim
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
 
 LETTERS = 34
-"""Letters in a legend's line below a panel of 2.3 inches."""
+"""Most letters in a line of a legend below a panel of 2.3 inches."""
 
 
 def draw_responses(found: Sensitivity, paths: Sequence[Path], look: Look) -> None:
-    """Draw one column a hyperparameter, one row a quantity, one line a method."""
+    """Draw one column per hyperparameter, one row per quantity, and one line per method."""
     axes_of: dict[str, list[str]] = {}
     for label, method in found.methods.items():
         axes_of.setdefault(method.axis.name if method.axis else "", []).append(label)
@@ -55,7 +55,7 @@ def draw_responses(found: Sensitivity, paths: Sequence[Path], look: Look) -> Non
 
 
 def draw_epochs(found: Sensitivity, paths: Sequence[Path], look: Look) -> None:
-    """Draw one column a method, one row a training curve, one line a configuration."""
+    """Draw one column per method, one row per training curve, and one line per configuration."""
     labels = list(found.methods)
     with look.context():
         heights = [1.0] * len(found.curves)
@@ -112,7 +112,7 @@ def _draw_response(
 def _lines(
     means: Sequence[tuple[Response, Interval]],
 ) -> Mapping[tuple[str, ...], Sequence[tuple[Response, Interval]]]:
-    """A line for each combination of the other varied hyperparameters, unless those only follow the axis."""
+    """One line per combination of the other varied hyperparameters, or a single one if they only follow the axis."""
     lines: dict[tuple[str, ...], list[tuple[Response, Interval]]] = {}
     for response, mean in means:
         others = tuple(named(name, value) for name, value in list(response.varied.items())[1:])
@@ -142,13 +142,13 @@ def _draw_epochs(axes: Axes, response: Response, name: str, look: tuple[Any, Any
 
 
 def _values(response: Response) -> list[str]:
-    """The values of what was varied, with n, in lines that a panel is wide enough for."""
+    """Values of the varied hyperparameters, with n, in lines that fit below a panel."""
     values = ", ".join(named(n, v).partition(" = ")[2] for n, v in response.varied.items())
     return wrap(verbatim(f"{values or 'the one configuration'} (n = {len(response.objectives)})"), LETTERS)
 
 
 def _logarithmic_if_wide(row: Iterable[Axes]) -> None:
-    """Make the axis logarithmic where values span more than two decades, as flip ratios do; it leaves zeros out."""
+    """Make the axis logarithmic if values span more than two decades, as flip ratios do; zeros are left out."""
     axes = list(row)
     drawn = np.concatenate([np.asarray(line.get_ydata(), np.float64) for a in axes for line in a.get_lines()])
     positive = drawn[drawn > 0]
@@ -158,6 +158,6 @@ def _logarithmic_if_wide(row: Iterable[Axes]) -> None:
 
 
 def _shades(count: int) -> list[tuple[Any, Any]]:
-    """Colours from dark to light in the order of the values, each with a kind of line, which alternates."""
+    """Colours from dark to light in the order of the values, each with one of the alternating kinds of line."""
     shades = mpl.colormaps["viridis"](np.linspace(0.0, 0.85, count)) if count > 1 else [mpl.colormaps["viridis"](0.3)]
     return list(zip(shades, cycle(("-", "--", "-.", ":")), strict=False))

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from hpsearch.report.context import ReportContext
 from hpsearch.report.facts import discussion_section, heading, provenance_table, space_table
+from hpsearch.report.folder import write_sections
 from hpsearch.report.markdown import interval, plain, table
 from hpsearch.report.sensitivity.results import Response, Sensitivity, named, over_epochs
 from hpsearch.statistics.bootstrap import bootstrap_mean
 
 
 def write_sensitivity_page(context: ReportContext, found: Sensitivity, path: Path) -> None:
-    """Write the page. Every interval is of 95%, over trainings."""
+    """Write the page. Every interval is a 95% interval over trainings."""
     finished, planned = found.planned
     epochs = [
         "## While training\n\n![Training curves of each configuration](epochs.png)\n\n(Also as [SVG](epochs.svg) and "
@@ -31,7 +32,7 @@ def write_sensitivity_page(context: ReportContext, found: Sensitivity, path: Pat
         "## Values\n\n" + space_table(context.tables),
         "## What made this\n\n" + provenance_table(context),
     ]
-    path.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    write_sections(sections, path)
 
 
 def _table(found: Sensitivity) -> str:

@@ -1,4 +1,4 @@
-"""What a comparison without a search says, computed: the objective and the training curves of each configuration."""
+"""Results of a comparison without a search, computed: objective and training curves of each configuration."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Response:
 
     Attributes:
         varied: the hyperparameters in which a method's configurations differ, the one on the axis first.
-        objectives: as counted (a diverged or failed trial at chance), shape (trainings,).
+        objectives: objectives as counted (a diverged or failed trial at chance), shape (trainings,).
         metrics: name -> values of complete trainings, shape (complete trainings,).
         curves: name -> values of complete trainings, shape (complete trainings, epochs).
         lost: number of trainings that diverged or failed.
@@ -44,8 +44,8 @@ class MethodResponses:
     """One method's configurations.
 
     Attributes:
-        axis: the hyperparameter against which results are drawn; None where there is only one configuration.
-        responses: in the order of the axis, where that has one.
+        axis: the hyperparameter against which results are drawn; None if there is only one configuration.
+        responses: results of each configuration, in the order of the axis if its values have one.
     """
 
     axis: Searched | None
@@ -58,7 +58,7 @@ class Sensitivity:
 
     Attributes:
         objective: what was measured.
-        methods: label -> its configurations with what came of them.
+        methods: label -> its configurations with their results.
         curves: names of the training curves.
         planned: (trials finished, trials planned) of the whole comparison.
     """
@@ -69,7 +69,7 @@ class Sensitivity:
     planned: tuple[int, int]
 
     def measures(self) -> list[str]:
-        """Names of the training curves that say more than the objective, which may be the end of one of them."""
+        """Names of the training curves that say more than the objective, which may be the end of one curve."""
         responses = [response for method in self.methods.values() for response in method.responses]
         return [
             name
@@ -78,7 +78,7 @@ class Sensitivity:
         ]
 
     def table(self) -> pd.DataFrame:
-        """A row a configuration: trainings, the objective's and each curve's mean over epochs, with 95% intervals."""
+        """One row per configuration: trainings, objective, and each curve's mean over epochs, with 95% intervals."""
         rows = []
         for label, method in self.methods.items():
             for response in method.responses:
@@ -96,7 +96,7 @@ class Sensitivity:
         return pd.DataFrame(rows)
 
     def epochs_table(self) -> pd.DataFrame:
-        """A row a configuration and epoch: mean and 95% interval of each curve over complete trainings."""
+        """One row per configuration and epoch: mean and 95% interval of each curve over complete trainings."""
         frames = []
         for label, method in self.methods.items():
             for response in method.responses:
@@ -114,18 +114,18 @@ class Sensitivity:
 
 
 def over_epochs(response: Response, curve: str) -> Interval:
-    """Mean over epochs of a curve, then over trainings."""
+    """Mean of a curve over epochs, then over trainings."""
     return bootstrap_mean(response.curves[curve].mean(axis=1))
 
 
 def named(name: str, value: Value) -> str:
-    """A hyperparameter with its value, as a person reads it."""
+    """A hyperparameter with its value, for people to read."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return f"{name} = {value:g}" if number else f"{name} = {value}"
 
 
 def compute_sensitivity(tables: Tables) -> Sensitivity:
-    """Group all finished trials by their configuration. Raises DatabaseError where some method has none yet."""
+    """Group all finished trials by their configuration. Raises DatabaseError if a method has none yet."""
     trials = tables.trials[tables.trials["state"] != "proposed"]
     keys = ["method", "repeat", "trial"]
     curves = [name for name in tables.curves.columns if name not in (*keys, "epoch")]

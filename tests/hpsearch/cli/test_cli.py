@@ -220,13 +220,13 @@ def test_the_best_of_each_study_as_table_and_as_files_to_train_from(finished):
 
 
 def test_a_replayed_trial_agrees_or_the_exit_code_says_not(finished):
-    done = cli("replay", "own.db", "wide", "2", "3", cwd=finished)
+    done = cli("replay", "own.db", "wide", "2", "3", "--trust", cwd=finished)
     assert done.returncode == 0
     assert "wide, study 2, trial 3: every bit agrees: objective, metrics and curves, 6 values" in done.stdout
     with sqlite3.connect(finished / "own.db") as connection:
         connection.execute("UPDATE trials SET objective = objective + 1 WHERE trial = 3")
     connection.close()
-    done = cli("replay", "own.db", "wide", "2", "3", cwd=finished)
+    done = cli("replay", "own.db", "wide", "2", "3", "--trust", cwd=finished)
     assert done.returncode == 5
     assert "1 of 6 values differ: objective: " in done.stdout
 

@@ -1,6 +1,6 @@
 """Study files and names that nobody would write: each is read, or refused in sentences; never a traceback.
 
-`HPSEARCH_FUZZ=2000 python -m pytest tests/hpsearch/test_fuzz.py` tries ten times as many of each kind.
+`HPSEARCH_FUZZ=2000 python -m pytest tests/hpsearch/cli/test_fuzz.py` tries ten times as many of each kind.
 """
 
 import contextlib

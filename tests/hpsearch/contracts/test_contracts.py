@@ -15,7 +15,7 @@ from hpsearch.contracts.errors import SpecError
 from hpsearch.contracts.searcher import History
 from hpsearch.contracts.space import Choice, Fixed, Float, Int, Space
 from hpsearch.searchers.random import SEARCHER as RANDOM
-from hpsearch.study import registry
+from hpsearch.study import kinds
 from hpsearch.study.registry import Registry
 from hpsearch.system.cores import available_cores
 from tests.tools.methods import METHODS, method_of
@@ -30,7 +30,7 @@ MIXED = Space(
         Fixed("held", 3),
     )
 )
-SEARCHERS, EXECUTORS, TASKS = (Registry().names(kind) for kind in (registry.SEARCHER, registry.EXECUTOR, registry.TASK))
+SEARCHERS, EXECUTORS, TASKS = (Registry().names(kind) for kind in (kinds.SEARCHER, kinds.EXECUTOR, kinds.TASK))
 DECADE = 10  # trials of a history that every searcher has left its initial design by
 
 
@@ -43,7 +43,7 @@ def history(space, n, seed):
 # "fixed" and "grid" draw nothing at random, and have tests of their own.
 @pytest.fixture(params=[name for name in SEARCHERS if name not in ("fixed", "grid")])
 def searcher(request):
-    return Registry().find(registry.SEARCHER, request.param)
+    return Registry().find(kinds.SEARCHER, request.param)
 
 
 class TestSearchers:
@@ -113,7 +113,8 @@ def threads():
     return torch.get_num_threads(), os.environ["OMP_NUM_THREADS"], "ax" in __import__("sys").modules
 
 
-@pytest.fixture(scope="module", params=EXECUTORS)
+# A worker of xdist each: starting one takes longer than the tests.
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in EXECUTORS])
 def executor(request):
     executor = started(request.param)
     yield executor
@@ -158,14 +159,14 @@ def test_there_is_a_worker_for_each_core_by_default():
 @pytest.mark.parametrize("name", TASKS)
 class TestTasks:
     def test_a_task_states_what_it_measures(self, name):
-        task = Registry().find(registry.TASK, name)
+        task = Registry().find(kinds.TASK, name)
         assert task.objective.name
         assert task.objective.direction in ("maximise", "minimise")
         assert task.pack >= 1
         assert task.methods is None or METHODS
 
     def test_every_setting_is_documented(self, name):
-        task = Registry().find(registry.TASK, name)
+        task = Registry().find(kinds.TASK, name)
         for setting in (field.name for field in fields(task)):
             assert f"{setting}:" in (type(task).__doc__ or ""), f"{setting} is missing from the docstring"
 

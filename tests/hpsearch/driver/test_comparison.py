@@ -15,6 +15,7 @@ from hpsearch.driver.loop import differs_from_last_run
 from hpsearch.driver.pack import checked_results
 from hpsearch.store.database import Database
 from hpsearch.study.plan import Plan, read_plan
+from hpsearch.system.provenance import differences
 from tests.tools.editing import edited
 from tests.tools.studies import OWN_STUDY, OWN_TASK, going_on, table
 from tests.tools.studies import run_to_end as run
@@ -327,7 +328,7 @@ def test_a_changed_default_is_refused_and_a_changed_description_is_not(own_study
     study.write_text(edited(study.read_text(), "trials =", 'description = "now described"\ntrials ='))
     run(study)
     monkeypatch.setattr(Plan, "settings", lambda _: {"task": "another default"})
-    with pytest.raises(DatabaseError, match=r"other defaults \(methods, searcher, task differ\)"):
+    with pytest.raises(DatabaseError, match=r"other defaults \(methods, searcher, searches, task differ\)"):
         run(study)
 
 
@@ -354,11 +355,18 @@ def test_every_run_leaves_its_provenance(own_study):
 
 
 def test_another_processor_or_version_is_noticed(own_study, monkeypatch):
-    file = run(own_study())
-    with Database(file) as database:
-        assert differs_from_last_run(database) == []
+    study = own_study()
+    plan = read_plan(study)
+    with Database(run(study)) as database:
+        assert differs_from_last_run(database, plan) == []
         monkeypatch.setattr("hpsearch.system.provenance.processor", lambda: "another one")
-        assert "another one now" in differs_from_last_run(database)[0]
+        assert "another one now" in differs_from_last_run(database, plan)[0]
+
+
+def test_a_package_that_is_no_longer_needed_is_no_difference():
+    here = {"processor": "p", "versions": {"torch": "2", "numpy": "1"}}
+    assert list(differences({"processor": "p", "versions": {"torch": "2", "filelock": "4"}}, here)) == []
+    assert list(differences({"processor": "p", "versions": {"torch": "1"}}, here)) == ["torch: 1 before, 2 now"]
 
 
 def test_trials_know_when_they_ran_and_how_long(tmp_path):
@@ -376,7 +384,7 @@ def test_trials_know_when_they_ran_and_how_long(tmp_path):
 @pytest.mark.parametrize("metrics", ['{"m": 10**400}', '{"\\udcff": 1.0}'])
 def test_a_metric_that_cannot_be_kept_is_the_tasks_fault(own_study, metrics):
     task = edited(OWN_TASK, '{"test_loss": 2 * value}', metrics)
-    with pytest.raises(TaskError, match=r"TypeError: a (result's m is too large|metric or curve may not be called)"):
+    with pytest.raises(TaskError, match=r"TypeError: a (result's m is too large|metric or curve may not be named)"):
         run(own_study(task))
 
 
@@ -391,5 +399,5 @@ def test_a_reason_is_kept_as_far_as_it_is_text(own_study):
 
 def test_a_metric_named_like_any_methods_hyperparameter_is_refused(own_study):
     # `depth` is searched by the method "narrow" only, and would share its column.
-    with pytest.raises(TaskError, match="may not be called 'depth'"):
+    with pytest.raises(TaskError, match="may not be named 'depth'"):
         run(own_study(edited(OWN_TASK, '"test_loss"', '"depth"')), "clash.db")

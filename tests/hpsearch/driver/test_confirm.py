@@ -30,7 +30,7 @@ def file(own_study):
 
 
 def confirm(file, *words):
-    command = [sys.executable, "-m", "hpsearch", "confirm", file.name, *words]
+    command = [sys.executable, "-m", "hpsearch", "confirm", file.name, "--trust", *words]
     done = subprocess.run(command, cwd=file.parent, capture_output=True, text=True, env={**os.environ})
     assert done.returncode == 0, done.stderr
     return load_tables(file.with_name(f"{file.stem}-confirm.db")), done.stdout

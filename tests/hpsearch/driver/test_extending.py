@@ -1,9 +1,17 @@
 """A study file that grew: the old part is an exact prefix of what a fresh run gives."""
 
+from dataclasses import replace
+
 import pytest
 
 from hpsearch.contracts.errors import DatabaseError
+from hpsearch.contracts.objective import Result
+from hpsearch.contracts.progress import silent
+from hpsearch.driver.layout import prepare
+from hpsearch.store.database import Database
+from hpsearch.store.rows import Measured
 from hpsearch.store.tables import load_tables
+from hpsearch.study.plan import read_plan
 from tests.tools.editing import edited
 from tests.tools.studies import OWN_STUDY, going_on, run_to_end
 
@@ -42,7 +50,7 @@ def test_an_extension_that_was_stopped_goes_on(own_study):
     assert trials(run_to_end(study)).equals(trials(run_to_end(study, "fresh.db")))
 
 
-@pytest.mark.parametrize(
+CHANGES = pytest.mark.parametrize(
     ("old", "new", "said"),
     [
         ("trials = 6", "trials = 5", "trials is 5 here and 6 there"),
@@ -52,6 +60,9 @@ def test_an_extension_that_was_stopped_goes_on(own_study):
         ("seed = 7", "seed = 7\npack = 1", "pack is 1 here and absent there"),
     ],
 )
+
+
+@CHANGES
 def test_any_other_change_is_refused_with_both_values_and_nothing_written(own_study, old, new, said):
     study = own_study()
     file = run_to_end(study)
@@ -61,6 +72,43 @@ def test_any_other_change_is_refused_with_both_values_and_nothing_written(own_st
         run_to_end(study)
     assert trials(file).equals(trials(file))
     assert file.read_bytes()[100:] == before[100:]  # beyond the header, where opening for writing counts
+
+
+@CHANGES
+def test_where_nothing_is_finished_another_study_file_begins_anew(own_study, old, new, said):
+    study = own_study()
+    with Database(study.with_name("run.db"), write=True) as database:
+        prepare(database, read_plan(study), str(study), silent)
+        run = database.start_run("2026-01-01", {})
+        row = database.studies()[0]
+        database.propose(run, "2026-01-01", [(row.id, 1, 5, {"x": 0.5})])
+        database.failed_attempt(run, "2026-01-01", [(row.id, 1)], 1, "killed")
+    study.write_text(edited(study.read_text(), old, new))
+    assert trials(run_to_end(study)).equals(trials(run_to_end(study, "fresh.db")))
+    with Database(study.with_name("run.db")) as database:
+        assert (len(database.runs()), database.failed_attempts()) == (1, [])
+
+
+def test_that_it_begins_anew_is_told_and_other_data_is_a_reason(own_study):
+    study, said = own_study(), []
+    plan = read_plan(study)
+
+    class OnOtherData(type(plan.task)):
+        def prepare(self, progress):
+            return {"corpus": "another"}
+
+    other = replace(plan, task=OnOtherData(plan.task.function, plan.task.objective))
+    with Database(study.with_name("run.db"), write=True) as database:
+        for each in (plan, plan, other):
+            prepare(database, each, str(study), silent, said.append)
+        assert database.existing().data == {"corpus": "another"}
+        assert said == [f"{database.path}: begun anew, for nothing was finished of own, which it held"]
+        run = database.start_run("2026-01-01", {})
+        database.propose(run, "2026-01-01", [(1, 1, 5, {"x": 0.5})])
+        measured = Measured("2026-01-01", "2026-01-01", 1.0, 1, 1, "h", "cpu")
+        database.record(run, [(1, 1, Result(None, outcome="failed", reason="r"))], measured)
+        with pytest.raises(DatabaseError, match=r"run\.db: was begun on other data \(corpus differ\)"):
+            prepare(database, plan, str(study), silent)
 
 
 def test_what_decides_no_trial_may_change(own_study):

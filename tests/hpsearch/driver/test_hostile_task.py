@@ -10,7 +10,7 @@ import pytest
 
 from hpsearch.driver.pack import train_pack
 from hpsearch.store.database import Database
-from hpsearch.study import registry
+from hpsearch.study import kinds
 from hpsearch.study.plan import read_plan
 from hpsearch.study.registry import Registry
 from tests.tools.commands import cli
@@ -92,7 +92,7 @@ def restored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("restored")
 @pytest.mark.parametrize(
     "executor",
-    [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in Registry().names(registry.EXECUTOR)],
+    [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in Registry().names(kinds.EXECUTOR)],
 )
 def test_a_hostile_task_gives_the_same_table_and_output_on_each_executor(own_study, capfd, executor: str):
     if executor == "ray":

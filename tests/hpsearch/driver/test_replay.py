@@ -56,7 +56,7 @@ def test_every_trial_repeats_to_the_last_bit_whatever_came_of_it(database):
         states = {(row.repeat, row.trial): row.state for row in opened.all_trials()}
     assert set(states.values()) == {"complete", "diverged", "failed"}
     for (repeat, trial), state in states.items():
-        found = replay(database, "wide", repeat, trial, silent)
+        found = replay(database, "wide", repeat, trial, silent, trust=True)
         assert (found.differing, found.incomparable, found.changed_code) == ((), (), "")
         assert found.numbers == (3 if state == "failed" else 9)
 
@@ -65,7 +65,7 @@ def test_a_failure_of_another_kind_does_not_agree(database):
     change(database, "UPDATE trials SET reason = 'MemoryError' WHERE state = 'failed'")
     with Database(database) as opened:
         row = next(row for row in opened.all_trials() if row.state == "failed")
-    (difference,) = replay(database, "wide", row.repeat, row.trial, silent).differing
+    (difference,) = replay(database, "wide", row.repeat, row.trial, silent, trust=True).differing
     assert difference.startswith("reason: MemoryError recorded, RuntimeError: too much")
 
 
@@ -78,7 +78,7 @@ def test_the_last_bit_is_told(database):
         database, "UPDATE trials SET curves = ? WHERE study_id = ? AND trial = ?",
         json.dumps({"loss": curve}), row.repeat, row.trial,  # of one method: a study's id is its number
     )  # fmt: skip
-    found = replay(database, "wide", row.repeat, row.trial, silent)
+    found = replay(database, "wide", row.repeat, row.trial, silent, trust=True)
     assert found.differing == (f"loss in epoch 3: {curve[2]} recorded, {row.curves['loss'][2]} now",)
 
 
@@ -88,7 +88,7 @@ def test_why_machines_are_not_comparable_is_told(database):
     place |= {"processor": "Z80", "commit": "abc"}
     place["versions"]["torch"] = "0.1"
     change(database, "UPDATE runs SET provenance = ?", json.dumps(place))
-    found = replay(database, "wide", 1, 1, silent)
+    found = replay(database, "wide", 1, 1, silent, trust=True)
     assert found.differing == ()
     assert found.incomparable[0].startswith("processor: Z80 before")
     assert any(line.startswith("torch: 0.1 before") for line in found.incomparable)
@@ -101,7 +101,7 @@ def test_changed_defaults_are_told_and_new_settings_are_not(database):
     resolved["task"]["function"] = "another"
     del resolved["task"]["objective"]
     change(database, "UPDATE comparison SET resolved = ?", json.dumps(resolved))
-    found = replay(database, "wide", 1, 1, silent)
+    found = replay(database, "wide", 1, 1, silent, trust=True)
     assert found.incomparable == ("task.function: 'another' before, 'objective' now",)
 
 
@@ -116,10 +116,10 @@ def test_changed_defaults_are_told_and_new_settings_are_not(database):
 )
 def test_what_is_not_there_is_said(database, words, message):
     with pytest.raises(ReplayError, match=message):
-        replay(database, *words, silent)
+        replay(database, *words, silent, trust=True)
 
 
 def test_other_data_is_refused(database):
     change(database, "UPDATE comparison SET data = ?", json.dumps({"corpus_sha256": "abc"}))
     with pytest.raises(OtherDataError, match=r"was run on other data than lies here \(corpus_sha256 differ\)"):
-        replay(database, "wide", 1, 1, silent)
+        replay(database, "wide", 1, 1, silent, trust=True)

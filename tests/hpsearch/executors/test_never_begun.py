@@ -14,7 +14,7 @@ from hpsearch.executors.processes import Processes
 from tests.tools.commands import cli
 from tests.tools.editing import edited
 from tests.tools.studies import recorded
-from tests.tools.waiting import until
+from tests.tools.waiting import PATIENCE, until
 
 
 def test_a_run_whose_workers_cannot_begin_spends_no_trial_and_goes_on_later(own_study, monkeypatch: pytest.MonkeyPatch):
@@ -37,7 +37,7 @@ def test_a_run_whose_workers_cannot_begin_spends_no_trial_and_goes_on_later(own_
     assert (recorded(file), recorded(file, "failed")) == (12, 0)
     assert cli("run", study, "--workers", "1", "--quiet", cwd=study.parent).returncode == 0
     assert (recorded(file), recorded(file, "failed")) == (30, 0)
-    assert cli("check", file, cwd=study.parent).returncode == 0
+    assert cli("check", file, "--trust", cwd=study.parent).returncode == 0
 
 
 def test_a_worker_that_was_killed_while_it_had_no_work_is_replaced_before_the_next_call():
@@ -52,7 +52,10 @@ def test_a_worker_that_was_killed_while_it_had_no_work_is_replaced_before_the_ne
         executor.close()
 
 
-def test_one_worker_that_cannot_begin_leaves_its_call_to_the_others(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_worker_that_cannot_begin_leaves_its_call_to_the_others_if_there_are_any(
+    monkeypatch: pytest.MonkeyPatch, workers: int
+):
     pool, made = processes.ProcessPoolExecutor, []
 
     def sometimes(*arguments: object, **more: object):
@@ -62,10 +65,14 @@ def test_one_worker_that_cannot_begin_leaves_its_call_to_the_others(monkeypatch:
         return pool(*arguments, **more)
 
     monkeypatch.setattr(processes, "ProcessPoolExecutor", sometimes)
-    executor = Processes(workers=1)
+    executor = Processes(workers=workers)
     try:
-        with pytest.raises(DeviceError, match="Cannot allocate memory"):
-            executor.submit(os.getpid).result()
-        assert executor.workers == 0
+        if workers == 1:
+            with pytest.raises(DeviceError, match="Cannot allocate memory"):
+                executor.submit(os.getpid).result(PATIENCE)
+        else:
+            assert executor.submit(os.getpid).result(PATIENCE) != os.getpid()
+        assert executor.workers == workers - 1
+        assert len(executor.lost) == 1
     finally:
         executor.close()

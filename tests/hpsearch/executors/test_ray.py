@@ -148,7 +148,11 @@ def test_files_that_links_lead_to_are_shared_by_their_names(tmp_path, monkeypatc
         shared.settle(lambda contents: contents)
 
 
-@pytest.fixture
+def on_gpus(cluster, probe):
+    return Ray(devices="cuda", address=cluster.address, probe=probe)
+
+
+@pytest.fixture(scope="class")
 def gpu_nodes(cluster):
     """Two nodes that say they have a GPU each; nothing is computed on it."""
     nodes = [cluster.add_node(num_cpus=1, num_gpus=1) for _ in range(2)]
@@ -157,44 +161,40 @@ def gpu_nodes(cluster):
         cluster.remove_node(node)
 
 
-def on_gpus(cluster, probe):
-    return Ray(devices="cuda", address=cluster.address, probe=probe)
+@pytest.mark.usefixtures("gpu_nodes")
+class TestOfNodesWithGpus:
+    def test_a_node_whose_device_is_broken_gets_no_more_calls(self, cluster):
+        executor = on_gpus(cluster, works_not_on_0)
+        try:
+            assert executor.workers == 2
+            with pytest.raises(DeviceError, match=r"no device works any more: node .* everything finished is kept"):
+                executor.submit(broken_here).result(PATIENCE)
+            assert len(executor.lost) == 2
+            assert executor.workers == 0
+        finally:
+            executor.close()
 
+    def test_a_call_moves_from_a_node_whose_device_is_broken(self, cluster, tmp_path):
+        executor = on_gpus(cluster, works_not_on_0)
+        flag = tmp_path / "first"
+        try:
+            nodes = [executor.submit(broken_once, str(flag)).result(PATIENCE) for _ in range(4)]
+            assert len(executor.lost) == 1
+            assert len(set(nodes)) == 1
+            assert nodes[0] != flag.read_text()
+            assert executor.workers == 1
+        finally:
+            executor.close()
 
-def test_a_node_whose_device_is_broken_gets_no_more_calls(cluster, gpu_nodes):
-    executor = on_gpus(cluster, works_not_on_0)
-    try:
-        assert executor.workers == 2
-        with pytest.raises(DeviceError, match=r"no device works any more: node .* everything finished is kept"):
-            executor.submit(broken_here).result(PATIENCE)
-        assert len(executor.lost) == 2
-        assert executor.workers == 0
-    finally:
-        executor.close()
-
-
-def test_a_call_moves_from_a_node_whose_device_is_broken(cluster, gpu_nodes, tmp_path):
-    executor = on_gpus(cluster, works_not_on_0)
-    flag = tmp_path / "first"
-    try:
-        nodes = [executor.submit(broken_once, str(flag)).result(PATIENCE) for _ in range(4)]
-        assert len(executor.lost) == 1
-        assert len(set(nodes)) == 1
-        assert nodes[0] != flag.read_text()
-        assert executor.workers == 1
-    finally:
-        executor.close()
-
-
-def test_an_error_that_the_device_survives_is_the_calls_own(cluster, gpu_nodes, tmp_path):
-    executor = on_gpus(cluster, works)
-    try:
-        with pytest.raises(DeviceError, match="uncorrectable ECC"):
-            executor.submit(broken_once, str(tmp_path / "first")).result(PATIENCE)
-        assert executor.submit(square, 5).result(PATIENCE) == 25  # in another process: that one has seen an error
-        assert executor.lost == []
-    finally:
-        executor.close()
+    def test_an_error_that_the_device_survives_is_the_calls_own(self, cluster, tmp_path):
+        executor = on_gpus(cluster, works)
+        try:
+            with pytest.raises(DeviceError, match="uncorrectable ECC"):
+                executor.submit(broken_once, str(tmp_path / "first")).result(PATIENCE)
+            assert executor.submit(square, 5).result(PATIENCE) == 25  # in another process: that one has seen an error
+            assert executor.lost == []
+        finally:
+            executor.close()
 
 
 def test_workers_take_shares_of_the_gpus_that_a_node_says_it_has(cluster, tmp_path):

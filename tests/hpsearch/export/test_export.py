@@ -20,16 +20,16 @@ from hpsearch.driver.layout import prepare
 from hpsearch.driver.loop import run as run_loop
 from hpsearch.executors.inline import Inline
 from hpsearch.store.database import Database
-from hpsearch.study import registry
+from hpsearch.study import kinds
 from hpsearch.study.plan import read_plan
 from hpsearch.study.registry import Registry
 from tests.tools.editing import edited
 
-FORMATS = Registry().names(registry.EXPORT)
+FORMATS = Registry().names(kinds.EXPORT)
 
 
 def load_format(name):
-    return Registry().find(registry.EXPORT, name)
+    return Registry().find(kinds.EXPORT, name)
 
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Ax's use of pandas
@@ -206,8 +206,8 @@ class TestEveryFormat:
 
     def test_looking_for_one_imports_none_of_the_packages(self):
         program = (
-            "import sys; from hpsearch.study import registry\n"
-            "for name in ('csv', 'parquet', 'optuna', 'ax'): registry.Registry().find(registry.EXPORT, name)\n"
+            "import sys; from hpsearch.study import kinds, registry\n"
+            "for name in ('csv', 'parquet', 'optuna', 'ax'): registry.Registry().find(kinds.EXPORT, name)\n"
             "print(sorted({'ax', 'optuna', 'pandas', 'pyarrow', 'torch', 'sympy'} & set(sys.modules)))"
         )
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -15,6 +15,7 @@ from hpsearch.report import compute_curves, write_report
 from hpsearch.report import html as page_html
 from hpsearch.report.watch import Watched, open_server
 from hpsearch.store.tables import load_tables
+from tests.tools.editing import edited
 from tests.tools.studies import going_on, recorded, run_to_end
 from tests.tools.waiting import PATIENCE
 
@@ -368,7 +369,7 @@ class TestWatch:
     def growing(self, tmp_path):
         """A study file whose run can be stopped and gone on with."""
         (tmp_path / "grow_task.py").write_text(TASK)
-        (tmp_path / "grow.toml").write_text(STUDY.format(module="grow_task").replace('name = "page"', 'name = "grow"'))
+        (tmp_path / "grow.toml").write_text(edited(STUDY.format(module="grow_task"), 'name = "page"', 'name = "grow"'))
         return tmp_path / "grow.toml"
 
     @staticmethod

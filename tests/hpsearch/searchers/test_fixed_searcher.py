@@ -49,13 +49,13 @@ def test_each_study_tries_them_in_order_and_begins_again():
 @pytest.mark.parametrize(
     ("configurations", "message"),
     [
-        ((), "methods.a: the searcher fixed has no configuration that gives just x, on; give one in searcher.conf"),
-        (({"x": 0.5},), "no configuration that gives just x, on"),
+        ((), "methods.a: the searcher fixed has no configuration of exactly x, on; give one in searcher.conf"),
+        (({"x": 0.5},), "no configuration of exactly x, on"),
         (({"x": "large", "on": True},), "configurations: x = 'large' is not in the space of methods.a; widen that"),
         (({"x": 0.5, "on": 2},), "configurations: on = 2 is not in the space of methods.a"),
         (({"x": 1.5, "on": True},), "configurations: x = 1.5 is not in the space of methods.a"),
         (({"x": float("nan"), "on": True},), "configurations: x = nan is not in the space"),
-        (({"x": 0.5, "on": True}, {"x": 0.5, "no": True}), "'no': True} gives just the open hyperparameters of no"),
+        (({"x": 0.5, "on": True}, {"x": 0.5, "no": True}), "'no': True} has exactly the open hyperparameters of no"),
     ],
 )
 def test_what_is_missing_or_wrong_is_said_when_the_study_file_is_read(configurations, message):

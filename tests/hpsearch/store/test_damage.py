@@ -25,7 +25,7 @@ PAST = sorted((Path(__file__).parent / "databases").glob("v*.db"))
 
 
 def verify(file, proposals=True):
-    return check(file, proposals=proposals, progress=silent)
+    return check(file, proposals=proposals, progress=silent, trust=True)
 
 
 def test_there_is_a_file_of_every_past_version():
@@ -100,13 +100,13 @@ class TestCheck:
             ("DELETE FROM trials WHERE study_id = 1 AND trial = 2", "wide, study 1: its trials have gaps"),
             ("UPDATE trials SET state = 'well' WHERE study_id = 1 AND trial = 1", "trial 1: its state is 'well'"),
             ("UPDATE trials SET objective = NULL WHERE study_id = 1 AND trial = 1", "is complete and has no objective"),
-            ("UPDATE trials SET run_id = 99 WHERE study_id = 1", "a row of trials refers to one of runs"),
-            ("DELETE FROM studies WHERE id = 6", "there are 5 studies, and 6 were planned"),
-            ("UPDATE trials SET metrics = '{bad' WHERE study_id = 2 AND trial = 3", "damaged, or not readable"),
+            ("UPDATE trials SET run_id = 99 WHERE study_id = 1", "a row of trials refers to a row of runs"),
+            ("DELETE FROM studies WHERE id = 6", "there are 5 studies, but 6 were planned"),
+            ("UPDATE trials SET metrics = '{bad' WHERE study_id = 2 AND trial = 3", "copy.db: damaged: "),
             ("UPDATE trials SET curves = '[1]' WHERE study_id = 2 AND trial = 3", "curves are not what they should be"),
             ("UPDATE trials SET objective = 9e999 WHERE study_id = 2 AND trial = 3", "its objective is inf"),
-            ("UPDATE trials SET state = 'proposed' WHERE study_id = 1 AND trial = 2", "the one before it is not"),
-            ("UPDATE comparison SET trials = 7", "trials is 7, and 6 in the study file in it"),
+            ("UPDATE trials SET state = 'proposed' WHERE study_id = 1 AND trial = 2", "the trial before it is not"),
+            ("UPDATE comparison SET trials = 7", "trials is 7, but 6 in the recorded study file"),
             ("UPDATE comparison SET seed_bits = 63", "wide, study 1, trial 1: its seed is not the one that derives"),
         ],
     )
@@ -217,6 +217,12 @@ class TestDamage:
         self.read_and_write(copy)
         assert copy.read_bytes() == before
         assert [path.name for path in copy.parent.glob("*.v*.db")] == []
+
+    def test_a_column_that_is_not_there_is_named(self, copy):
+        change(copy, "ALTER TABLE trials DROP COLUMN halved")
+        self.read_and_write(copy)
+        with pytest.raises(DatabaseError, match=r"damaged: it says that .* version \d+, and lacks trials\.halved"):
+            load_tables(copy)
 
     def test_a_file_of_a_newer_version_is_refused_and_left_alone(self, copy):
         change(copy, "PRAGMA user_version = 99")

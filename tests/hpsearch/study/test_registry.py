@@ -3,22 +3,23 @@
 import importlib
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
 import hpsearch
 from hpsearch.contracts.errors import SpecError
-from hpsearch.study import registry
+from hpsearch.study import kinds, registry
 from hpsearch.study.registry import Registry
 from tests.tools.commands import cli
 
 KINDS = {
-    "task": registry.TASK,
-    "method": registry.METHOD,
-    "searcher": registry.SEARCHER,
-    "executor": registry.EXECUTOR,
-    "export": registry.EXPORT,
-    "dataset": registry.DATASET,
+    "task": kinds.TASK,
+    "method": kinds.METHOD,
+    "searcher": kinds.SEARCHER,
+    "executor": kinds.EXECUTOR,
+    "export": kinds.EXPORT,
+    "dataset": kinds.DATASET,
 }
 
 PLUG_INS = {
@@ -211,9 +212,9 @@ def test_an_entry_point_may_name_a_package_each_of_whose_files_is_a_member(tmp_p
 
 def test_a_file_beside_the_study_file_comes_before_what_is_installed(tmp_path):
     (tmp_path / "sobol.py").write_text(PLUG_INS["searcher"])
-    assert type(Registry.here(tmp_path).find(registry.SEARCHER, "sobol")).__name__ == "Halves"
+    assert type(Registry.here(tmp_path).find(kinds.SEARCHER, "sobol")).__name__ == "Halves"
     del sys.modules["sobol"]
-    assert type(Registry().find(registry.SEARCHER, "sobol")).__name__ == "Sobol"
+    assert type(Registry().find(kinds.SEARCHER, "sobol")).__name__ == "Sobol"
 
 
 BROKEN = {
@@ -240,7 +241,7 @@ def test_a_broken_one_of_each_kind_is_named_and_passed_over(tmp_path, monkeypatc
         (sentence,) = passed_over
         assert f"{kind}_broken" in sentence
         assert re.search(said, sentence)
-        assert sorted(found) == Registry.names(Registry(), known)[: len(found)] if place == "beside" else True
+        assert sorted(found) == [name for name in found_in.names(known) if name != f"{kind}_broken"] != []
         with pytest.raises(SpecError, match=rf"{kind}_broken.*({said})"):
             found_in.find(known, f"{kind}_broken")
 
@@ -309,7 +310,7 @@ def test_an_unrelated_module_in_the_current_folder_stops_nothing_and_is_not_run(
 def test_a_module_written_for_version_0_1_is_told_what_to_write(tmp_path, line, advice):
     (tmp_path / "task_old.py").write_text(f"{line}\n\nTASK = 1\n")
     with pytest.raises(SpecError, match=re.escape(advice)) as caught:
-        Registry.here(tmp_path).find(registry.TASK, "task_old")
+        Registry.here(tmp_path).find(kinds.TASK, "task_old")
     assert str(caught.value).startswith("task: task_old imports hpsearch.")
     (study := tmp_path / "old.toml").write_text(STUDY.format("old"))
     done = cli("run", study, cwd=tmp_path)
@@ -320,11 +321,111 @@ def test_a_module_written_for_version_0_1_is_told_what_to_write(tmp_path, line, 
 def test_a_file_with_the_name_of_another_module_is_refused_and_named(tmp_path):
     (tmp_path / "json.py").write_text("TASK = 1\n")
     with pytest.raises(SpecError, match=r"json\.py has the name of another module, json .*: rename it"):
-        Registry.here(tmp_path).find(registry.TASK, "json")
+        Registry.here(tmp_path).find(kinds.TASK, "json")
 
 
 def test_a_name_that_is_nowhere_is_told_the_nearest_and_where_it_was_looked_for(tmp_path):
     with pytest.raises(SpecError, match=rf"did you mean 'sobol'.*looked for sobel\.py with a SEARCHER in {tmp_path}"):
-        Registry((tmp_path,)).find(registry.SEARCHER, "sobel")
+        Registry((tmp_path,)).find(kinds.SEARCHER, "sobel")
     with pytest.raises(SpecError, match="task: a name is needed, got ' '"):
-        Registry().find(registry.TASK, " ")
+        Registry().find(kinds.TASK, " ")
+
+
+def test_a_member_of_the_package_that_the_task_names_comes_first_and_is_what_a_message_lists(tmp_path):
+    written(tmp_path / "mymethods", "one")
+    (tmp_path / "mymethods" / "__init__.py").write_text("")
+    (tmp_path / "mymethods" / "filter.py").write_text(PLUG_INS["method"])
+    here = Registry((tmp_path,))
+    assert type(here.find(kinds.METHOD, "filter", package="mymethods")).__module__ == "mymethods.filter"
+    assert type(here.find(kinds.METHOD, "filter", package="binarynet.methods")).__module__ == "binarynet.methods.filter"
+    with pytest.raises(SpecError, match=r"did you mean 'filter'\? \(valid: filter, method_one\)"):
+        here.find(kinds.METHOD, "filtre", package="mymethods")
+    for name in [name for name in sys.modules if name.startswith("mymethods")]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("star_old", "from starred_old import *\n"),
+        ("pair_old", f"{PLUG_INS['task']}\nTASK, other = TASK, 2\n"),
+        ("latin_old", "# -*- coding: latin-1 -*-\n# \xe9\n" + PLUG_INS["task"]),
+        ("hyphen-old", PLUG_INS["task"]),
+        ("pack_old.inner", PLUG_INS["task"]),
+    ],
+)
+def test_whatever_module_python_finds_by_the_name_is_found(tmp_path, name, text):
+    (tmp_path / "starred_old.py").write_text(PLUG_INS["task"])
+    file = tmp_path / f"{name.replace('.', '/')}.py"
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(text.encode("latin-1"))
+    assert Registry((tmp_path,)).find(kinds.TASK, name).objective.name == "distance"
+
+
+def test_a_folder_that_may_not_be_looked_into_holds_nothing(tmp_path, monkeypatch):
+    looked = Path.is_file
+
+    def denied(path):
+        if path.is_relative_to(tmp_path):
+            raise PermissionError(13, "Permission denied", str(path))
+        return looked(path)
+
+    monkeypatch.setattr(Path, "is_file", denied)
+    assert Registry((tmp_path / "private",)).find(kinds.SEARCHER, "sobol") is not None
+
+
+A_CLASS = """
+from hpsearch import Searcher
+
+class SEARCHER(Searcher):
+    def propose(self, *_): return []
+"""
+ABSTRACT = """
+from hpsearch import Executor
+
+class EXECUTOR(Executor):
+    workers = 1
+"""
+NO_ATTRIBUTES = """
+from hpsearch import Method
+
+class Mine(Method):
+    def __init__(self): pass
+
+METHOD = Mine()
+"""
+NO_PACKAGE = """
+from hpsearch import Objective, Task
+
+class Mine(Task):
+    objective, methods = Objective("o", 0.0), 5
+    def train(self, *_): return []
+
+TASK = Mine()
+"""
+WRONG = {
+    "a class": (A_CLASS, kinds.SEARCHER, r"SEARCHER is a class: give an instance, such as SEARCHER\(\)"),
+    "abstract": (ABSTRACT, kinds.EXECUTOR, "it lacks close, submit of hpsearch.Executor"),
+    "no space": ("from hpsearch import Method\nMETHOD = Method(None)\n", kinds.METHOD, "has no space or no schedules"),
+    "no attributes": (NO_ATTRIBUTES, kinds.METHOD, "has no space or no schedules"),
+    "methods": (NO_PACKAGE, kinds.TASK, "`methods` is its name, or None, got 5"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_an_object_lacks_is_said_where_it_is_found(tmp_path, what):
+    text, kind, said = WRONG[what]
+    (tmp_path / "wrong_old.py").write_text(text)
+    with pytest.raises(SpecError, match=said):
+        Registry((tmp_path,)).find(kind, "wrong_old")
+
+
+def test_a_checkout_that_was_installed_when_it_declared_less_finds_what_is_its_own(monkeypatch):
+    monkeypatch.setattr(registry, "entry_points", lambda group: ())
+    registry._declared.cache_clear()
+    assert "sobol" in Registry().names(kinds.SEARCHER)
+
+
+def test_an_attribute_of_version_0_1_is_told_where_it_is():
+    with pytest.raises(AttributeError, match=r"hpsearch\.task: write `from hpsearch import FunctionTask"):
+        _ = hpsearch.task

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -40,6 +41,55 @@ def holder(tmp_path):
 def test_a_second_process_is_refused_and_told_who_holds_it(holder, tmp_path):
     with pytest.raises(HeldError, match=rf"process {holder.pid} on \S+, since 2\d\d\d-.*\+00:00"):
         Lock(tmp_path / "c.db")
+
+
+def test_who_holds_it_is_told_without_taking_it(holder, tmp_path):
+    lock_file = tmp_path / ".c.db.lock"
+    before = (lock_file.read_bytes(), lock_file.stat().st_mtime_ns)
+    said = locking.holder(tmp_path / "c.db")
+    assert re.fullmatch(rf"process {holder.pid} on \S+, since 2\d\d\d-.*\+00:00", said)
+    (tmp_path / "link.db").symlink_to("c.db")
+    assert locking.holder(tmp_path / "link.db") == said
+    assert (lock_file.read_bytes(), lock_file.stat().st_mtime_ns) == before
+    holder.kill()
+    holder.wait()
+    assert locking.holder(tmp_path / "c.db") == ""
+    assert lock_file.read_bytes() == before[0]  # nobody's, and left to the next who takes it
+
+
+def test_nobody_holds_what_was_never_locked_or_is_released(tmp_path):
+    assert locking.holder(tmp_path / "c.db") == ""
+    assert list(tmp_path.iterdir()) == []
+    lock = Lock(tmp_path / "c.db")
+    assert locking.holder(tmp_path / "c.db").startswith(f"process {os.getpid()} on ")
+    lock.release()
+    assert locking.holder(tmp_path / "c.db") == ""
+
+
+def test_a_look_at_who_holds_it_does_not_keep_a_taker_from_it(tmp_path, monkeypatch):
+    looks = []
+    flock = locking.fcntl.flock
+
+    def looked_at(file, how):
+        """Somebody looks at the very instant that the lock is taken."""
+        if how & locking.fcntl.LOCK_EX and not looks:
+            looks.append(os.open(tmp_path / ".c.db.lock", os.O_RDONLY))
+            flock(looks[0], locking.fcntl.LOCK_SH)
+            threading.Timer(0.02, os.close, looks).start()
+        flock(file, how)
+
+    monkeypatch.setattr(locking, "GLANCE", 60.0)
+    monkeypatch.setattr(locking.fcntl, "flock", looked_at)
+    Lock(tmp_path / "c.db").release()
+    assert looks
+
+
+def test_a_lock_file_that_may_not_be_read_is_somebodys(tmp_path, monkeypatch):
+    def refused(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    assert locking.holder(tmp_path / "c.db") == "somebody"
 
 
 def test_what_a_killed_process_left_is_taken_over_at_once(holder, tmp_path):
@@ -111,7 +161,7 @@ class TestWhereTheSystemsLocksAreWorthNothing:
         with pytest.raises(HeldError, match=f"process {os.getpid()} on"):
             Lock(tmp_path / "c.db", said.append)
         assert len(said) == 1
-        assert "looking for" in said[0]
+        assert "to see whether that still runs" in said[0]
         first.check()
         first.release()
         assert list(tmp_path.iterdir()) == []
@@ -127,6 +177,23 @@ class TestWhereTheSystemsLocksAreWorthNothing:
         assert "on gone, since" in said[0]
         lock.check()
         lock.release()
+
+    def test_who_counts_is_told(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(locking, "PATIENCE", 60.0)
+        lock, said = Lock(tmp_path / "c.db"), []
+        assert locking.holder(tmp_path / "c.db", said.append).startswith(f"process {os.getpid()} on ")
+        assert "waiting 60 s" in said[0]
+        lock.check()
+        lock.release()
+
+    def test_who_stands_still_is_nobody(self, tmp_path):
+        held = Lock(tmp_path / "c.db")
+        left = json.loads((tmp_path / ".c.db.lock").read_bytes())
+        held.release()
+        (tmp_path / ".c.db.lock").write_text(json.dumps({**left, "host": "gone", "machine": "gone", "token": "t"}))
+        said = []
+        assert locking.holder(tmp_path / "c.db", said.append) == ""
+        assert "on gone, since" in said[0]
 
     def test_a_dead_process_of_this_machine_is_not_waited_for(self, tmp_path):
         held = Lock(tmp_path / "c.db")

@@ -1,0 +1,115 @@
+"""Which code of one's own a comparison depends on, known by what it does: a comment changes nothing, a statement does.
+
+It covers each module that the plan's task, methods and searcher come from, and the modules beside it that it imports
+(by statements, in functions too). What ships with hpsearch is known by its version, and a file that is opened by a
+task, or a module imported by a computed name, is not seen.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from hpsearch.contracts.json import Json
+from hpsearch.study import kinds
+from hpsearch.study.plan import Plan
+from hpsearch.system.provenance import commit
+
+DIGITS = 16
+"""Hexadecimal digits of a hash that are kept."""
+
+
+def own_code(plan: Plan) -> Json:
+    """What a run records: hashes of what the user's own modules do, and the commit of the folder that holds them.
+
+    "training" has those of the task and the methods, "proposing" those of the searcher, each module -> hash. Both are
+    empty where all that is compared ships with hpsearch, or is in no file.
+    """
+    spec, found_in = plan.spec, plan.found_in
+    training = {found_in.own_file(kinds.TASK, spec.task.name)}
+    if plan.task.methods is not None:
+        names = {method.method or label for label, method in spec.methods.items()}
+        training |= {found_in.own_file(kinds.METHOD, name, plan.task.methods) for name in names}
+    proposing = {found_in.own_file(kinds.SEARCHER, spec.searcher.name)}
+    files = sorted(file for file in training | proposing if file is not None)
+    return {
+        "training": _hashes(training, found_in.folders),
+        "proposing": _hashes(proposing, found_in.folders),
+        "commit": commit(files[0].parent) if files else None,
+    }
+
+
+def _hashes(files: Iterable[Path | None], folders: tuple[Path, ...]) -> dict[str, str]:
+    modules = {name: path for file in files if file is not None for name, path in _with_imports(file, folders)}
+    return {name: _hash(path) for name, path in sorted(modules.items())}
+
+
+def _with_imports(file: Path, folders: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:
+    """(module, file) of a module and of all modules beside it that it imports, however indirectly."""
+    top = file.parent
+    while (top / "__init__.py").is_file():
+        top = top.parent
+    # Beside an installed module lie those of everybody: of these only its own package counts.
+    within = top if top.resolve() in folders else top / file.relative_to(top).parts[0]
+    found: dict[Path, str] = {}
+    waiting = [file]
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        found[path] = ".".join(path.relative_to(top).with_suffix("").parts).removesuffix(".__init__")
+        waiting += [other for other in _imported(path, top) if other.is_relative_to(within)]
+    for path, name in found.items():
+        yield name, path
+
+
+def _imported(file: Path, top: Path) -> Iterator[Path]:
+    """Files below `top` that are imported with a module: by its statements, and the packages around each."""
+    package = list(file.parent.relative_to(top).parts)
+    names = [package]
+    for node in ast.walk(_parsed(file)):
+        if isinstance(node, ast.Import):
+            names += [alias.name.split(".") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            around = package[: len(package) - node.level + 1] if node.level else []
+            module = around + (node.module.split(".") if node.module else [])
+            names += [[*module, alias.name] for alias in node.names]
+    for name in names:
+        for depth in range(1, len(name) + 1):
+            folder = top.joinpath(*name[:depth])
+            yield from (path for path in (folder.with_suffix(".py"), folder / "__init__.py") if path.is_file())
+
+
+def _hash(file: Path) -> str:
+    return hashlib.sha256(repr(_meaning(_parsed(file))).encode()).hexdigest()[:DIGITS]
+
+
+def _parsed(file: Path) -> ast.AST:
+    try:
+        return ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError):  # compiled, or changed since it was imported
+        return ast.Module(body=[ast.Expr(ast.Constant(file.read_bytes() if file.is_file() else b""))], type_ignores=[])
+
+
+def _meaning(node: object) -> object:
+    """A syntax tree without places, comments and docstrings; the same in every version of Python.
+
+    Fields that are empty are left out, since newer versions have more of them.
+    """
+    if isinstance(node, list):
+        return [_meaning(item) for item in node]
+    if not isinstance(node, ast.AST):
+        return node
+    fields = {name: value for name, value in ast.iter_fields(node) if value not in (None, [])}
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and _is_docstring(
+        node.body
+    ):
+        fields["body"] = node.body[1:]
+    return type(node).__name__, [(name, _meaning(value)) for name, value in fields.items()]
+
+
+def _is_docstring(body: list[ast.stmt]) -> bool:
+    first = body[0] if body else None
+    return isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
