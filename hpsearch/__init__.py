@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hpsearch.contracts.objective import Objective, Result
     from hpsearch.contracts.searcher import History, Searcher
     from hpsearch.contracts.space import Choice, Float, Int, Space
-    from hpsearch.contracts.task import FunctionTask, Task
+    from hpsearch.contracts.task import Context, FunctionTask, Task
     from hpsearch.store.tables import Tables
 
 __version__ = "0.1.0"
@@ -29,11 +29,11 @@ _CONTRACTS = {
     "objective": ("Objective", "Result"),
     "searcher": ("History", "Searcher"),
     "space": ("Choice", "Float", "Int", "Space"),
-    "task": ("FunctionTask", "Task"),
+    "task": ("Context", "FunctionTask", "Task"),
 }
 __all__ = [
-    "Choice", "DataSet", "Executor", "Float", "Format", "FunctionTask", "History", "HpsearchError", "Int", "Method",
-    "Objective", "Result", "Searcher", "Space", "Task", "TaskError", "load", "run", "write_report",
+    "Choice", "Context", "DataSet", "Executor", "Float", "Format", "FunctionTask", "History", "HpsearchError", "Int",
+    "Method", "Objective", "Result", "Searcher", "Space", "Task", "TaskError", "load", "run", "write_report",
 ]  # fmt: skip
 
 
@@ -92,9 +92,11 @@ def run(
     from hpsearch.store.tables import load_tables
     from hpsearch.study.plan import read_plan
     from hpsearch.study.shipped import find_study, recorded_name
+    from hpsearch.system.output import hushed
 
     path = find_study(str(study))
-    plan = read_plan(path)
+    with hushed(quiet):
+        plan = read_plan(path)
     file = Path(database or f"{plan.spec.name}.db")
     with Display(quiet=quiet) as display:
         where = Where(executor, workers, devices, per_device, address)

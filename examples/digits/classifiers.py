@@ -29,10 +29,10 @@ def build(hyperparameters, seed):
     """The classifier that `family` names, with the others as its arguments."""
     family = hyperparameters.pop("family")
     if family == "svm":
-        return SVC(**hyperparameters, random_state=seed % 2**32)
+        return SVC(**hyperparameters, random_state=seed)
     if family == "logistic":
-        return LogisticRegression(**hyperparameters, max_iter=300, random_state=seed % 2**32)
-    return RandomForestClassifier(**hyperparameters, n_estimators=30, random_state=seed % 2**32)
+        return LogisticRegression(**hyperparameters, max_iter=300, random_state=seed)
+    return RandomForestClassifier(**hyperparameters, n_estimators=30, random_state=seed)
 
 
 TASK = FunctionTask(train, Objective("validation accuracy", chance=0.1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -97,10 +98,19 @@ def trials(
     attempts: Annotated[
         bool, typer.Option("--attempts", help="List failed attempts instead, each with the end of its traceback.")
     ] = False,
+    log: Annotated[
+        tuple[str, int, int] | None,
+        typer.Option(
+            "--log", metavar="METHOD REPEAT TRIAL", show_default=False, help="Instead what training this trial printed."
+        ),
+    ] = None,
 ) -> None:
     """List all trials: method, repeat, trial, objective, hyperparameters, metrics, state and seconds."""
     if attempts:
         _print_attempts(file)
+        return
+    if log is not None:
+        _print_log(file, *log)
         return
     from hpsearch.store.tables import load_tables
 
@@ -123,8 +133,37 @@ def _print_attempts(file: Path) -> None:
     for row in rows:
         with_others = f" with {row.together - 1} others" if row.together > 1 else ""
         print(f"{row.method}, study {row.repeat}, trial {row.trial}, attempt {row.attempt}{with_others}:")
-        print("  " + row.error.replace("\n", "\n  "))
+        print(_indented(row.error))
     print(f"{len(rows)} failed attempts")
+
+
+def _print_log(file: Path, method: str, repeat: int, trial: int) -> None:
+    from hpsearch.contracts.errors import UsageError
+    from hpsearch.store.database import Database
+    from hpsearch.store.rows import find_trial
+
+    with Database(file) as database:
+        try:
+            state = find_trial(database.all_trials(), method, repeat, trial).state
+        except LookupError as error:
+            raise UsageError(f"{file}: {error}") from None
+        outputs = database.outputs(method, repeat, trial)
+    name = f"{method}, study {repeat}, trial {trial}"
+    for output in outputs:
+        failed = f", attempt {output.attempt}, which failed" if output.failed else ""
+        with_others = f", with {output.together - 1} others" if output.together > 1 else ""
+        print(f"{name}{failed}{with_others}:\n{_indented(output.text)}")
+    if not outputs:
+        nothing = "is not trained yet" if state == "proposed" else "printed nothing, or before hpsearch kept that"
+        print(f"{name}: {nothing}")
+
+
+def _indented(text: str) -> str:
+    """A task's text as it is safe on a terminal: a file from elsewhere may hold what would take command of it."""
+    text = re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]", "", text.rstrip())  # colours
+    text = re.sub(r"\r\n?", "\n", text)  # a progress bar begins its line anew
+    text = re.sub(r"[^\n\t -~\xa0-\U0010ffff]", lambda found: repr(found[0])[1:-1], text)
+    return "  " + text.replace("\n", "\n  ")
 
 
 def _known(method: str, tables: Tables) -> None:

@@ -54,9 +54,11 @@ def run(
     from hpsearch.driver.running import Where
     from hpsearch.study.plan import read_plan
     from hpsearch.study.shipped import find_study, recorded_name
+    from hpsearch.system.output import hushed
 
     path = find_study(study)
-    plan = read_plan(path)
+    with hushed(quiet):
+        plan = read_plan(path)
     file = database or Path(f"{plan.spec.name}.db")
     where = Where(executor, workers, devices, per_device, address)
     with Display(quiet=quiet) as display:
@@ -131,6 +133,7 @@ def confirm(
     from hpsearch.store.chosen import method_of
     from hpsearch.store.tables import load_tables
     from hpsearch.study.registry import Registry
+    from hpsearch.system.output import hushed
 
     out = database or file.with_name(f"{file.stem}-confirm{'-overall' if overall else ''}.db")
     folder = to or out.with_name(f"{out.stem}-report")
@@ -138,7 +141,8 @@ def confirm(
     tables = load_tables(file)
     study = tables.comparison.study_file
     found_in = Registry.of_database(file, study, trust)
-    plan = confirmation(tables, found_in, seeds, overall, _settings(setting or []), changed_code=changed_code)
+    with hushed(quiet):
+        plan = confirmation(tables, found_in, seeds, overall, _settings(setting or []), changed_code=changed_code)
     with Display(quiet=quiet, group=method_of) as display:
         where = Where(executor, workers, devices, per_device, address)
         run_or_stop(plan, study, out, where, display, changed_code)

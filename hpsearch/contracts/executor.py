@@ -43,8 +43,8 @@ class Executor(ABC):
         """Call function(*arguments) somewhere.
 
         The function can be imported by name there, and arguments and result can be pickled. A worker that
-        dies fails its own call and no other. A device that stops working fails no call: its call moves to
-        another device, and ends in DeviceError only if none is left.
+        dies fails its own call and no other; what it had printed may be a note of the error. A device that stops
+        working fails no call: its call moves to another device, and ends in DeviceError only if none is left.
         """
 
     @abstractmethod

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 
-import numpy as np
+SEED_BITS = 63
+"""Bits of a derived seed: fits SQLite, NumPy and torch generators."""
+TRIAL_SEED_BITS = 31
+"""Bits of the seed that a trial is trained with: fits whatever takes 32 bits, signed or not, such as scikit-learn."""
 
 
 def derived_seed(seed: int, *path: str | int) -> int:
     """A 63-bit seed for one purpose, independent of the seeds for all other paths.
 
     A text enters as the first 8 bytes of its SHA-256, so that adding or reordering names changes no other
-    seed. A trial's seed is derived_seed(comparison seed, label, repeat, trial). Each stream of random numbers in a
+    seed. A study's seed is derived_seed(comparison seed, label, repeat). Each stream of random numbers in a
     trial has a seed such as derived_seed(trial seed, "weights").
 
     Args:
@@ -19,11 +22,21 @@ def derived_seed(seed: int, *path: str | int) -> int:
         path: names and non-negative indices.
 
     Returns:
-        Integer in [0, 2**63): fits SQLite, NumPy and torch generators.
+        Integer in [0, 2**SEED_BITS).
     """
+    import numpy as np  # who only reads a database does without
+
     words = [
         int.from_bytes(hashlib.sha256(part.encode()).digest()[:8], "big") if isinstance(part, str) else part
         for part in path
     ]
     # The length enters too, because a SeedSequence ignores zeros at its end.
-    return int(np.random.SeedSequence([seed, len(words), *words]).generate_state(1, np.uint64)[0] >> 1)
+    return int(np.random.SeedSequence([seed, len(words), *words]).generate_state(1, np.uint64)[0] >> (64 - SEED_BITS))
+
+
+def trial_seed(seed: int, method: str, repeat: int, trial: int, bits: int = TRIAL_SEED_BITS) -> int:
+    """The seed that a trial is trained with: the first `bits` of the seed that derives from its place.
+
+    A comparison that an older version began has seeds of SEED_BITS, and keeps them.
+    """
+    return derived_seed(seed, method, repeat, trial) >> (SEED_BITS - bits)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from hpsearch.contracts.method import Method
@@ -13,8 +15,23 @@ from hpsearch.contracts.progress import Progress
 from hpsearch.contracts.space import Configuration
 
 
+@dataclass(frozen=True)
+class Context:
+    """Which trial is trained: its method's label, and the numbers, from 1, of its study and of itself in that study.
+
+    A task may name files by it, or say in its log what it is at. A result depends on configuration and seed only.
+    """
+
+    method: str
+    repeat: int
+    trial: int
+
+
 class Task(ABC):
     """Data, network and budget.
+
+    What training prints and logs is kept with its trials, its beginning and its end, for `hpsearch trials --log`; it
+    is not shown.
 
     A task with settings is a frozen dataclass derived from this class: its fields are the settings that a study
     file may give. A module holds its task as TASK. Workers make it anew from the module's name and the settings. A
@@ -53,16 +70,27 @@ class Task(ABC):
     ) -> list[Result]:
         """One result per configuration. A result depends on its own configuration and seed only."""
 
+    def train_in(
+        self,
+        method: Method,
+        configurations: Sequence[Configuration],
+        seeds: Sequence[int],
+        device: str,
+        contexts: Sequence[Context],  # noqa: ARG002
+    ) -> list[Result]:
+        """What a run calls: `train`, unless a task overrides this to be told which trial each of them is."""
+        return self.train(method, configurations, seeds, device)
+
 
 @dataclass(frozen=True)
 class FunctionTask(Task):
     """A task from a function `objective(configuration, seed) -> float`, trained one trial at a time.
 
-    The function may use any framework, and may also return a Result. Worker processes find it by the name of the
-    module that holds the task.
+    The function may use any framework, and may also return a Result. With a third parameter `context` it is told which
+    trial it trains. Worker processes find it by the name of the module that holds the task.
     """
 
-    function: Callable[[Configuration, int], float | Result]
+    function: Callable[..., float | Result]
     objective: Objective
 
     def train(
@@ -73,8 +101,29 @@ class FunctionTask(Task):
         device: str,  # noqa: ARG002
     ) -> list[Result]:
         """Call the function once per configuration."""
-        results = []
-        for configuration, seed in zip(configurations, seeds, strict=True):
-            returned = self.function(configuration, seed)
-            results.append(returned if isinstance(returned, Result) else finished(float(returned)))
-        return results
+        return [_result(self.function(*trial)) for trial in zip(configurations, seeds, strict=True)]
+
+    def train_in(
+        self,
+        method: Method,
+        configurations: Sequence[Configuration],
+        seeds: Sequence[int],
+        device: str,
+        contexts: Sequence[Context],
+    ) -> list[Result]:
+        """Call the function once per configuration, with the context if it takes one."""
+        if not self._takes_context:
+            return self.train(method, configurations, seeds, device)
+        trials = zip(configurations, seeds, contexts, strict=True)
+        return [_result(self.function(c, seed, context=context)) for c, seed, context in trials]
+
+    @cached_property
+    def _takes_context(self) -> bool:
+        try:
+            return "context" in inspect.signature(self.function).parameters
+        except ValueError:  # it is built in, and cannot tell
+            return False
+
+
+def _result(returned: float | Result) -> Result:
+    return returned if isinstance(returned, Result) else finished(float(returned))

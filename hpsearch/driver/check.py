@@ -10,7 +10,7 @@ from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.objective import Objective
 from hpsearch.contracts.progress import Progress
 from hpsearch.contracts.searcher import History, Searcher
-from hpsearch.contracts.seeds import derived_seed
+from hpsearch.contracts.seeds import derived_seed, trial_seed
 from hpsearch.contracts.space import Space
 from hpsearch.driver.proposing import propose
 from hpsearch.store.database import Database
@@ -110,7 +110,7 @@ def _records(
 ) -> list[str]:
     """Faults where rows disagree: a seed is not the derived one, trials have gaps, a configuration leaves its space."""
     faults = []
-    seed, planned = comparison.seed, comparison.repeats * len(spaces)
+    seed, bits, planned = comparison.seed, comparison.seed_bits, comparison.repeats * len(spaces)
     if len(studies) != planned:
         faults.append(f"there are {len(studies)} studies, but {planned} were planned")
     for study in studies:
@@ -123,7 +123,7 @@ def _records(
             faults.append(f"{name}: has more trials than planned")
         for trial in trials[study.id]:
             where = f"{name}, trial {trial.trial}"
-            if trial.seed != derived_seed(seed, study.method, study.repeat, trial.trial):
+            if trial.seed != trial_seed(seed, study.method, study.repeat, trial.trial, bits):
                 faults.append(f"{where}: its seed is not the one that derives from the comparison's")
             if trial.state not in STATES:
                 faults.append(f"{where}: its state is {trial.state!r}")

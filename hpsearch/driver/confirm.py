@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.json import Json
@@ -74,7 +75,8 @@ def confirmation(
     plan = resolve(confirming, found_in)
     if not changed_code:
         _refuse_changed_code(tables, plan)
-    return plan
+    # Seeds as long as those of the search: the same command gives what it gave in an older version.
+    return replace(plan, seed_bits=comparison.seed_bits)
 
 
 def _refuse_changed_code(tables: Tables, plan: Plan) -> None:

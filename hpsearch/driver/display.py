@@ -12,11 +12,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from hpsearch.contracts.objective import Objective
-from hpsearch.driver.loop import Recorded
+from hpsearch.driver.loop import Recorded, SetAside
 from hpsearch.store.database import Database
 from hpsearch.system.stopping import forget
 
 SECONDS_BETWEEN_LINES = 10.0
+NEARLY_ALL, OF_AT_LEAST = 0.9, 20
+"""Which share of how many trials of a method has to diverge for that to be said."""
 
 
 class _Forgiving:
@@ -47,7 +49,7 @@ class Display:
 
     def __init__(self, *, quiet: bool = False, group: Callable[[str], str] = str) -> None:
         """With `quiet` nothing is shown. Methods of the same `group` share one bar."""
-        self._group = group
+        self._group, self.quiet = group, quiet
         self._always = Console(file=cast(IO[str], _Forgiving(sys.stderr or io.StringIO())), highlight=False)
         self._console = Console(file=self._always.file, quiet=quiet, highlight=False)
         self._bars = Progress(
@@ -68,6 +70,8 @@ class Display:
         self._best: dict[str, float] = {}
         self._planned: dict[str, int] = {}
         self._lost = {"diverged": 0, "failed": 0}
+        self._diverged: dict[str, int] = {}
+        self._told_of: set[str] = set()
         self._started = time.monotonic()
 
     def __enter__(self) -> Display:
@@ -110,6 +114,7 @@ class Display:
             group = self._group(label)
             self._planned[group] = self._planned.get(group, 0) + planned
             self._done[group] = self._done.get(group, 0) + sum(n for state, n in states.items() if state != "proposed")
+            self._diverged[group] = self._diverged.get(group, 0) + states.get("diverged", 0)
             for state in self._lost:
                 self._lost[state] += states.get(state, 0)
         if self._live:
@@ -133,6 +138,9 @@ class Display:
                 self._lost[result.outcome] += 1
             if result.outcome == "failed":
                 self.say(f"{label}: a trial failed: {result.reason}")
+        if reasons := [result.reason for result in recorded.results if result.outcome == "diverged"]:
+            self._diverged[label] += len(reasons)
+            self._tell_of_divergence(label, reasons[-1])
         if self._live:
             self._bars.update(self._tasks[label], completed=self._done[label], note=self._note(label))
         elif self._done == self._planned or self._line_is_due():
@@ -141,10 +149,30 @@ class Display:
             )
             self.say(f"{counts}, {self._time_left()} left at this rate")
 
+    def set_aside(self, told: SetAside) -> None:
+        """Say that a method is set aside; what was taken back of it counts no longer."""
+        label = self._group(told.method)
+        self._done[label] -= told.taken_back
+        self._lost["failed"] -= told.taken_back
+        self.say(f"{told.method}: is set aside in this run, for {told.failures}")
+        if self._live:
+            self._bars.update(self._tasks[label], completed=self._done[label], note=self._note(label))
+
     def lost(self) -> str:
         """How many trials of this run and earlier ones did not complete, in words; empty if all did."""
         lost = {state: n for state, n in self._lost.items() if n}
         return "".join(f", {n} trials {state}" for state, n in lost.items())
+
+    def _tell_of_divergence(self, label: str, reason: str) -> None:
+        """Say once that nearly all trials of a method diverge, as soon as there are enough to say so."""
+        done, diverged = self._done[label], self._diverged[label]
+        if done < min(OF_AT_LEAST, self._planned[label]) or diverged < NEARLY_ALL * done or label in self._told_of:
+            return
+        self._told_of.add(label)
+        self.say(
+            f"warning: {label}: {diverged} of {done} trials diverged, the last because {reason}; they count at chance "
+            "level, and on_failure does not stop a run for them: look at the task and at this method's ranges"
+        )
 
     def _improve(self, label: str, objectives: list[float]) -> None:
         assert self._objective is not None

@@ -80,7 +80,7 @@ def estimate(plan: Plan, file: Path, workers: int, progress: Progress) -> Estima
             trained = train_pack(plan.by_name, label, configurations, list(range(size)))
         training += remaining * trained.seconds / size
         proposing += remaining * _proposal_seconds(plan, label, configurations, trained.results)
-        texts += remaining * _text_bytes(configurations, trained.results) / size
+        texts += remaining * (_text_bytes(configurations, trained.results) + len(trained.output)) / size
     total = spec.trials * spec.repeats * len(plan.methods)
     return Estimate(total, total - left, training, proposing, workers, int(texts + left * ROW_BYTES))
 

@@ -132,6 +132,7 @@ def _create(database: Database, plan: Plan, study_file: str, data: Json) -> None
             data=data,
             created=clock.now(),
             resolved=plan.settings(),
+            seed_bits=plan.seed_bits,
         ),
         [MethodRow(label, method.space, method.schedules) for label, method in plan.methods.items()],
         [

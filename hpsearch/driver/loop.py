@@ -17,7 +17,7 @@ from hpsearch.contracts.errors import DeviceError, TaskError
 from hpsearch.contracts.executor import Executor
 from hpsearch.contracts.objective import Result
 from hpsearch.contracts.searcher import History
-from hpsearch.contracts.seeds import derived_seed
+from hpsearch.contracts.seeds import trial_seed
 from hpsearch.driver import clock
 from hpsearch.driver.pack import PackError, Trained, train_pack
 from hpsearch.driver.proposing import propose
@@ -26,6 +26,7 @@ from hpsearch.store.rows import Measured, StudyRow, TrialRow
 from hpsearch.study.code import own_code
 from hpsearch.study.plan import Plan
 from hpsearch.system import stopping
+from hpsearch.system.output import noted
 from hpsearch.system.provenance import changed_modules, differences, provenance
 
 ATTEMPTS = 2
@@ -33,7 +34,7 @@ ATTEMPTS = 2
 DEATHS_ALONE = 5
 """How many further tries a trial gets alone while its worker keeps dying."""
 FAILURES_IN_A_ROW = 20
-"""How many failures in a row end the run: a full disk or vanished data must not use up a comparison's trials."""
+"""How many failures in a row set a method aside: a full disk or vanished data must not use up its trials."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,15 @@ class Recorded:
 
     method: str
     results: Sequence[Result]
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """What the loop tells of a method of which trial after trial failed: why, and how many were taken back."""
+
+    method: str
+    taken_back: int
+    failures: str
 
 
 @dataclass
@@ -80,7 +90,9 @@ def differs_from_last_run(database: Database, plan: Plan) -> list[str]:
     return said
 
 
-def run(database: Database, plan: Plan, executor: Executor, facts: Mapping[str, str | int]) -> Generator[Recorded]:
+def run(
+    database: Database, plan: Plan, executor: Executor, facts: Mapping[str, str | int]
+) -> Generator[Recorded | SetAside]:
     """Run a prepared comparison to its end; yields after each record, and may be closed at any of them.
 
     Args:
@@ -90,8 +102,8 @@ def run(database: Database, plan: Plan, executor: Executor, facts: Mapping[str, 
         facts: for the provenance of this run.
 
     Raises:
-        TaskError: if trial after trial fails, since then the cause lies outside the trials. They are taken
-            back, and the next run tries them again.
+        TaskError: if trial after trial of a method fails, since then the cause lies outside the trials. They are taken
+            back, and the next run tries them again; this run comes to the end of the other methods first.
         DeviceError: if no device works any more. Nothing is recorded about the trials in flight.
     """
     loop = _Loop(database, plan, executor.device)
@@ -108,36 +120,45 @@ def run(database: Database, plan: Plan, executor: Executor, facts: Mapping[str, 
         database.end_run(loop.run_id, clock.now())
 
 
-def _work(loop: _Loop, packs: list[_Pack], executor: Executor) -> Generator[Recorded]:
+def _work(loop: _Loop, packs: list[_Pack], executor: Executor) -> Generator[Recorded | SetAside]:
     ready: list[_Job] = []
     flying: dict[Future[Trained], _Job] = {}
     try:
         while packs or ready or flying:
-            while (ready or packs) and len(flying) < executor.workers + executor.waiting:
+            while len(flying) < executor.workers + executor.waiting:
                 # What has to be tried again comes first, then the pack that is furthest behind.
-                job = ready.pop() if ready else loop.next_job(packs.pop(_furthest_behind(packs)))
+                if ready:
+                    job = ready.pop()
+                elif (place := loop.choose(packs, bool(flying))) is not None:
+                    job = loop.next_job(packs.pop(place))
+                else:
+                    break
                 flying[loop.submit(job, executor)] = job
             done, _ = wait(flying, timeout=1, return_when=FIRST_COMPLETED)
             stopping.check()
             for future in done:
                 job, error = flying[future], future.exception()
-                recorded = None
+                told: Recorded | SetAside | None = None
                 if error is None:
-                    recorded = loop.record(job, future.result())
+                    told = loop.record(job, future.result())
                 elif isinstance(error, DeviceError) and not executor.workers:
                     raise error
-                else:
+                elif job.pack.method not in loop.set_aside:
                     loop.note_attempt(job, error)
                     if again := _try_again(job, error):
                         ready.extend(again)
                     else:
-                        recorded = loop.record_failure(job, error)
+                        told = loop.record_failure(job, error)
                 del flying[future]
-                if recorded is not None:
-                    yield recorded
-                if job.pack.open == 0 and job.pack.trial < loop.plan.spec.trials:
+                if told is not None:
+                    yield told
+                if job.pack.method in loop.set_aside:
+                    packs[:] = [pack for pack in packs if pack.method not in loop.set_aside]
+                    ready[:] = [other for other in ready if other.pack.method not in loop.set_aside]
+                elif job.pack.open == 0 and job.pack.trial < loop.plan.spec.trials:
                     job.pack.trial += 1
                     packs.append(job.pack)
+        loop.end()
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         # Asked to stop: record what is finished, even if the request came while it was being recorded.
         for future, job in flying.items():
@@ -156,15 +177,19 @@ class _Loop:
         self.spaces = plan.spaces
         # Failures at the end of earlier runs count too, or interruptions would let failures use up the trials.
         self.failed_in_a_row = database.last_failures(FAILURES_IN_A_ROW - 1)
+        self.set_aside: dict[str, SetAside] = {}
+        comparison, self.studies = database.existing(), database.studies()
+        self.seed_bits = comparison.seed_bits
+        self.doubt_after = max(3, comparison.pack_size)  # failures, as long as nothing has worked
         self.last_end = database.last_end()
         # Kept as the database has them, each read back after it is written: reading all each time would cost ever more.
-        self.trials = {study.id: database.trials(study.id) for study in database.studies()}
+        self.trials = {study.id: database.trials(study.id) for study in self.studies}
         self.worked = False
 
     def packs(self) -> list[_Pack]:
         """All packs with something left to do, each at the first trial that some of its studies have not finished."""
         members: dict[tuple[str, int], list[StudyRow]] = {}
-        for study in self.database.studies():
+        for study in self.studies:
             members.setdefault((study.method, study.pack), []).append(study)
         packs = []
         for studies in members.values():
@@ -172,6 +197,19 @@ class _Loop:
             self.worked |= any(t.state != "failed" for finished in trials for t in finished)
             packs.append(_Pack(studies, min(len(finished) for finished in trials) + 1))
         return [pack for pack in packs if pack.trial <= self.plan.spec.trials]
+
+    def choose(self, packs: Sequence[_Pack], busy: bool) -> int | None:
+        """The place of the pack to go on with; None if there is none, or if it is better to wait for those in training.
+
+        As long as nothing has worked, a method that only fails waits: perhaps another one shows that the task works.
+        """
+        places = [place for place, pack in enumerate(packs) if not self._in_doubt(pack.method)]
+        if not places and not busy:
+            places = list(range(len(packs)))
+        return min(places, key=lambda place: packs[place].trial, default=None)
+
+    def _in_doubt(self, method: str) -> bool:
+        return not self.worked and len(self.failed_in_a_row[method]) >= self.doubt_after
 
     def next_job(self, pack: _Pack) -> _Job:
         """A job for the pack's present trial, which is proposed and recorded unless an earlier run did so."""
@@ -195,11 +233,11 @@ class _Loop:
             self.trials[study.id].append(self.database.trial(study.id, pack.trial))
 
     def _trial_seed(self, study: StudyRow, trial: int) -> int:
-        return derived_seed(self.plan.spec.seed, study.method, study.repeat, trial)
+        return trial_seed(self.plan.spec.seed, study.method, study.repeat, trial, self.seed_bits)
 
     def submit(self, job: _Job, executor: Executor) -> Future[Trained]:
         """Send a job to be trained."""
-        label = job.pack.method
+        label, repeats = job.pack.method, {study.id: study.repeat for study in job.pack.studies}
         job.attempts += 1
         job.submitted = time.monotonic()
         return executor.submit(
@@ -208,16 +246,17 @@ class _Loop:
             label,
             [trial.configuration for trial in job.trials],
             [trial.seed for trial in job.trials],
+            [(repeats[trial.study_id], trial.trial) for trial in job.trials],
         )
 
     def record(self, job: _Job, trained: Trained) -> Recorded:
-        """Record what a worker returned."""
+        """Record what a worker returned; not of trials that were taken back meanwhile with those before them."""
         seconds = trained.seconds / len(job.trials)
         started, ended = clock.text(trained.started), clock.text(trained.ended)
         place = (trained.host, trained.device)
         halved = trained.together < len(job.trials)
         measured = Measured(started, ended, seconds, trained.together, job.attempts, *place, halved)
-        return self._record(job, trained.results, measured, trained.warnings)
+        return self._record(job, trained.results, measured, trained.warnings, trained.output)
 
     def note_attempt(self, job: _Job, error: BaseException) -> None:
         """Record the end of the error, whatever becomes of the trials."""
@@ -225,12 +264,12 @@ class _Loop:
         job.spent += (time.monotonic() - job.submitted) / len(job.trials)
         text = (error.trace if isinstance(error, PackError) else "") or _reason(error)
         trials = [(trial.study_id, trial.trial) for trial in job.trials]
-        self.database.failed_attempt(self.run_id, clock.now(), trials, job.attempts, text)
+        self.database.failed_attempt(self.run_id, clock.now(), trials, job.attempts, text, noted(error))
 
-    def record_failure(self, job: _Job, error: BaseException) -> Recorded:
-        """Record that a trial fails whenever it is tried.
+    def record_failure(self, job: _Job, error: BaseException) -> Recorded | SetAside:
+        """Record that a trial fails whenever it is tried, or set its method aside if nothing else came for long.
 
-        Raises TaskError if too many trials in a row failed, or if the study file says that one is enough.
+        Raises TaskError if the study file says that one is enough.
         """
         reason = _reason(error)
         if self.plan.spec.on_failure == "stop":
@@ -240,33 +279,62 @@ class _Loop:
                 f"trial {trial.trial} of study {study.repeat} of {study.method} failed {job.attempts} times, the last "
                 f'with {reason}; the study file says on_failure = "stop": mend the cause and run again'
             )
-        patience = FAILURES_IN_A_ROW if self.worked else max(3, len(job.pack.studies))
-        if len(self.failed_in_a_row) + 1 >= patience:
-            # This failure is not even recorded: after a kill between two transactions it would count.
-            self.database.reopen(self.failed_in_a_row)
-            raise TaskError(
-                f"{len(self.failed_in_a_row) + 1} trials in a row failed, the last with {reason}; "
-                "mend the cause and run again: they will be tried again"
-            )
+        method, in_a_row = job.pack.method, self.failed_in_a_row[job.pack.method]
+        if self.worked and len(in_a_row) + 1 >= FAILURES_IN_A_ROW:
+            return self._set_aside(method, reason)
+        if len(in_a_row) + 1 >= self.doubt_after and self._nothing_else_may_work(method):
+            for other, failures in self.failed_in_a_row.items():
+                if failures and other != method:
+                    self._set_aside(other, reason)
+            self._set_aside(method, reason)
+            self.end()
         now = clock.now()
         result = Result(None, outcome="failed", reason=reason)
         measured = Measured(now, now, job.spent, 1, job.attempts, platform.node(), self.device)
-        recorded = self._record(job, [result], measured, 0)
-        self.failed_in_a_row += [(trial.study_id, trial.trial) for trial in job.trials]
+        recorded = self._record(job, [result], measured, 0, "")
+        in_a_row += [(trial.study_id, trial.trial) for trial in job.trials]
         return recorded
 
-    def _record(self, job: _Job, results: Sequence[Result], measured: Measured, warned: int) -> Recorded:
-        rows = [(t.study_id, t.trial, result) for t, result in zip(job.trials, results, strict=True)]
+    def _nothing_else_may_work(self, method: str) -> bool:
+        """Whether nothing has worked, and all methods that have trials left but `method` are in doubt."""
+        trials, length = self.trials, self.plan.spec.trials
+        left = {s.method for s in self.studies if len(trials[s.id]) < length or trials[s.id][-1].state == "proposed"}
+        return not self.worked and all(self._in_doubt(other) for other in left - {method})
+
+    def _set_aside(self, method: str, reason: str) -> SetAside:
+        """Take back what failed in a row, with a last one that is not recorded: a kill must not leave it to count."""
+        failures = self.failed_in_a_row[method]
+        self.database.reopen(failures)
+        for study_id in {study_id for study_id, _ in failures}:
+            self.trials[study_id] = self.database.trials(study_id)
+        said = f"{len(failures) + 1} trials in a row failed, the last with {reason}"
+        self.set_aside[method] = SetAside(method, len(failures), said)
+        return self.set_aside[method]
+
+    def end(self) -> None:
+        """Raise TaskError if a method was set aside: its trials are missing."""
+        if not self.set_aside:
+            return
+        *_, last = self.set_aside.values()
+        kept = "" if len(self.set_aside) == len(self.plan.methods) else "; the other methods are complete"
+        raise TaskError(
+            f"{', '.join(self.set_aside)}: {last.failures}{kept}; "
+            "mend the cause and run again: they will be tried again"
+        )
+
+    def _record(self, job: _Job, results: Sequence[Result], measured: Measured, warned: int, output: str) -> Recorded:
+        recorded = zip(job.trials, results, strict=True)
+        rows = [(t.study_id, t.trial, result) for t, result in recorded if t.trial <= len(self.trials[t.study_id])]
         # `last_failures` needs ends in the order of recording, whatever the clocks of workers and driver do.
         self.last_end = measured.ended if measured.ended > self.last_end else clock.just_after(self.last_end)
-        self.database.record(self.run_id, rows, replace(measured, ended=self.last_end), warned)
+        self.database.record(self.run_id, rows, replace(measured, ended=self.last_end), warned, output)
         for study_id, trial, _ in rows:
             self.trials[study_id][trial - 1] = self.database.trial(study_id, trial)
         job.pack.open -= len(rows)
-        if any(result.outcome != "failed" for result in results):  # a task that returns "failed" says so itself
+        if any(result.outcome != "failed" for *_, result in rows):  # a task that returns "failed" says so itself
             self.worked = True
-            self.failed_in_a_row.clear()
-        return Recorded(job.pack.method, results)
+            self.failed_in_a_row[job.pack.method].clear()
+        return Recorded(job.pack.method, [result for *_, result in rows])
 
 
 def _reason(error: BaseException) -> str:
@@ -286,7 +354,3 @@ def _try_again(job: _Job, error: BaseException) -> list[_Job]:
     if isinstance(error, BrokenExecutor) and job.attempts < ATTEMPTS + DEATHS_ALONE:
         return [job]
     return []
-
-
-def _furthest_behind(packs: Sequence[_Pack]) -> int:
-    return min(range(len(packs)), key=lambda i: packs[i].trial)

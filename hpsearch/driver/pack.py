@@ -17,10 +17,11 @@ from hpsearch.contracts.errors import DeviceError
 from hpsearch.contracts.method import Method
 from hpsearch.contracts.objective import Result
 from hpsearch.contracts.space import RESERVED, Configuration
-from hpsearch.contracts.task import Task
+from hpsearch.contracts.task import Context, Task
 from hpsearch.contracts.text import in_characters
 from hpsearch.study.plan import Plan, PlanByName
 from hpsearch.system import devices
+from hpsearch.system.output import captured, note
 from hpsearch.system.stopping import Stopped
 
 LINES_KEPT = 12
@@ -44,7 +45,7 @@ class PackError(Exception):
 
 @dataclass(frozen=True)
 class Trained:
-    """A pack's results, how long they took, where, and how many warnings were raised.
+    """A pack's results, how long they took, where, how many warnings were raised, and what was printed.
 
     `started` and `ended` are what the clock said, which may have been set meanwhile; `seconds` is what passed.
     `together` is how many trials were trained at once at most: fewer than all if memory did not suffice.
@@ -58,6 +59,7 @@ class Trained:
     device: str
     warnings: int
     together: int
+    output: str
 
 
 def train_pack(
@@ -65,6 +67,7 @@ def train_pack(
     label: str,
     configurations: Sequence[Configuration],
     seeds: Sequence[int],
+    numbers: Sequence[tuple[int, int]] | None = None,
 ) -> Trained:
     """Train the configurations together, on this process's device.
 
@@ -75,13 +78,15 @@ def train_pack(
         label: the method's label.
         configurations: one per trial, from the method's space.
         seeds: one per trial.
+        numbers: study and trial of each; None for trials of no study, which count as the first ones of so many.
 
     Raises:
         DeviceError: if the device may have stopped working; this process can train no more.
         PackError: if the task raises anything else, or returns something wrong.
     """
     results: list[Result] = []
-    with warnings.catch_warnings(record=True) as caught:
+    contexts = [Context(label, *pair) for pair in numbers or [(i, 1) for i, _ in enumerate(seeds, 1)]]
+    with captured() as printed, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             plan = plan_by_name.plan()
@@ -91,7 +96,7 @@ def train_pack(
             size = _fitting.get(fits, len(configurations))
             while len(results) < len(configurations):
                 now = slice(len(results), len(results) + size)
-                returned = _train(plan.task, plan.methods[label], configurations[now], seeds[now])
+                returned = _train(plan.task, plan.methods[label], configurations[now], seeds[now], contexts[now])
                 if returned is None:
                     size = _fitting[fits] = -(-min(size, len(configurations)) // 2)
                 else:
@@ -99,12 +104,15 @@ def train_pack(
         except (Stopped, KeyboardInterrupt):
             raise
         except BaseException as error:  # a task may raise anything
-            if devices.is_the_devices(error):
-                raise DeviceError(_one_line(error)) from None
-            raise PackError(_one_line(error), _last_lines(error)) from None
+            broken = devices.is_the_devices(error)
+            failure = DeviceError(_one_line(error)) if broken else PackError(_one_line(error), _last_lines(error))
+            note(failure, printed())
+            raise failure from None
+        seconds = time.perf_counter() - begun
+        output = printed()
     together = min(size, len(configurations))
-    seconds = time.perf_counter() - begun
-    return Trained(results, started, time.time(), seconds, platform.node(), devices.own(), len(caught), together)
+    place = (platform.node(), devices.own())
+    return Trained(results, started, time.time(), seconds, *place, len(caught), together, output)
 
 
 def _load(plan: Plan) -> None:
@@ -115,12 +123,16 @@ def _load(plan: Plan) -> None:
 
 
 def _train(
-    task: Task, method: Method, configurations: Sequence[Configuration], seeds: Sequence[int]
+    task: Task,
+    method: Method,
+    configurations: Sequence[Configuration],
+    seeds: Sequence[int],
+    contexts: Sequence[Context],
 ) -> list[Result] | None:
     """What the task returns, or None if memory does not suffice for so many trials."""
     try:
         own = [dict(configuration) for configuration in configurations]  # copies, which the task may change
-        return task.train(method, own, seeds, devices.torch_name())
+        return task.train_in(method, own, seeds, devices.torch_name(), contexts)
     except Exception as error:
         if len(configurations) == 1 or not devices.is_out_of_memory(error):
             raise

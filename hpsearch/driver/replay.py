@@ -13,7 +13,7 @@ from hpsearch.contracts.objective import Result
 from hpsearch.contracts.progress import Progress
 from hpsearch.driver.pack import PackError, train_pack
 from hpsearch.store.database import Database
-from hpsearch.store.rows import Trial, stored
+from hpsearch.store.rows import Trial, find_trial, stored
 from hpsearch.study.code import own_code
 from hpsearch.study.plan import Plan, resolve
 from hpsearch.study.registry import Registry
@@ -83,18 +83,10 @@ def replay(file: Path, method: str, repeat: int, trial: int, progress: Progress,
 
 def _row(database: Database, file: Path, method: str, repeat: int, trial: int) -> Trial:
     rows = [row for row in database.all_trials() if row.state != "proposed"]
-    labels = list(dict.fromkeys(row.method for row in rows))
-    if method not in labels:
-        raise ReplayError(f"{file}: has no finished trial of {method!r}; there are {', '.join(labels) or 'none'}")
-    for row in rows:
-        if (row.method, row.repeat, row.trial) == (method, repeat, trial):
-            return row
-    studies = sum(row.method == method and row.trial == 1 for row in rows)
-    length = max(row.trial for row in rows if row.method == method)
-    raise ReplayError(
-        f"{file}: has no finished trial {trial} in study {repeat} of {method}; "
-        f"studies are 1 to {studies} and trials 1 to {length}"
-    )
+    try:
+        return find_trial(rows, method, repeat, trial, "finished trial")
+    except LookupError as error:
+        raise ReplayError(f"{file}: {error}") from None
 
 
 def _first_gpu(file: Path, recorded: str) -> str:
@@ -107,7 +99,7 @@ def _first_gpu(file: Path, recorded: str) -> str:
 
 def _train(plan: Plan, method: str, row: Trial) -> Result:
     try:
-        trained = train_pack(plan.by_name, method, [row.configuration], [row.seed])
+        trained = train_pack(plan.by_name, method, [row.configuration], [row.seed], [(row.repeat, row.trial)])
     except (PackError, DeviceError) as error:
         return Result(None, outcome="failed", reason=str(error))
     return trained.results[0]

@@ -15,6 +15,7 @@ from hpsearch.store.database import Database
 from hpsearch.study import kinds
 from hpsearch.study.plan import Plan
 from hpsearch.study.registry import Registry
+from hpsearch.system.output import hushed
 
 
 @dataclass(frozen=True)
@@ -65,14 +66,18 @@ def run_shown(
     executor = where.start(plan.found_in, spec.time_limit)
     try:
         with Database(file, write=True, say=display.say) as database:
-            layout.prepare(database, plan, study_file, display.preparing, display.say, changed_code=changed_code)
+            with hushed(display.quiet):
+                layout.prepare(database, plan, study_file, display.preparing, display.say, changed_code=changed_code)
             display.begin(database, spec.trials * spec.repeats)
             for difference in loop.differs_from_last_run(database, plan):
                 display.say(f"warning: {difference}")
             with closing(loop.run(database, plan, executor, {"executor": where.executor, "threads": 1})) as records:
                 known = 0
-                for recorded in records:
-                    display.recorded(recorded)
+                for told in records:
+                    if isinstance(told, loop.SetAside):
+                        display.set_aside(told)
+                    else:
+                        display.recorded(told)
                     for line in executor.lost[known:]:
                         display.say(f"warning: {line}")
                         known += 1

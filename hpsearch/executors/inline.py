@@ -13,7 +13,11 @@ T = TypeVar("T")
 
 
 class Inline(Executor):
-    """Runs each call within `submit`."""
+    """Runs each call within `submit`.
+
+    What a task prints is not shown, unless it asks somebody at a terminal, as a debugger does. What its C libraries and
+    children print goes where it always did.
+    """
 
     workers = 1
 

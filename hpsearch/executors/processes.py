@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from multiprocessing import reduction
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from hpsearch.contracts.errors import DeviceError
 from hpsearch.contracts.executor import Executor
+from hpsearch.system import descriptors
 from hpsearch.system import devices as hpsearch_devices
 from hpsearch.system.children import end_with_driver, kill, without_ctrl_c
 from hpsearch.system.cores import available_cores
 from hpsearch.system.devices import CPU
+from hpsearch.system.output import note
 from hpsearch.system.threads import pin_threads
 
 T = TypeVar("T")
@@ -42,9 +46,10 @@ class _Call:
 
 @dataclass
 class _Worker:
-    """A place for one process: its device, and the process as a pool of one, when it has started."""
+    """A place for one process: its device, its output, and the process as a pool of one, if it has started."""
 
     device: str
+    output: int | None = field(default_factory=descriptors.new_file)
     pool: ProcessPoolExecutor | None = None
 
 
@@ -84,6 +89,7 @@ class Processes(Executor):
         self._probe, self._time_limit = probe, time_limit
         self._lock = threading.Lock()
         self._workers = [_Worker(device) for device in places]
+        self._outputs = [worker.output for worker in self._workers if worker.output is not None]
         self._closed = False
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._threads = [threading.Thread(target=self._serve, args=(w,), daemon=True) for w in self._workers]
@@ -126,6 +132,8 @@ class Processes(Executor):
             kill(pool)
         for thread in self._threads:
             thread.join(timeout=5)  # they are daemons
+        while self._outputs:
+            os.close(self._outputs.pop())
 
     def _serve(self, worker: _Worker) -> None:
         while (call := self._calls.get()) is not None:
@@ -139,6 +147,8 @@ class Processes(Executor):
             if self._closed:
                 call.future.set_exception(error)
                 return
+            if worker.output is not None:  # for the dead one cannot tell any more
+                note(error, descriptors.text_of(worker.output))
             if isinstance(error, _CannotBeginError):
                 self._give_up(worker, call, f"a worker process cannot begin ({error})")
                 return
@@ -185,7 +195,8 @@ class Processes(Executor):
             if worker.pool is None:
                 # Spawned, so that a worker starts from nothing: no torch threads, locks or files of this process.
                 context = multiprocessing.get_context("spawn")
-                worker.pool = ProcessPoolExecutor(1, context, _begin, (worker.device,))
+                output = None if worker.output is None else _Inherited(worker.output)
+                worker.pool = ProcessPoolExecutor(1, context, _begin, (worker.device, output))
             with without_ctrl_c():  # Ctrl-C reaches the whole group, but is for the driver alone
                 return worker.pool.submit(function, *arguments)
 
@@ -237,8 +248,23 @@ def _ready() -> None:
     pass
 
 
-def _begin(device: str) -> None:
-    """Set up a worker process: one thread, its device, and an end together with the driver."""
+class _Inherited:
+    """A descriptor that goes along to a process that is being spawned."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __getstate__(self) -> Any:
+        return reduction.DupFd(self.number)
+
+    def __setstate__(self, duplicate: Any) -> None:
+        self.number = duplicate.detach()
+
+
+def _begin(device: str, output: _Inherited | None) -> None:
+    """Set up a worker process: its output, one thread, its device, and an end together with the driver."""
+    if output is not None:
+        descriptors.own(output.number)
     end_with_driver()
     multiprocessing.set_start_method(None, force=True)  # a task's own children begin as on this platform by default
     pin_threads()

@@ -20,6 +20,7 @@ from hpsearch.contracts.errors import DeviceError
 from hpsearch.contracts.executor import Executor
 from hpsearch.data.shared_files import SharedFiles, bundle
 from hpsearch.executors.processes import PROBE_SECONDS
+from hpsearch.system import descriptors
 from hpsearch.system import devices as hpsearch_devices
 from hpsearch.system.cores import available_cores
 from hpsearch.system.devices import CPU
@@ -210,6 +211,8 @@ def _call(
 
     if _spoilt:
         os._exit(1)  # Ray runs this call in another process
+    if not descriptors.owned() and (output := descriptors.new_file()) is not None:
+        descriptors.own(output)
     pin_threads()
     look_in(path)
     node = ray.get_runtime_context().get_node_id()

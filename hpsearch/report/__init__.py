@@ -60,9 +60,9 @@ def write_report_of(context: ReportContext, folder: Path, progress: Progress = s
 
         written = write_confirmed(context, page)
     elif searches(first):
-        written = _search(context, page, progress)
+        written = _search(context.begun(), page, progress)
     else:
-        written = _sensitivity(context, page, progress)
+        written = _sensitivity(context.begun(), page, progress)
     context.tables.trials.to_csv(trials, index=False)
     return [*written, trials, page]
 

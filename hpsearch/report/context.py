@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from pkgutil import iter_modules
 
@@ -42,6 +42,16 @@ class ReportContext:
     ) -> ReportContext:
         """The report of one comparison."""
         return cls(tables, (file,), tuple(changed_within(tables)), targets=targets, look=look or Look())
+
+    def begun(self) -> ReportContext:
+        """The report of those methods that have a finished trial; the others are named on the page."""
+        finished = set(self.tables.trials.loc[self.tables.trials["state"] != "proposed", "method"])
+        there = {label: space for label, space in self.tables.methods.items() if label in finished}
+        if not there or len(there) == len(self.tables.methods):
+            return self
+        missing = ", ".join(label for label in self.tables.methods if label not in there)
+        said = f"no trial of {missing} is finished, so that this is about the other methods alone"
+        return replace(self, tables=replace(self.tables, methods=there), warnings=(*self.warnings, said))
 
     @property
     def name(self) -> str:

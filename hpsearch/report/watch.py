@@ -49,8 +49,8 @@ class Watched:
 
     def _computed(self) -> Json:
         try:
-            tables = load_tables(self.file)
-            return document(compute_findings(tables), ReportContext.of_file(self.file, tables))
+            context = ReportContext.of_file(self.file, load_tables(self.file)).begun()
+            return document(compute_findings(context.tables), context)
         except Exception as error:  # a page that watches for days must say what is wrong, whatever it is
             # Keep what was drawn, since the run may be resumed; before anything was drawn, say what to wait for.
             if "waiting" not in self._data and self._data:

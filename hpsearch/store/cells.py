@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.objective import Objective
+from hpsearch.contracts.seeds import SEED_BITS, TRIAL_SEED_BITS
 from hpsearch.contracts.space import RESERVED, Space, space_from_json
 from hpsearch.contracts.text import in_characters
 from hpsearch.store.rows import Comparison, MethodRow, Run, StudyRow, Trial, TrialRow
@@ -109,6 +110,9 @@ def comparison(row: Json, labels: Sequence[str]) -> Comparison:
     for name, least in (("trials", 1), ("repeats", 1), ("seed", 0), ("pack_size", 1)):
         if not least <= row[name] <= (2**63 if name == "seed" else MOST):
             raise UndecodableError(f"its {name} is {row[name]}")
+    bits = row.get("seed_bits", SEED_BITS)  # a file from before they were noted
+    if bits not in (SEED_BITS, TRIAL_SEED_BITS):
+        raise UndecodableError(f"its trials' seeds are of {bits!r} bits")
     if "\0" in row["study_file"]:
         raise UndecodableError("its study file has no file's name")
     return Comparison(
@@ -123,6 +127,7 @@ def comparison(row: Json, labels: Sequence[str]) -> Comparison:
         data=_settings(row["data"], "what the task said about its data"),
         created=row["created"],
         resolved=resolved,
+        seed_bits=bits,
     )
 
 

@@ -20,12 +20,14 @@ from hpsearch.contracts.objective import Result
 from hpsearch.contracts.space import Configuration, Space, space_as_json
 from hpsearch.store import cells
 from hpsearch.store.file import DatabaseFile, is_ours, unreadable
+from hpsearch.store.outputs import drop_unused, keep, of_trial
 from hpsearch.store.rows import (
     Comparison,
     FailedAttempt,
     Measured,
     MethodRow,
     NewStudy,
+    Output,
     Run,
     StudyRow,
     Trial,
@@ -85,6 +87,7 @@ class Database(DatabaseFile):
             "data": json.dumps(comparison.data),
             "created": comparison.created,
             "resolved": json.dumps(comparison.resolved),
+            "seed_bits": comparison.seed_bits,
         }
         with self.transaction() as connection:
             marks = ", ".join("?" * len(columns))
@@ -160,16 +163,18 @@ class Database(DatabaseFile):
         results: Sequence[tuple[int, int, Result]],
         measured: Measured,
         warnings: int = 0,
+        output: str = "",
     ) -> None:
-        """Record results, (study id, trial, result), in one transaction. A recorded result is final."""
+        """Record results, (study id, trial, result), and what was printed, in one transaction. A result is final."""
         changed = 0
         with self.transaction() as connection:
+            output_id = keep(connection, output)
             for study_id, trial, result in results:
                 kept = stored(result)
                 changed += connection.execute(
                     "UPDATE trials SET state = ?, objective = ?, metrics = ?, curves = ?, reason = ?, "
                     "run_id = ?, started = ?, ended = ?, seconds = ?, trained_together = ?, attempts = ?, "
-                    "host = ?, device = ?, halved = ? "
+                    "host = ?, device = ?, halved = ?, output_id = ? "
                     "WHERE study_id = ? AND trial = ? AND state = 'proposed'",
                     (
                         kept.state,
@@ -186,21 +191,32 @@ class Database(DatabaseFile):
                         measured.host,
                         measured.device,
                         measured.halved,
+                        output_id,
                         study_id,
                         trial,
                     ),
                 ).rowcount
-            if changed:  # a stop at the end of a transaction has the same results recorded twice
+            if changed:
                 self._count_warnings(connection, run_id, warnings)
+            else:  # a stop at the end of a transaction has the same results recorded twice
+                drop_unused(connection)
 
-    def failed_attempt(self, run_id: int, at: str, trials: Sequence[tuple[int, int]], attempt: int, error: str) -> None:
+    def failed_attempt(
+        self, run_id: int, at: str, trials: Sequence[tuple[int, int]], attempt: int, error: str, output: str = ""
+    ) -> None:
         """Record that training these trials together, (study id, trial), failed, with the error's last lines."""
         with self.transaction() as connection:
+            output_id = keep(connection, output)
             connection.executemany(
-                "INSERT INTO attempts (study_id, trial, attempt, run_id, at, together, error) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [(study, trial, attempt, run_id, at, len(trials), error) for study, trial in trials],
+                "INSERT INTO attempts (study_id, trial, attempt, run_id, at, together, error, output_id) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [(study, trial, attempt, run_id, at, len(trials), error, output_id) for study, trial in trials],
             )
+
+    @_reading
+    def outputs(self, method: str, repeat: int, trial: int) -> list[Output]:
+        """What training a trial printed: each failed attempt, and then the training that is recorded."""
+        return of_trial(self.connection, method, repeat, trial)
 
     @_reading
     def failed_attempts(self) -> list[FailedAttempt]:
@@ -242,6 +258,7 @@ class Database(DatabaseFile):
                     "UPDATE trials SET state = 'proposed', reason = '' WHERE study_id = ? AND trial = ?",
                     (study_id, trial),
                 )
+            drop_unused(connection)
 
     @staticmethod
     def _count_warnings(connection: sqlite3.Connection, run_id: int, warnings: int) -> None:
@@ -306,16 +323,22 @@ class Database(DatabaseFile):
         return cells.trial(row, self._space(study_id))
 
     @_reading
-    def last_failures(self, most: int) -> list[tuple[int, int]]:
-        """The trials that failed since the last one that did not, (study id, trial), at most `most`, in order."""
+    def last_failures(self, most: int) -> dict[str, list[tuple[int, int]]]:
+        """Label -> the trials that failed since its last one that did not, (study id, trial), at most `most`."""
         rows = self._rows(
-            "SELECT study_id, trial FROM trials WHERE state = 'failed' "
-            "AND ended > coalesce((SELECT max(ended) FROM trials WHERE state IN ('complete', 'diverged')), '') "
-            "AND EXISTS (SELECT 1 FROM attempts WHERE attempts.study_id = trials.study_id "
-            "AND attempts.trial = trials.trial) ORDER BY ended DESC LIMIT ?",
-            most,
+            "WITH placed AS (SELECT trials.*, label FROM trials JOIN studies ON studies.id = study_id "
+            "JOIN methods ON methods.id = method_id), "
+            "worked AS (SELECT label, max(ended) AS last FROM placed WHERE state IN ('complete', 'diverged') "
+            "GROUP BY label) "
+            "SELECT placed.label, study_id, trial FROM placed LEFT JOIN worked ON worked.label = placed.label "
+            "WHERE state = 'failed' AND ended > coalesce(last, '') "
+            "AND EXISTS (SELECT 1 FROM attempts WHERE attempts.study_id = placed.study_id "
+            "AND attempts.trial = placed.trial) ORDER BY ended"
         )
-        return [(row["study_id"], row["trial"]) for row in rows][::-1]
+        found: dict[str, list[tuple[int, int]]] = {label: [] for label in self.methods()}
+        for row in rows:
+            found[row["label"]].append((row["study_id"], row["trial"]))
+        return {label: failures[-most:] for label, failures in found.items()}
 
     @_reading
     def last_end(self) -> str:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.objective import Objective, Result
+from hpsearch.contracts.seeds import TRIAL_SEED_BITS
 from hpsearch.contracts.space import Configuration, Space
 from hpsearch.study.schema import Spec
 
@@ -29,6 +30,7 @@ class Comparison:
         data: what the task said about its data.
         created: when it was laid out, ISO 8601, UTC.
         resolved: every setting with its value: "task", "searcher", and "methods" by their labels.
+        seed_bits: of the trials' seeds.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Comparison:
     data: Json
     created: str
     resolved: Json
+    seed_bits: int = TRIAL_SEED_BITS
 
     def schedules(self, label: str) -> dict[str, str]:
         """Schedules of a method: hyperparameter -> schedule."""
@@ -115,6 +118,21 @@ class Trial(NamedTuple):
     halved: int
 
 
+def find_trial(rows: Sequence[Trial], method: str, repeat: int, trial: int, kind: str = "trial") -> Trial:
+    """The trial of that name. Raises LookupError with what there is instead; messages call a trial `kind`."""
+    for row in rows:
+        if (row.method, row.repeat, row.trial) == (method, repeat, trial):
+            return row
+    of_method = [row for row in rows if row.method == method]
+    if not of_method:
+        labels = ", ".join(dict.fromkeys(row.method for row in rows))
+        raise LookupError(f"has no {kind} of {method!r}; there are {labels or 'none'}")
+    studies, length = max(row.repeat for row in of_method), max(row.trial for row in of_method)
+    raise LookupError(
+        f"has no {kind} {trial} in study {repeat} of {method}; studies are 1 to {studies} and trials 1 to {length}"
+    )
+
+
 @dataclass(frozen=True)
 class Run:
     """One run of the comparison: when, on what machine, with which versions; `ended` is None until it ends."""
@@ -137,6 +155,16 @@ class FailedAttempt:
     at: str
     together: int
     error: str
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a training printed, which `failed` or is recorded, of a trial and the `together` - 1 others in it."""
+
+    failed: bool
+    attempt: int
+    together: int
+    text: str
 
 
 @dataclass(frozen=True)

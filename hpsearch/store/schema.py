@@ -58,7 +58,21 @@ def _keep_failed_attempts(connection: sqlite3.Connection) -> None:
     )
 
 
-UPGRADES: list[Callable[[sqlite3.Connection], None]] = [_create, _note_halved_packs, _keep_failed_attempts]
+def _keep_outputs(connection: sqlite3.Connection) -> None:
+    # What tasks print: one row a training, to which all trials that were trained in it refer, or that it failed with.
+    connection.execute("CREATE TABLE outputs (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT")
+    for table in ("trials", "attempts"):
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN output_id INTEGER REFERENCES outputs")
+    # How long the trials' seeds are: they had 63 bits until a comparison said otherwise.
+    connection.execute("ALTER TABLE comparison ADD COLUMN seed_bits INTEGER NOT NULL DEFAULT 63")
+
+
+UPGRADES: list[Callable[[sqlite3.Connection], None]] = [
+    _create,
+    _note_halved_packs,
+    _keep_failed_attempts,
+    _keep_outputs,
+]
 """Upgrade i takes a file from version i to i + 1, in the transaction that records the new version."""
 
 

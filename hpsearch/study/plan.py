@@ -13,6 +13,7 @@ from hpsearch.contracts.errors import SpecError
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.method import Method
 from hpsearch.contracts.searcher import Searcher
+from hpsearch.contracts.seeds import TRIAL_SEED_BITS
 from hpsearch.contracts.space import Choice, Space, space_as_json
 from hpsearch.contracts.task import Task
 from hpsearch.study import kinds
@@ -57,6 +58,7 @@ class Plan:
         searcher: the searcher, with the study file's settings.
         pack_size: how many studies of a method travel together: the study file's `pack`, or else the task's wish
             made even. At a wish of 16, 20 repeats make two packs of 10 rather than 16 and 4.
+        seed_bits: length of the trials' seeds, if the comparison begins with this plan.
     """
 
     spec: Spec
@@ -65,6 +67,7 @@ class Plan:
     methods: Mapping[str, Method]
     searcher: Searcher
     pack_size: int
+    seed_bits: int = TRIAL_SEED_BITS
 
     @property
     def spaces(self) -> dict[str, Space]:

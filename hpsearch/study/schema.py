@@ -87,7 +87,8 @@ class Spec(BaseModel):
 
     `time_limit` is how many seconds a worker may train a pack, with the loading of its data, before it is ended and
     the pack counts as failed. `on_failure` says what becomes of a trial that fails whenever it is tried: it counts at
-    chance level ("count"), or it ends the run with its reason and is tried again by the next run ("stop").
+    chance level ("count"), or it ends the run with its reason and is tried again by the next run ("stop"). A trial that
+    diverges has a result, which would be the same again: it counts at chance level either way, and stops no run.
     """
 
     model_config = STRICT

@@ -12,8 +12,9 @@ from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.executor import Executor
 from hpsearch.contracts.progress import silent
 from hpsearch.contracts.searcher import Searcher
+from hpsearch.contracts.seeds import TRIAL_SEED_BITS
 from hpsearch.driver.layout import prepare
-from hpsearch.driver.loop import Recorded, run
+from hpsearch.driver.loop import Recorded, SetAside, run
 from hpsearch.driver.running import Where
 from hpsearch.executors.inline import Inline
 from hpsearch.store.database import Database
@@ -50,11 +51,15 @@ space = {{ x = [0.0, 1.0], depth = 3 }}
 
 @contextmanager
 def going_on(
-    study: Path, name: str = "run.db", executor: Executor | None = None, searcher: Searcher | None = None
-) -> Iterator[Iterator[Recorded]]:
+    study: Path,
+    name: str = "run.db",
+    executor: Executor | None = None,
+    searcher: Searcher | None = None,
+    seed_bits: int = TRIAL_SEED_BITS,
+) -> Iterator[Iterator[Recorded | SetAside]]:
     """Begin or resume a study file's comparison in a database beside it, as far as its records are asked for."""
     plan, executor = read_plan(study), executor or Inline()
-    plan = replace(plan, searcher=searcher or plan.searcher)
+    plan = replace(plan, searcher=searcher or plan.searcher, seed_bits=seed_bits)
     with Database(study.parent / name, write=True) as database:
         prepare(database, plan, str(study), silent)
         with closing(run(database, plan, executor, {"executor": type(executor).__name__.lower()})) as records:
@@ -67,11 +72,12 @@ def run_to_end(
     executor: str = "inline",
     workers: int | None = None,
     searcher: Searcher | None = None,
+    seed_bits: int = TRIAL_SEED_BITS,
 ) -> Path:
     """Run a study file's comparison; returns its database, which lies beside it."""
     running = started(executor, workers=workers)
     try:
-        with going_on(study, name, running, searcher) as records:
+        with going_on(study, name, running, searcher, seed_bits) as records:
             for _ in records:
                 pass
     finally:

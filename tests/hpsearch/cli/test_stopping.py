@@ -29,7 +29,7 @@ def started(study, *words, **named):
 
 
 def asked_while_training(study):
-    """An inline run that got Ctrl-C once its task had printed that it trains."""
+    """An inline run that got Ctrl-C once its task had said that it trains, past the capture of what tasks print."""
     process = subprocess.Popen(
         command(study, "--executor", "inline"), cwd=study.parent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         preexec_fn=hears_ctrl_c,
@@ -73,10 +73,11 @@ def test_a_signal_before_the_first_trial_leaves_nothing(own_study):
 
 def test_a_second_one_stops_at_once(own_study):
     stubborn = f"""
+    import sys
     try:
-        print("training", flush=True); {SLEEP}
+        print("training", file=sys.__stdout__, flush=True); {SLEEP}
     except BaseException:
-        print("stubborn", flush=True); {SLEEP}
+        print("stubborn", file=sys.__stdout__, flush=True); {SLEEP}
 """
     study = own_study(task=edited(OWN_TASK, "configuration, seed):", f"configuration, seed):{stubborn}"))
     process = asked_while_training(study)
@@ -151,8 +152,9 @@ def test_what_was_finished_when_it_was_asked_to_stop_is_recorded(own_study, monk
 
 def test_a_task_that_swallows_everything_is_stopped_after_its_trial(own_study):
     deaf = f"""
+    import sys
     try:
-        print("training", flush=True); {SLEEP}
+        print("training", file=sys.__stdout__, flush=True); {SLEEP}
     except BaseException:
         pass
 """

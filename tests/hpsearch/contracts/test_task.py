@@ -1,10 +1,11 @@
 import math
 
+import numpy as np
 import pytest
 
 from hpsearch.contracts.objective import Objective, Result, finished
-from hpsearch.contracts.seeds import derived_seed
-from hpsearch.contracts.task import FunctionTask
+from hpsearch.contracts.seeds import SEED_BITS, derived_seed, trial_seed
+from hpsearch.contracts.task import Context, FunctionTask, Task
 
 
 def test_a_seed_depends_on_its_whole_path_and_nothing_else():
@@ -28,6 +29,16 @@ def test_seeds_stay_what_they_are():
     # A recorded comparison is replayed from these: a change here would orphan every database.
     assert derived_seed(2023, "latent", 1, 1) == 7987562740096576512
     assert derived_seed(0) == 7896617691693857887
+    assert trial_seed(2023, "latent", 1, 1) == 1859749374 == derived_seed(2023, "latent", 1, 1) >> 32
+    assert trial_seed(2023, "latent", 1, 1, SEED_BITS) == derived_seed(2023, "latent", 1, 1)
+
+
+def test_a_trials_seed_fits_32_bits_with_a_sign_and_without():
+    seeds = [trial_seed(5, "m", repeat, trial) for repeat in range(1, 21) for trial in range(1, 51)]
+    assert len(set(seeds)) == 1000
+    assert 2**30 < max(seeds) < 2**31
+    assert min(seeds) >= 0
+    np.random.RandomState(max(seeds))
 
 
 def test_chance_stands_for_what_is_missing_and_orientation_turns_losses():
@@ -45,6 +56,34 @@ def test_a_wrong_direction_is_refused():
 def test_a_function_becomes_a_task():
     task = FunctionTask(lambda configuration, seed: configuration["x"] + seed, Objective("sum", 0.0))
     assert task.train(None, [{"x": 1.0}, {"x": 2.0}], [10, 20], "cpu") == [Result(11.0), Result(22.0)]
+
+
+CONTEXTS = [Context("m", 1, 7), Context("m", 2, 7)]
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (lambda configuration, seed: configuration["x"] + seed, [11.0, 22.0]),
+        (lambda configuration, seed, context: context.repeat + context.trial / 10, [1.7, 2.7]),
+        (lambda configuration, seed, *, context: len(context.method), [1.0, 1.0]),
+        (max, [20.0, 30.0]),  # built in: it cannot tell what it takes
+    ],
+)
+def test_a_function_gets_the_context_of_its_trial_if_it_takes_one(function, expected):
+    given = [20, 30] if function is max else [{"x": 1.0}, {"x": 2.0}]
+    task = FunctionTask(function, Objective("sum", 0.0))
+    assert task.train_in(None, given, [10, 20], "cpu", CONTEXTS) == [Result(value) for value in expected]
+
+
+def test_a_task_that_only_trains_is_trained_without_contexts():
+    class Plain(Task):
+        objective = Objective("sum", 0.0)
+
+        def train(self, method, configurations, seeds, device):
+            return [Result(float(seed)) for seed in seeds]
+
+    assert Plain().train_in(None, [{}, {}], [3, 4], "cpu", CONTEXTS) == [Result(3.0), Result(4.0)]
 
 
 def test_a_function_that_returns_nan_has_diverged():

@@ -50,6 +50,13 @@ def test_every_choice_is_trained_with_fresh_seeds_and_nothing_else_changed(file)
     assert "run-confirm-report" in printed
 
 
+def test_the_seeds_of_a_confirmation_are_as_long_as_those_of_the_search(file):
+    """What an older version searched is confirmed with the seeds that it would have had there."""
+    old = find_study("figure8-fsdd").parents[1] / "reports/figure8-fsdd/figure8-fsdd.db"
+    plans = [confirmation(load_tables(searched), Registry.here(file.parent), 2, True, {}) for searched in (file, old)]
+    assert [plan.seed_bits for plan in plans] == [31, 63]
+
+
 def test_its_statistics_by_hand(file):
     tables, _ = confirm(file, "--seeds", "3", "--executor", "inline", "--quiet")
     wide = compute_confirmed(tables)["wide"]

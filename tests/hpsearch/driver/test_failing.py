@@ -8,8 +8,14 @@ import time
 import pytest
 
 from hpsearch.contracts.errors import SpecError, TaskError
+from hpsearch.contracts.progress import silent
 from hpsearch.contracts.searcher import History
 from hpsearch.contracts.seeds import derived_seed
+from hpsearch.driver.check import check
+from hpsearch.driver.loop import SetAside
+from hpsearch.executors.inline import Inline
+from hpsearch.report import write_report
+from hpsearch.report.watch import Watched
 from hpsearch.store.database import Database
 from hpsearch.store.tables import load_tables
 from hpsearch.study import plan as plans
@@ -226,7 +232,7 @@ def test_workers_whose_clocks_differ_lose_nothing(own_study, monkeypatch):
     before = rows(file)
     assert 20 < sum(row.state == "failed" for row in before) < 80
     with Database(file) as database:
-        assert len(database.last_failures(1000)) < 20
+        assert all(len(failures) < 20 for failures in database.last_failures(1000).values())
     run_to_end(study)
     assert rows(file) == before
     longer = edited(study.read_text(), "trials = 40", "trials = 41")
@@ -245,3 +251,121 @@ def test_a_long_message_is_cut(own_study):
     assert len(reason) < 2_100
     with Database(file) as database:
         assert all(len(row.error) < 2_100 for row in database.failed_attempts())
+
+
+BROKEN_NARROW = """
+    from pathlib import Path
+    if "depth" in configuration and (Path(__file__).parent / "broken").exists() and seed % {one_in}:
+        raise OSError("no such library")
+"""
+MANY = edited(edited(OWN_STUDY, "repeats = 3", "repeats = 24\npack = 1"), "trials = 6", "trials = 2")
+
+
+def with_a_broken_method(own_study, one_in=2**40):
+    """A study whose method `narrow` raises, but for one seed in so many, while there is a file `broken` beside it."""
+    failing = BROKEN_NARROW.format(one_in=one_in)
+    study = own_study(edited(OWN_TASK, "configuration, seed):", f"configuration, seed):{failing}"), MANY)
+    whole = rows_as_trained(run_to_end(study, "whole.db"))
+    study.with_name("broken").touch()
+    return study, whole
+
+
+def rows_as_trained(file):
+    return load_tables(file).trials.drop(columns="seconds")
+
+
+def sound(file):
+    return check(file, proposals=False, progress=silent).faults == ()
+
+
+def test_a_method_that_always_raises_is_set_aside_and_the_others_come_to_their_end(own_study, tmp_path):
+    study, whole = with_a_broken_method(own_study)
+    told = []
+    with (
+        pytest.raises(
+            TaskError,
+            match=r"^narrow: 20 trials in a row failed, the last with OSError: no such library .*; the other methods "
+            "are complete; mend the cause and run again: they will be tried again$",
+        ),
+        going_on(study) as records,
+    ):
+        told.extend(records)
+    (aside,) = [one for one in told if isinstance(one, SetAside)]
+    assert (aside.method, aside.taken_back) == ("narrow", 19)
+    file = study.with_name("run.db")
+    with Database(file) as database:
+        counts = database.counts()
+    assert counts["wide"] == {"complete": 48}
+    assert set(counts["narrow"]) == {"proposed"}
+    assert sound(file)
+    assert write_report(file, tmp_path / "report")  # what there is can be reported
+    page = (tmp_path / "report" / "README.md").read_text()
+    assert "**Warning: no trial of narrow is finished, so that this is about the other methods alone**" in page
+    assert "Not finished: 48 of 96 trials" in page
+    data = Watched(file).data()
+    assert (data["finished"], [method["label"] for method in data["methods"]]) == (48, ["wide"])
+    with pytest.raises(TaskError, match="narrow: 20 trials in a row"):  # tried again, and as patiently
+        run_to_end(study)
+    study.with_name("broken").unlink()
+    assert rows_as_trained(run_to_end(study)).equals(whole)
+
+
+class Several(Inline):
+    """Many calls in flight, which are all done when they are looked at."""
+
+    workers = 9
+
+
+def test_what_is_in_flight_when_its_method_is_set_aside_loses_nothing_and_contradicts_nothing(own_study, monkeypatch):
+    study, whole = with_a_broken_method(own_study, one_in=5)
+    monkeypatch.setattr("hpsearch.driver.loop.FAILURES_IN_A_ROW", 3)
+    file = study.with_name("run.db")
+    with (
+        pytest.raises(TaskError, match="narrow: 3 trials in a row failed"),
+        going_on(study, executor=Several()) as told,
+    ):
+        list(told)
+    assert sound(file)
+    study.with_name("broken").unlink()
+    monkeypatch.undo()
+    assert rows_as_trained(run_to_end(study)).equals(whole)
+
+
+def test_the_command_says_what_is_set_aside_and_counts_what_is_left(own_study):
+    study, _ = with_a_broken_method(own_study)
+    done = cli("run", study, "--executor", "inline", cwd=study.parent)
+    assert done.returncode == 4
+    assert done.stderr.count("narrow: is set aside in this run, for 20 trials in a row failed") == 1
+    assert "hpsearch: narrow: 20 trials in a row failed" in done.stderr
+    again = cli("run", study, "--executor", "inline", cwd=study.parent)
+    assert again.returncode == 4
+    assert "going on with own.db, which has 48 trials" in again.stderr
+
+
+def test_a_method_whose_first_trials_fail_waits_until_another_one_shows_that_the_task_works(own_study):
+    failing = """configuration, seed, context):
+    if (context.method, context.trial) == ("wide", 1): raise OSError("at first")"""
+    study = own_study(
+        edited(OWN_TASK, "configuration, seed):", failing), edited(OWN_STUDY, "repeats = 3", "repeats = 3\npack = 1")
+    )
+    with Database(run_to_end(study)) as database:
+        assert database.counts() == {"wide": {"failed": 3, "complete": 15}, "narrow": {"complete": 18}}
+
+
+DIVERGING = "configuration, seed):\n    if 'depth' in configuration: return float('nan')"
+
+
+@pytest.mark.parametrize("on_failure", ["count", "stop"])
+def test_a_run_whose_trials_nearly_all_diverge_says_so_once_and_goes_on(own_study, on_failure):
+    study = own_study(
+        edited(OWN_TASK, "configuration, seed):", DIVERGING),
+        edited(OWN_STUDY, "repeats = 3", f'repeats = 5\npack = 5\non_failure = "{on_failure}"'),
+    )
+    done = cli("run", study, "--executor", "inline", cwd=study.parent)
+    assert done.returncode == 0
+    (said,) = [line for line in done.stderr.splitlines() if "warning" in line]
+    assert said == (
+        "warning: narrow: 20 of 20 trials diverged, the last because the objective was nan; they count at chance "
+        "level, and on_failure does not stop a run for them: look at the task and at this method's ranges"
+    )
+    assert ", 30 trials diverged;" in done.stderr

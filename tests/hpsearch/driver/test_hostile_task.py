@@ -1,19 +1,35 @@
-"""A task that pops its configuration, raises odd things and loads slowly gives the same table on each executor."""
+"""A task that prints, changes what is global, raises and returns odd things gives the same table on each executor."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
 from hpsearch.driver.pack import train_pack
 from hpsearch.store.database import Database
+from hpsearch.study import kinds
 from hpsearch.study.plan import read_plan
+from hpsearch.study.registry import Registry
 from tests.tools.commands import cli
 from tests.tools.editing import edited
 
 HOSTILE = """
+import logging
+import os
+import random
+import sys
+
+import numpy as np
+
 from hpsearch import FunctionTask, Objective, Result
+
+log = logging.getLogger(__name__)
+log.setLevel(logging.INFO)
+log.propagate = False
+log.addHandler(logging.StreamHandler())
 
 
 class Mute(BaseException):
@@ -26,7 +42,15 @@ class Unpicklable(Exception):
         super().__init__("held", lambda: None)
 
 
-def objective(configuration, seed):
+def objective(configuration, seed, context):
+    print("printed by", context.method, context.repeat, context.trial)
+    sys.stderr.write("complained\\r")
+    log.info("logged %s", seed)
+    sys.stdout.buffer.write(b"bytes\\xff\\n")
+    np.random.seed(seed)
+    random.seed(seed)
+    np.seterr(all="ignore")
+    os.environ["HOSTILE"] = "1"
     x = configuration.pop("x")
     if x > 8.0:
         raise Mute
@@ -34,38 +58,65 @@ def objective(configuration, seed):
         raise Unpicklable
     if x > 5.0:
         raise GeneratorExit("gone")
-    return Result((x - 0.3) ** 2, metrics={"test_loss": x})
+    if x > 4.0:
+        return "not a number"
+    if x > 2.0:
+        return np.float32("nan")
+    return Result((x - 0.3) ** 2, metrics={"test_loss": x, "drawn": np.random.random()})
 
 
 TASK = FunctionTask(objective, Objective("loss", chance=100.0, direction="minimise"))
 """
+RAISED = ((8.0, "Mute"), (6.5, "Unpicklable"), (5.0, "GeneratorExit"), (4.0, "ValueError"))
 
 
-def table(file) -> list[tuple[object, ...]]:
-    with Database(file) as database:
-        return [
-            (t.method, t.repeat, t.trial, t.configuration, t.state, t.objective, t.metrics, t.reason)
-            for t in database.all_trials()
-        ]
+def expected(x: float, seed: int) -> tuple[str, float | None, str]:
+    """State, objective and the beginning of the reason."""
+    for above, kind in RAISED:
+        if x > above:
+            return "failed", None, f"{kind}: "
+    if x > 2.0:
+        return "diverged", None, "the objective was nan"
+    return "complete", (x - 0.3) ** 2, ""
 
 
-@pytest.mark.parametrize("executor", ["inline", "processes"])
-def test_a_hostile_task_gives_the_same_table_on_each_executor(own_study, executor: str):
+@pytest.fixture
+def restored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a hostile task changes for the whole process is afterwards as it was."""
+    monkeypatch.delenv("HOSTILE", raising=False)
+    before = np.geterr()
+    yield
+    np.seterr(**before)
+
+
+@pytest.mark.usefixtures("restored")
+@pytest.mark.parametrize(
+    "executor",
+    [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in Registry().names(kinds.EXECUTOR)],
+)
+def test_a_hostile_task_gives_the_same_table_and_output_on_each_executor(own_study, capfd, executor: str):
+    if executor == "ray":
+        pytest.importorskip("ray")
     study = own_study(task=HOSTILE)
     done = cli("run", study, "--executor", executor, "--workers", "1", "--quiet", cwd=study.parent)
-    assert done.returncode == 0, done.stderr
-    rows = table(study.parent / "own.db")
-    assert len(rows) == 36
-    for _, _, _, configuration, state, objective, metrics, reason in rows:
-        x = configuration["x"]
-        assert state == ("failed" if x > 5.0 else "complete")
-        if state == "complete":
-            assert objective == (x - 0.3) ** 2
-            assert metrics == {"test_loss": x}
-        else:
-            kind = "Mute" if x > 8.0 else "Unpicklable" if x > 6.5 else "GeneratorExit"
-            assert reason.startswith(f"{kind}: ")
-    assert {reason.split(":")[0] for *_, reason in rows} >= {"Mute", "Unpicklable", "GeneratorExit"}
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert capfd.readouterr() == ("", "")  # nor do workers write to what they inherit
+    with Database(study.parent / "own.db") as database:
+        rows = database.all_trials()
+        assert len(rows) == 36
+        for row in rows:
+            x = row.configuration["x"]
+            state, objective, reason = expected(x, row.seed)
+            assert (row.state, row.objective) == (state, objective)
+            assert row.reason.startswith(reason)
+            if state == "complete":
+                assert row.metrics == {"test_loss": x, "drawn": np.random.RandomState(row.seed).random_sample()}
+            outputs = database.outputs(row.method, row.repeat, row.trial)
+            said = f"printed by {row.method} {row.repeat} {row.trial}\ncomplained\rlogged {row.seed}\nbytes\ufffd\n"
+            assert {output.text for output in outputs} == {said}
+            assert [output.failed for output in outputs] == ([True, True] if state == "failed" else [False])
+        assert {row.reason.split(":")[0] for row in rows} >= {kind for _, kind in RAISED}
+        assert {row.state for row in rows} == {"complete", "diverged", "failed"}
 
 
 SLOW = """

@@ -4,6 +4,7 @@ import os
 
 from hpsearch.contracts.errors import DeviceError
 from hpsearch.system import devices
+from hpsearch.system.output import captured
 
 
 def where():
@@ -109,3 +110,38 @@ def broken_once(flag):
         Path(flag).write_text(node)
         broken_here()
     return node
+
+
+def print_everywhere():
+    """By Python, a C library, a child, and by a child that is handed the stream; returns what was captured of it."""
+    import ctypes
+    import subprocess
+    import sys
+
+    print("before")
+    with captured() as printed:
+        print("out")
+        print("err", file=sys.stderr)
+        os.write(1, b"raw\n")
+        ctypes.CDLL(None).puts(b"from C")
+        ctypes.CDLL(None).fflush(None)
+        subprocess.run(["echo", "child"], check=True)
+        subprocess.run(["echo", "handed on"], check=True, stdout=sys.stdout)
+        return printed()
+
+
+def print_much(lines):
+    """Two calls of so many lines; returns what was captured of the second."""
+    for _ in range(2):
+        with captured() as printed:
+            for number in range(lines):
+                print(f"line {number:07d}")
+            text = printed()
+    return text
+
+
+def print_and(then, *arguments):
+    """Print, and do something that ends this process."""
+    with captured():
+        print("before the end")
+        then(*arguments)

@@ -138,7 +138,7 @@ def test_hovering_tells_the_averages_at_a_trial(page, file):
     page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 20)
     tip = page.locator("#tip").inner_text()
     trial = int(re.match(r"trial (\d), mean", tip)[1])
-    mean = compute_curves(load_tables(file)).methods["near"].mean.estimate[trial - 1]
+    mean = float(f"{compute_curves(load_tables(file)).methods['near'].mean.estimate[trial - 1]:.6g}")  # as it is there
     assert f"near: {float(f'{mean:.4g}'):g} (" in tip
     assert "n = 5" in tip
     page.mouse.move(2, 2)
@@ -390,9 +390,14 @@ class TestWatch:
         server.server_close()
 
     def test_the_page_waits_follows_a_run_and_keeps_what_was_chosen(self, browser, growing):
-        file = self.grow(growing, 1)
+        file = growing.parent / "grow.db"
+        with going_on(growing, file.name):
+            pass
         with self.served(file) as (address, _), opened(browser, address) as page:
-            expect(page.locator("#description")).to_contain_text("is finished yet")
+            expect(page.locator("#description")).to_contain_text("no trial of wide is finished yet")
+            self.grow(growing, 1)
+            expect(page.locator("#live")).to_have_text("live: 1 of 120 trials")
+            expect(page.locator("body")).to_contain_text(f"no trial of near, {HOSTILE} is finished")
             self.grow(growing, 45)  # a run that was stopped, and is gone on with
             before = sum(recorded(file, state) for state in ("complete", "diverged", "failed"))
             assert 15 <= before < 120

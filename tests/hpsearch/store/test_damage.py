@@ -12,6 +12,7 @@ import pytest
 
 from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.progress import silent
+from hpsearch.contracts.seeds import SEED_BITS
 from hpsearch.driver.check import check
 from hpsearch.report import write_report
 from hpsearch.store.database import Database
@@ -50,8 +51,14 @@ def test_a_file_of_a_past_version_is_read_and_goes_on_after_a_copy(past, tmp_pat
     assert file.read_bytes() == bytes_before  # reading upgrades nothing
     assert verify(file).faults == ()
     run_to_end(study, "old.db")
-    fresh = load_tables(run_to_end(study, "fresh.db")).trials.drop(columns="seconds")
+    fresh = load_tables(run_to_end(study, "fresh.db", seed_bits=SEED_BITS)).trials.drop(columns="seconds")
     assert load_tables(file).trials.drop(columns="seconds").equals(fresh)
+    study.write_text(edited(study.read_text(), "trials = 3", "trials = 4"))
+    run_to_end(study, "old.db")
+    seeds = load_tables(file).trials["seed"]
+    assert len(seeds) == 16
+    assert seeds.max() > 2**62  # as that version derived them, also those that are added
+    assert verify(file).faults == ()
     assert others.read_text() == "somebody else's"
     kept = tmp_path / f"old.{past.stem}-2.db"
     with closing(sqlite3.connect(kept)) as copy:
@@ -100,6 +107,7 @@ class TestCheck:
             ("UPDATE trials SET objective = 9e999 WHERE study_id = 2 AND trial = 3", "its objective is inf"),
             ("UPDATE trials SET state = 'proposed' WHERE study_id = 1 AND trial = 2", "the trial before it is not"),
             ("UPDATE comparison SET trials = 7", "trials is 7, but 6 in the recorded study file"),
+            ("UPDATE comparison SET seed_bits = 63", "wide, study 1, trial 1: its seed is not the one that derives"),
         ],
     )
     def test_what_contradicts_itself_is_named(self, copy, sql, said):
@@ -185,6 +193,7 @@ class TestDamage:
             "UPDATE trials SET state = 'somplete' WHERE study_id = 1 AND trial = 1",
             "UPDATE methods SET label = 'wade' WHERE label = 'wide'",
             "UPDATE comparison SET data = '1'",
+            "UPDATE comparison SET seed_bits = 64",
             "UPDATE runs SET provenance = '\"a text\"'",
             "UPDATE trials SET configuration = 'null' WHERE study_id = 1 AND trial = 1",
         ],
@@ -201,7 +210,7 @@ class TestDamage:
         with pytest.raises(DatabaseError, match=r"damaged.*: the study file in it"):
             run_to_end(whole.with_name("whole.toml"), "spec.db")
 
-    @pytest.mark.parametrize("version", [-1, 1, 2])
+    @pytest.mark.parametrize("version", [-1, 1, 2, 3])
     def test_a_version_that_it_cannot_be_of_is_refused_and_left_alone(self, copy, version):
         change(copy, f"PRAGMA user_version = {version}")
         before = copy.read_bytes()

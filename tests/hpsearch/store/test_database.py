@@ -12,9 +12,10 @@ import pytest
 import hpsearch
 from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.objective import Objective, Result
+from hpsearch.contracts.seeds import SEED_BITS
 from hpsearch.contracts.space import Float, Space
 from hpsearch.store.database import Database
-from hpsearch.store.rows import Measured, MethodRow, NewStudy
+from hpsearch.store.rows import Measured, MethodRow, NewStudy, Output
 from hpsearch.store.schema import UPGRADES
 from hpsearch.store.tables import load_tables
 from tests.tools.by_hand import by_hand
@@ -184,7 +185,7 @@ def test_a_newer_file_is_refused_and_left_alone(database):
     assert database.path.read_bytes() == before
 
 
-@pytest.mark.parametrize("version", [0, 1, 2, 3])
+@pytest.mark.parametrize("version", range(len(UPGRADES) + 1))
 def test_somebody_elses_database_is_refused_and_left_alone(tmp_path, version):
     path = tmp_path / "photos.db"
     with contextlib.closing(sqlite3.connect(path)) as connection:
@@ -205,12 +206,15 @@ def test_a_file_without_a_comparison_is_not_left_behind(tmp_path):
 
 
 def test_a_file_of_version_1_is_read_as_it_is_and_goes_on(own_study, tmp_path):
-    """Made by taking away what later versions added: a table, a column, and a setting that the task had not got."""
+    """Made by taking away what later versions added: tables, columns, and a setting that the task had not got."""
     study = own_study()
-    file = run_to_end(study)
+    file = run_to_end(study, seed_bits=SEED_BITS)
     expected = load_tables(file).trials
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as old:
-        old.execute("DROP TABLE attempts")
+        old.execute("ALTER TABLE trials DROP COLUMN output_id")
+        old.execute("ALTER TABLE comparison DROP COLUMN seed_bits")
+        for table in ("attempts", "outputs"):
+            old.execute(f"DROP TABLE {table}")
         old.execute("ALTER TABLE trials DROP COLUMN halved")
         old.execute("DELETE FROM trials WHERE trial > 4")
         (settings,) = old.execute("SELECT resolved FROM comparison").fetchone()
@@ -226,7 +230,7 @@ def test_a_file_of_version_1_is_read_as_it_is_and_goes_on(own_study, tmp_path):
     found = load_tables(file).trials
     assert found.drop(columns="seconds").equals(expected.drop(columns="seconds"))
     with contextlib.closing(sqlite3.connect(file)) as upgraded:
-        assert upgraded.execute("PRAGMA user_version").fetchone() == (3,)
+        assert upgraded.execute("PRAGMA user_version").fetchone() == (len(UPGRADES),)
 
 
 @pytest.mark.parametrize("how", ["removed", "moved", "replaced"])
@@ -271,16 +275,56 @@ def test_a_name_that_is_no_text(tmp_path):
         assert database.existing().name == "c"
 
 
-def test_failures_in_a_row_are_those_that_raised_after_the_last_that_did_not(database):
-    run = database.start_run(NOW.started, {})
-    ends = (f"2026-01-01T00:00:0{second}.000+00:00" for second in range(9))
-    for study, trial, outcome, raised in (
-        (1, 1, "failed", True), (1, 2, "complete", False), (2, 1, "failed", True), (2, 2, "failed", False),
-    ):  # fmt: skip
-        database.propose(run, NOW.started, [(study, trial, 1, {"x": 0.5})])
-        if raised:
-            database.failed_attempt(run, NOW.started, [(study, trial)], 1, "OSError")
-        value = 0.5 if outcome == "complete" else None
-        database.record(run, [(study, trial, Result(value, outcome=outcome))], replace(NOW, ended=next(ends)))
-    assert database.last_failures(9) == [(2, 1)]
-    assert database.last_end() == "2026-01-01T00:00:03.000+00:00"
+def test_failures_in_a_row_are_those_that_raised_after_their_methods_last_that_did_not_fail(tmp_path):
+    """Two studies of m, and one of n, which another method's success does not reach."""
+    laid_out = by_hand(["m", "n"], 2, 2, Objective("accuracy", 0.1), name="c")
+    with Database(tmp_path / "c.db", write=True) as database:
+        database.create(laid_out, [*METHODS, MethodRow("n", SPACE, {})], [*STUDIES, NewStudy("n", 1, 13, 0)])
+        run = database.start_run(NOW.started, {})
+        ends = (f"2026-01-01T00:00:0{second}.000+00:00" for second in range(9))
+        for study, trial, outcome, raised in (
+            (3, 1, "failed", True), (1, 1, "failed", True), (1, 2, "complete", False), (2, 1, "failed", True),
+            (3, 2, "failed", True), (2, 2, "failed", False),
+        ):  # fmt: skip
+            database.propose(run, NOW.started, [(study, trial, 1, {"x": 0.5})])
+            if raised:
+                database.failed_attempt(run, NOW.started, [(study, trial)], 1, "OSError")
+            value = 0.5 if outcome == "complete" else None
+            database.record(run, [(study, trial, Result(value, outcome=outcome))], replace(NOW, ended=next(ends)))
+        assert database.last_failures(9) == {"m": [(2, 1)], "n": [(3, 1), (3, 2)]}
+        assert database.last_failures(1) == {"m": [(2, 1)], "n": [(3, 2)]}
+        assert database.last_end() == "2026-01-01T00:00:05.000+00:00"
+
+
+class TestOutputs:
+    """What tasks print is kept once for a pack, and for each attempt that failed."""
+
+    def stored(self, database):
+        return [row[0] for row in database.connection.execute("SELECT text FROM outputs ORDER BY id")]
+
+    def test_a_packs_output_is_kept_once_and_belongs_to_each_of_its_trials(self, database):
+        run = database.start_run(NOW.started, {})
+        database.propose(run, NOW.started, [(1, 1, 5, {"x": 0.1}), (2, 1, 6, {"x": 0.2})])
+        database.failed_attempt(run, NOW.started, [(1, 1), (2, 1)], 1, "OSError", "first try\n")
+        database.record(run, [(1, 1, Result(0.5)), (2, 1, Result(0.6))], NOW, output="second try\n")
+        expected = [Output(True, 1, 2, "first try\n"), Output(False, 1, 2, "second try\n")]
+        assert database.outputs("m", 1, 1) == database.outputs("m", 2, 1) == expected
+        assert self.stored(database) == ["first try\n", "second try\n"]
+        assert database.outputs("m", 2, 2) == []
+
+    def test_nothing_is_kept_where_nothing_is_printed_or_recorded(self, database):
+        run = propose(database)
+        database.record(run, [(1, 1, Result(0.5))], NOW)
+        database.record(run, [(1, 1, Result(0.5))], NOW, output="recorded before")
+        assert self.stored(database) == []
+        assert database.outputs("m", 1, 1) == []
+
+    def test_what_is_taken_back_leaves_no_output_behind(self, database):
+        run = database.start_run(NOW.started, {})
+        for trial in (1, 2):
+            database.propose(run, NOW.started, [(1, trial, 5, {"x": 0.1})])
+            database.failed_attempt(run, NOW.started, [(1, trial)], 1, "OSError", f"trial {trial}")
+            database.record(run, [(1, trial, Result(None, outcome="failed"))], NOW)
+        database.reopen([(1, 1), (1, 2)])
+        assert self.stored(database) == ["trial 1"]
+        assert database.faults() == []
