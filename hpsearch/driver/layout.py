@@ -60,9 +60,7 @@ def prepare(
         if not changed_code:
             _refuse_changed_code(database, plan)
         _extend(database, plan, old)
-    elif (
-        old.spec != plan.spec
-    ):  # its description, time limit or what becomes of failures, which a confirmation takes over
+    elif old.spec != plan.spec:  # free keys, which reports show and a confirmation takes over
         database.extend(plan.spec, old.resolved, [], [])
 
 
