@@ -52,6 +52,15 @@ class History:
         )
 
 
+class StandIn(UserWarning):
+    """A searcher has no proposal of its own for a study, and gives another configuration in its place."""
+
+    def __init__(self, study: int, why: str) -> None:
+        """`study` is its place among those that are proposed for, from 0; `why` is a sentence."""
+        super().__init__(why)
+        self.study = study
+
+
 class Searcher(ABC):
     """A pure function: all it knows is the space, the recorded histories and the studies' seeds.
 
@@ -62,6 +71,8 @@ class Searcher(ABC):
     searches: ClassVar[bool] = True
     """Whether it looks for the best. One that tries given configurations says False: reports then show results
     against what was varied in place of best-so-far curves."""
+    version: ClassVar[int] = 1
+    """Goes up when the searcher proposes otherwise than before, so that `check` calls no older database wrong."""
 
     def check(self, spaces: Mapping[str, Space]) -> None:  # noqa: ARG002
         """Raise ValueError if it is not for these spaces, given by the methods' labels; any space will do here."""
@@ -77,5 +88,6 @@ class Searcher(ABC):
             seeds: one a study, the same at each of its trials.
 
         Returns:
-            One configuration a study. It depends on that study's own history and seed only.
+            One configuration a study. It depends on that study's own history and seed only. Where the searcher has
+            none, it gives another one and says so with `warnings.warn(StandIn(study, why))`.
         """

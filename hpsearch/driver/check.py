@@ -74,11 +74,11 @@ def check(file: Path, *, proposals: bool, progress: Progress) -> Check:
     faults += _records(comparison, studies, trials, spaces)
     progress("records", 1, 1)
     count = sum(map(len, trials.values()))
-    here = provenance()
-    incomparable = tuple(dict.fromkeys(said for run in runs for said in differences(run.provenance, here)))
     if not proposals or faults:
-        return Check(count, 0, tuple(faults), incomparable)
+        return Check(count, 0, tuple(faults), ())
     searcher = searcher_of(comparison.spec, Registry.here(Path(comparison.study_file).parent))
+    here = provenance(searcher_version=searcher.version)
+    incomparable = tuple(dict.fromkeys(said for run in runs for said in differences(run.provenance, here)))
     again = _Again(searcher, spaces, objective)
     differing = [
         text for of_method in _by_method(studies) for text in again.compare(of_method, trials, progress, count)
@@ -166,8 +166,8 @@ class _Again:
         for number in range(max((len(trials[study.id]) for study in studies), default=0)):
             present = [study for study in studies if len(trials[study.id]) > number]
             histories = [History.of(trials[study.id][:number], self.objective) for study in present]
-            proposed, _ = propose(self.searcher, space, histories, [study.seed for study in present])
-            for study, configuration in zip(present, proposed, strict=True):
+            proposed = propose(self.searcher, space, histories, [study.seed for study in present])
+            for study, configuration in zip(present, proposed.configurations, strict=True):
                 recorded = trials[study.id][number].configuration
                 if dict(configuration) != dict(recorded):
                     names = ", ".join(name for name in recorded if recorded[name] != configuration.get(name))

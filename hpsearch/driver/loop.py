@@ -67,10 +67,11 @@ class _Job:
     spent: float = 0.0
 
 
-def differs_from_last_run(database: Database) -> list[str]:
+def differs_from_last_run(database: Database, plan: Plan) -> list[str]:
     """What is different from the machine and versions of the last run, and may change results."""
     runs = database.runs()
-    return list(differences(runs[-1].provenance, provenance())) if runs else []
+    here = provenance(searcher_version=plan.searcher.version)
+    return list(differences(runs[-1].provenance, here)) if runs else []
 
 
 def run(database: Database, plan: Plan, executor: Executor, facts: Mapping[str, str | int]) -> Generator[Recorded]:
@@ -92,7 +93,8 @@ def run(database: Database, plan: Plan, executor: Executor, facts: Mapping[str, 
     if not packs:
         return
     executor.share(plan.task.files())
-    loop.run_id = database.start_run(clock.now(), provenance(workers=executor.workers, device=executor.device, **facts))
+    here = provenance(workers=executor.workers, device=executor.device, searcher_version=plan.searcher.version, **facts)
+    loop.run_id = database.start_run(clock.now(), here)
     try:
         yield from _work(loop, packs, executor)
     finally:
@@ -176,12 +178,13 @@ class _Loop:
     def _propose(self, pack: _Pack, studies: Sequence[StudyRow]) -> None:
         histories = [History.of(self.trials[study.id], self.plan.task.objective) for study in studies]
         seeds = [study.seed for study in studies]
-        configurations, warned = propose(self.plan.searcher, self.spaces[pack.method], histories, seeds)
+        proposed = propose(self.plan.searcher, self.spaces[pack.method], histories, seeds)
         rows = [
             (study.id, pack.trial, self._trial_seed(study, pack.trial), configuration)
-            for study, configuration in zip(studies, configurations, strict=True)
+            for study, configuration in zip(studies, proposed.configurations, strict=True)
         ]
-        self.database.propose(self.run_id, clock.now(), rows, warned)
+        stand_ins = {(studies[place].id, pack.trial): why for place, why in proposed.stand_ins.items()}
+        self.database.propose(self.run_id, clock.now(), rows, stand_ins, proposed.warnings)
         for study in studies:
             self.trials[study.id].append(self.database.trial(study.id, pack.trial))
 

@@ -12,6 +12,7 @@ from hpsearch.contracts.executor import Executor
 from hpsearch.driver import layout, loop
 from hpsearch.driver.display import Display
 from hpsearch.store.database import Database
+from hpsearch.store.rows import stand_ins_said
 from hpsearch.study import registry
 from hpsearch.study.plan import Plan
 from hpsearch.study.registry import Registry
@@ -64,7 +65,7 @@ def run_shown(plan: Plan, study_file: str, file: Path, where: Where, display: Di
         with Database(file, write=True, say=display.say) as database:
             layout.prepare(database, plan, study_file, display.preparing)
             display.begin(database, spec.trials * spec.repeats)
-            for difference in loop.differs_from_last_run(database):
+            for difference in loop.differs_from_last_run(database, plan):
                 display.say(f"warning: results may not repeat to the last bit: {difference}")
             with closing(loop.run(database, plan, executor, {"executor": where.executor, "threads": 1})) as records:
                 known = 0
@@ -73,5 +74,7 @@ def run_shown(plan: Plan, study_file: str, file: Path, where: Where, display: Di
                     for line in executor.lost[known:]:
                         display.say(f"warning: {line}")
                         known += 1
+            for line in stand_ins_said(database.stand_ins()):
+                display.say(f"warning: {line}")
     finally:
         executor.close()

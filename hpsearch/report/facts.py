@@ -10,12 +10,18 @@ from hpsearch.contracts.json import Json
 from hpsearch.contracts.space import Fixed, Float, Int, Parameter
 from hpsearch.report.context import ReportContext
 from hpsearch.report.markdown import plain, table
+from hpsearch.store.rows import stand_ins_said
 from hpsearch.store.tables import Tables
 
 
 def heading(context: ReportContext) -> str:
     """Name and description."""
     return f"# {plain(context.name)}\n\n{plain(context.description)}".rstrip()
+
+
+def warnings(context: ReportContext) -> list[str]:
+    """What stands above all findings, a sentence each."""
+    return [*context.warnings, *stand_ins_said(context.tables.stand_ins)]
 
 
 def discussion(folder: Path) -> list[str]:

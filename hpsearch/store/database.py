@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import wraps
@@ -23,6 +23,7 @@ from hpsearch.contracts.objective import Objective, Result
 from hpsearch.contracts.space import Configuration, space_as_json, space_from_json
 from hpsearch.store.file import DatabaseFile
 from hpsearch.store.rows import (
+    PROPOSING,
     Comparison,
     FailedAttempt,
     Measured,
@@ -42,6 +43,7 @@ T = TypeVar("T")
 
 
 TRIAL = "SELECT study_id, trial, seed, configuration, state, objective FROM trials"
+FAILED = "INSERT INTO attempts (study_id, trial, attempt, run_id, at, together, error) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
 class UndecodableError(ValueError):
@@ -151,14 +153,21 @@ class Database(DatabaseFile):
         run_id: int,
         proposed: str,
         trials: Sequence[tuple[int, int, int, Configuration]],
+        stand_ins: Mapping[tuple[int, int], str] | None = None,
         warnings: int = 0,
     ) -> None:
-        """Record what is about to be trained: (study id, trial, seed, configuration), one transaction."""
+        """Record what is about to be trained: (study id, trial, seed, configuration), one transaction.
+
+        `stand_ins` says of some of them, by (study id, trial), why the searcher had no proposal of its own.
+        """
         with self.transaction() as connection:
             connection.executemany(
                 "INSERT INTO trials (study_id, trial, seed, configuration, state, run_id, proposed) "
                 "VALUES (?, ?, ?, ?, 'proposed', ?, ?)",
                 [(study, trial, seed, json.dumps(dict(c)), run_id, proposed) for study, trial, seed, c in trials],
+            )
+            connection.executemany(
+                FAILED, [(*trial, PROPOSING, run_id, proposed, 1, why) for trial, why in (stand_ins or {}).items()]
             )
             self._count_warnings(connection, run_id, warnings)
 
@@ -205,14 +214,12 @@ class Database(DatabaseFile):
         """Record that training these trials together, (study id, trial), failed, with the error's last lines."""
         with self.transaction() as connection:
             connection.executemany(
-                "INSERT INTO attempts (study_id, trial, attempt, run_id, at, together, error) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [(study, trial, attempt, run_id, at, len(trials), error) for study, trial in trials],
+                FAILED, [(study, trial, attempt, run_id, at, len(trials), error) for study, trial in trials]
             )
 
     @_reading
     def failed_attempts(self) -> list[FailedAttempt]:
-        """Every failed attempt, by study, trial and attempt."""
+        """Every failed attempt to propose or to train, by study, trial and attempt."""
         if self.connection.execute("PRAGMA user_version").fetchone()[0] < 3:
             return []
         rows = self._rows(
@@ -222,6 +229,10 @@ class Database(DatabaseFile):
         )
         with _decoding():
             return [FailedAttempt(**row) for row in rows]
+
+    def stand_ins(self) -> list[FailedAttempt]:
+        """One for each trial that its searcher had no proposal for, with the reason."""
+        return [attempt for attempt in self.failed_attempts() if attempt.attempt == PROPOSING]
 
     @_reading
     def faults(self) -> list[str]:
@@ -339,7 +350,8 @@ class Database(DatabaseFile):
             "SELECT study_id, trial FROM trials WHERE state = 'failed' "
             "AND ended > coalesce((SELECT max(ended) FROM trials WHERE state IN ('complete', 'diverged')), '') "
             "AND EXISTS (SELECT 1 FROM attempts WHERE attempts.study_id = trials.study_id "
-            "AND attempts.trial = trials.trial) ORDER BY ended DESC LIMIT ?",
+            "AND attempts.trial = trials.trial AND attempt > ?) ORDER BY ended DESC LIMIT ?",
+            PROPOSING,
             most,
         )
         return [(row["study_id"], row["trial"]) for row in rows][::-1]

@@ -126,9 +126,13 @@ class Run:
     warnings: int
 
 
+PROPOSING = 0
+"""The attempt of a trial that stands for its proposal: where that failed, another configuration stands in."""
+
+
 @dataclass(frozen=True)
 class FailedAttempt:
-    """One time that training a trial failed, with `together` - 1 others, and the end of its traceback."""
+    """One time that proposing a trial failed, or training it with `together` - 1 others, and what was said about it."""
 
     method: str
     repeat: int
@@ -137,6 +141,15 @@ class FailedAttempt:
     at: str
     together: int
     error: str
+
+
+def stand_ins_said(stand_ins: Sequence[FailedAttempt]) -> list[str]:
+    """No sentence, or one: how many trials their searcher had no proposal for, and why."""
+    if not stand_ins:
+        return []
+    whys = list(dict.fromkeys(attempt.error for attempt in stand_ins))
+    more = f" (and {len(whys) - 1} other reasons)" if len(whys) > 1 else ""
+    return [f"{len(stand_ins)} trials are not what the searcher proposed: {whys[0]}{more}"]
 
 
 @dataclass(frozen=True)

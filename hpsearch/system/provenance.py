@@ -75,10 +75,16 @@ def _version(name: str) -> str | None:
 
 
 def differences(old: Json, new: Json) -> Iterable[str]:
-    """What differs between two runs that may change results: processor and versions."""
+    """What differs between two runs that may change results: processor, versions, and those of the searcher if known.
+
+    A run that has no version of its searcher had the first.
+    """
     if old.get("processor") != new.get("processor"):
         yield f"processor: {old.get('processor')} before, {new.get('processor')} now"
     for name, was in sorted(old.get("versions", {}).items()):
         now = new.get("versions", {}).get(name)
         if was != now:  # what was not recorded then may have been there all the same
             yield f"{name}: {was} before, {now} now"
+    first = old.get("searcher_version", 1)
+    if (now := new.get("searcher_version", first)) != first:
+        yield f"proposals of the searcher: version {first} before, {now} now"

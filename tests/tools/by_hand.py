@@ -38,7 +38,7 @@ def by_hand(
         "data": {},
         "created": "2026-01-01T00:00:00+00:00",
         "resolved": {
-            "task": task.settings,
+            "task": task.settings if task else {},
             "searcher": {},
             "methods": {label: {"space": [], "schedules": schedules or {}} for label in labels},
         },

@@ -10,7 +10,7 @@ import numpy as np
 
 from hpsearch.contracts.objective import Objective
 from hpsearch.report.context import ReportContext
-from hpsearch.report.facts import discussion_section, heading, provenance_table, searcher_of, space_table
+from hpsearch.report.facts import discussion_section, heading, provenance_table, searcher_of, space_table, warnings
 from hpsearch.report.markdown import interval, plain, table
 from hpsearch.report.search.findings import Findings
 from hpsearch.report.search.verdict import SIGNIFICANT, sentences, tested
@@ -35,7 +35,7 @@ def write_page(found: Findings, context: ReportContext, path: Path) -> None:
     curves = found.curves
     sections = [
         heading(context),
-        *(f"**Warning: {plain(warning)}**" for warning in context.warnings),
+        *(f"**Warning: {plain(warning)}**" for warning in warnings(context)),
         "\n".join(f"- {plain(sentence)}" for sentence in sentences(found)),
         f"![Best {curves.objective.name} so far against trials](curves.png)",
         "(Also as [SVG](curves.svg) and [PDF](curves.pdf).) [index.html](index.html) lets one explore it: every study, "

@@ -354,11 +354,12 @@ def test_every_run_leaves_its_provenance(own_study):
 
 
 def test_another_processor_or_version_is_noticed(own_study, monkeypatch):
-    file = run(own_study())
-    with Database(file) as database:
-        assert differs_from_last_run(database) == []
+    study = own_study()
+    plan = read_plan(study)
+    with Database(run(study)) as database:
+        assert differs_from_last_run(database, plan) == []
         monkeypatch.setattr("hpsearch.system.provenance.processor", lambda: "another one")
-        assert "another one now" in differs_from_last_run(database)[0]
+        assert "another one now" in differs_from_last_run(database, plan)[0]
 
 
 def test_trials_know_when_they_ran_and_how_long(tmp_path):
