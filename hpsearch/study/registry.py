@@ -35,6 +35,8 @@ from hpsearch.system.import_path import look_in
 from hpsearch.system.stopping import Stopped
 
 T = TypeVar("T")
+LONGEST_NAME = 200
+"""How many characters a module's name may have, for a file's may have some 250 bytes."""
 
 MOVED = {
     "hpsearch.task": "write `from hpsearch import FunctionTask, Objective, Result` (Task, Method and TaskError too)",
@@ -153,7 +155,9 @@ class Registry:
         try:
             found: object = vars(module)[place.attribute]
         except KeyError:
-            raise SpecError(f"{key}: the module {place.module} has no {place.attribute}") from None
+            raise SpecError(
+                f"{key}: the module {place.module} has no {place.attribute}{self._hidden(module)}"
+            ) from None
         if fault := kind.fault(found):
             raise SpecError(f"{key}: {place.module}.{place.attribute} {fault}")
         return cast(T, found)
@@ -219,8 +223,27 @@ class Registry:
 
     def _nowhere(self, kind: Kind[T], name: str, key: str) -> str:
         said = unknown(key, name, self.names(kind), what=f"no such {kind.key}")
-        folders = " or ".join(map(str, self.folders))
-        return f"{said}; looked for {name}.py with a {kind.attribute} in {folders}" if folders else said
+        if not self.folders:
+            return said
+        module = name.removesuffix(".py")
+        for folder in self.folders:
+            if (file := _file_of([str(folder)], module)) and not _holds(file, kind.attribute):
+                return f"{said}; {file} has no {kind.attribute} at its top level"
+            if file:
+                return f"{said}; {file} has one: write {module!r}"
+        if not module.isidentifier():
+            return f"{said}; Python cannot import a module of that name: it may have letters, digits and _ only"
+        return f"{said}; looked for {module[:LONGEST_NAME]}.py with a {kind.attribute} in {self._where()}"
+
+    def _hidden(self, module: ModuleType) -> str:
+        """A file in our folders that one would take for this module, which comes before it; empty if there is none."""
+        file = _file_of(map(str, self.folders), module.__name__)
+        if file is None or _is_file(module, file):
+            return ""
+        return f"; {file} has its name and is hidden by it: rename that"
+
+    def _where(self) -> str:
+        return " or ".join(map(str, self.folders))
 
     def _import(self, place: _Place, key: str) -> ModuleType:
         look_in(map(str, self.folders))
@@ -233,7 +256,8 @@ class Registry:
                 raise SpecError(
                     f"{key}: {place.module} needs the module {error.name}, which is not installed"
                 ) from error
-            raise SpecError(f"{key}: no such module {place.module!r}") from error
+            where = f"; looked for it among what is installed and in {self._where()}" if self.folders else ""
+            raise SpecError(f"{key}: no such module {place.module!r}{where}") from error
         except Stopped:
             raise
         except (Exception, SystemExit) as error:  # a module may raise anything while it is imported
@@ -290,7 +314,7 @@ def _members(folders: Iterable[str], attribute: str) -> list[str]:
 
 
 def _file_of(folders: Iterable[str], name: str) -> Path | None:
-    if not name.isidentifier():
+    if not name.isidentifier() or len(name) > LONGEST_NAME:
         return None
     places = (Path(folder) / part for folder in folders for part in (f"{name}.py", f"{name}/__init__.py"))
     return next((place for place in places if place.is_file()), None)

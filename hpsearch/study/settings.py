@@ -17,10 +17,10 @@ T = TypeVar("T")
 
 def with_settings(thing: T, settings: Json, key: str) -> T:
     """A copy of the frozen dataclass `thing` with `settings`, checked against its annotations."""
-    if not dataclasses.is_dataclass(thing) or isinstance(thing, type):
-        if settings:
-            raise SpecError(f"{key}: takes no settings, for it is no dataclass; got {', '.join(settings)}")
+    if not settings:
         return thing
+    if not dataclasses.is_dataclass(thing) or isinstance(thing, type):
+        raise SpecError(f"{key}: takes no settings, for it is no dataclass; got {', '.join(settings)}")
     try:
         hints = typing.get_type_hints(type(thing))
     except NameError as error:
@@ -36,7 +36,7 @@ def with_settings(thing: T, settings: Json, key: str) -> T:
         given = Settings.model_validate(settings)
         return dataclasses.replace(thing, **{name: getattr(given, name) for name in settings})
     except ValidationError as error:
-        raise SpecError("\n".join(faults(error, Settings, prefix=f"{key}."))) from error
+        raise SpecError("\n".join(faults(error, Settings, settings, prefix=f"{key}."))) from error
     except ValueError as error:
         raise SpecError(f"{key}: {error}") from error
 

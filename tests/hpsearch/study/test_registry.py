@@ -328,3 +328,31 @@ def test_a_name_that_is_nowhere_is_told_the_nearest_and_where_it_was_looked_for(
         Registry((tmp_path,)).find(registry.SEARCHER, "sobel")
     with pytest.raises(SpecError, match="task: a name is needed, got ' '"):
         Registry().find(registry.TASK, " ")
+
+
+def test_a_name_that_is_nowhere_is_told_what_stands_in_its_way(tmp_path):
+    here = Registry((tmp_path, tmp_path / "other"))
+    (tmp_path / "mine_unrelated.py").write_text("x = 1\n")
+    (tmp_path / "ours_beside.py").write_text("TASK = 1\n")
+    for name, said in {
+        "mine_unrelated": rf"no such task 'mine_unrelated'.*{tmp_path}/mine_unrelated\.py has no TASK at its top",
+        "ours_beside.py": rf"{tmp_path}/ours_beside\.py has one: write 'ours_beside'",
+        "my-task": "Python cannot import a module of that name: it may have letters, digits and _ only",
+        "nowhere": rf"looked for nowhere\.py with a TASK in {tmp_path} or {tmp_path}/other",
+        "nowhere:TASK": rf"no such module 'nowhere'; looked .* among what is installed and in {tmp_path} or ",
+        "x" * 9999: "looked for x+.py with a TASK in ",
+    }.items():
+        with pytest.raises(SpecError, match=said) as caught:
+            here.find(registry.TASK, name)
+        assert len(str(caught.value)) < 1_000
+
+
+@pytest.mark.parametrize("name", ["random", "test", "audio_task"])
+def test_a_task_that_another_module_hides_is_named(tmp_path, name):
+    (tmp_path / f"{name}.py").write_text("TASK = 1\n")
+    file = re.escape(str(tmp_path / f"{name}.py"))
+    with pytest.raises(SpecError, match=rf"task: {file} has the name of another module, {name} .*: rename it"):
+        Registry.here(tmp_path).find(registry.TASK, name)
+    if name != "audio_task":
+        with pytest.raises(SpecError, match=rf"module {name} has no TASK; {file} has its name and is hidden by it"):
+            Registry.here(tmp_path).find(registry.TASK, f"{name}:TASK")

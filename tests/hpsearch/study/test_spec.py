@@ -102,7 +102,23 @@ kind = {{ choices = ["gini", "entropy"] }}
         (HEAD + "[methods.filter]\nspace.alpha = [0.0, 0.1]", ["methods.filter.space.alpha", "logarithmic"]),
         (HEAD + "[methods.filter]\nspace.alpha = [1.0]", ["methods.filter.space.alpha", "[low, high]"]),
         (HEAD + '[methods.filter]\nspace.alpha = "big"', ["methods.filter.space.alpha", "number", "'big'"]),
-        (HEAD + "[methods.filter]\nspace.alpha = {lo = 1.0}", ["methods.filter.space.alpha", "{low, high, log}"]),
+        (HEAD + "[methods.filter]\nspace.alpha = {low = true}", ["methods.filter.space.alpha", "{low, high, log}"]),
+        (
+            HEAD + "[methods.filter]\nspace.alpha = {low = 1, lgo = true}",
+            ["alpha.lgo: unknown key; did you mean 'log'?"],
+        ),
+        (HEAD + "[methods.filter]\nspace.alpha = {hi = 1.0}", ["alpha.hi: unknown key; did you mean 'high'?"]),
+        (HEAD + "[methods.filter]\nspace.alpha = {min = 1}", ["alpha.min: unknown key; did you mean 'low'?"]),
+        (HEAD + "[methods.filter]\nspace.alpha = {step = 1}", ["alpha.step: unknown key; did you mean 'integer'?"]),
+        (
+            HEAD + "[methods.filter]\nspace.alpha = {values = [1]}",
+            ["alpha.values: unknown key; did you mean 'choices'?"],
+        ),
+        (
+            HEAD + "[methods.filter]\nspace.alpha = {choices = [1, []]}",
+            ["methods.filter.space.alpha: expected a value,"],
+        ),
+        (HEAD + "[methods.Range]\nspace.int = {lwo = 1}", ["methods.Range.space.int.lwo: ", "'low'"]),
         (HEAD + "[methods.latent]\nspace.scaling = 3", ["methods.latent.space.scaling", "[False, True]"]),
         (HEAD + '[methods.filter]\nschedules.alpa = "cosine"', ["methods.filter.schedules.alpa", "'alpha'"]),
         (HEAD + '[methods.filter]\nschedules.alpha = "cosin"', ["methods.filter", "'cosin'", "constant, cosine"]),
@@ -145,7 +161,7 @@ def test_a_wrong_setting_of_the_task_is_a_fault_of_the_file(line, parts):
     [
         ("TASK = 3", OWN_STUDY, "TASK is no task: derive its class from hpsearch.Task, or wrap a function"),
         ("TASK = print", OWN_STUDY, "TASK is no task: derive its class from hpsearch.Task, or wrap a function"),
-        ("x = 1", OWN_STUDY, r"no such task .*looked for own_task_\d+\.py with a TASK in "),
+        ("x = 1", OWN_STUDY, r"no such task .*own_task_\d+\.py has no TASK at its top"),
         ("from math import TASK", OWN_STUDY, "raised ImportError"),
         ("TASK = (", OWN_STUDY, "raised SyntaxError"),
         ("import sys; sys.exit(); TASK = 1", OWN_STUDY, "raised SystemExit"),
