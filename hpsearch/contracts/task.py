@@ -5,10 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from inspect import unwrap
 from pathlib import Path
+from types import FunctionType, MethodType
 
 from hpsearch.contracts.method import Method
-from hpsearch.contracts.objective import Objective, Result, finished
+from hpsearch.contracts.objective import Objective, Result, finished, number
 from hpsearch.contracts.progress import Progress
 from hpsearch.contracts.space import Configuration
 
@@ -73,8 +76,27 @@ class FunctionTask(Task):
         device: str,  # noqa: ARG002
     ) -> list[Result]:
         """Call the function once a configuration."""
-        results = []
-        for configuration, seed in zip(configurations, seeds, strict=True):
-            returned = self.function(configuration, seed)
-            results.append(returned if isinstance(returned, Result) else finished(float(returned)))
-        return results
+        return [
+            self._result(self.function(configuration, seed))
+            for configuration, seed in zip(configurations, seeds, strict=True)
+        ]
+
+    def _result(self, returned: object) -> Result:
+        if isinstance(returned, Result):
+            return returned
+        try:
+            return finished(number(returned))
+        except TypeError as error:
+            raise TypeError(
+                f"{place_of(self.function)} must return a number or an hpsearch.Result, got {error}"
+            ) from None
+
+
+def place_of(function: object) -> str:
+    """Name, file and line of a function as far as it tells them. A folder would say more of a machine than of it."""
+    function = function.func if isinstance(function, partial) else function
+    function = function.__func__ if isinstance(function, MethodType) else function
+    if not isinstance(function, FunctionType):
+        return type(function).__name__
+    code = unwrap(function).__code__
+    return f"{function.__qualname__} ({Path(code.co_filename).name}:{code.co_firstlineno})"

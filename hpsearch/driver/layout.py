@@ -14,6 +14,7 @@ from hpsearch.contracts.task import Task
 from hpsearch.driver import clock
 from hpsearch.store.database import Database
 from hpsearch.store.rows import Comparison, MethodRow, NewStudy
+from hpsearch.study.faults import shortened
 from hpsearch.study.plan import Plan
 from hpsearch.study.schema import Spec
 
@@ -45,18 +46,10 @@ def prepare(database: Database, plan: Plan, study_file: str, progress: Progress)
 def _refuse_another(database: Database, old: Comparison, plan: Plan) -> None:
     """Raise DatabaseError unless the file's comparison is the plan's, or the plan's with fewer trials or studies."""
     if changed := _not_an_extension(_defining(old.spec), _defining(plan.spec)):
-        if len(changed) > MOST_LISTED:
-            changed = [*changed[:MOST_LISTED], f"and {len(changed) - MOST_LISTED} more"]
         raise DatabaseError(
-            f"{database.path}: holds a comparison from another study file: {'; '.join(changed)}; "
-            "give another database with --database, or the old study file (more trials, repeats or methods may be "
-            "added)"
-        )
-    before, now = _without_confirmation(old.resolved), plan.settings()
-    if changed := sorted(part for part, was in before.items() if _differs(was, now.get(part))):
-        raise DatabaseError(
-            f"{database.path}: was begun with other defaults ({', '.join(changed)} differ); "
-            "give another database with --database, or the version of hpsearch that began this one"
+            f"{database.path}: holds a comparison from another study file: "
+            f"{'; '.join(shortened(changed, MOST_LISTED))}; give another database with --database, or the old study "
+            "file (more trials, repeats or methods may be added)"
         )
     # Whether it is searchable is no part of what was measured, and not recorded.
     measured = replace(plan.task.objective, searchable=True)
@@ -64,6 +57,11 @@ def _refuse_another(database: Database, old: Comparison, plan: Plan) -> None:
         raise DatabaseError(
             f"{database.path}: was begun with another objective, {old.objective}, and the task now has {measured}; "
             "give another database with --database"
+        )
+    if changed := list(_changed_settings(_without_confirmation(old.resolved), plan.settings(), "")):
+        raise DatabaseError(
+            f"{database.path}: was begun with other settings: {'; '.join(shortened(changed, MOST_LISTED))}; give "
+            "another database with --database, or set them back (a default may be that of another version of hpsearch)"
         )
 
 
@@ -168,8 +166,10 @@ def _changed_keys(old: Json, new: Json) -> list[str]:
     return [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
 
 
-def _differs(old: object, new: object) -> bool:
-    """Whether a setting has changed; one that did not exist when `old` was recorded has not."""
+def _changed_settings(old: object, new: object, path: str) -> Iterator[str]:
+    """Settings that have changed, each with both values; one that did not exist when `old` was recorded has not."""
     if isinstance(old, dict) and isinstance(new, dict):
-        return any(_differs(value, new.get(name)) for name, value in old.items())
-    return bool(old != new)
+        for name, value in old.items():
+            yield from _changed_settings(value, new.get(name), f"{path}.{name}" if path else name)
+    elif old != new:
+        yield f"{path} is {_brief(new)} now and was {_brief(old)}"

@@ -22,6 +22,7 @@ from hpsearch.study.registry import Registry
 from hpsearch.study.schema import MethodSpec, Named, Spec, parse
 from hpsearch.study.settings import plain_settings, with_settings
 from hpsearch.study.spaces import changed
+from hpsearch.study.task_faults import fault_of_task
 
 LARGEST_FILE = 1_000_000
 """How many bytes a study file may have; a hundred methods take some ten thousand."""
@@ -164,7 +165,7 @@ def resolve(spec: Spec, found_in: Registry, source: str = "") -> Plan:
 
 def _task(named: Named, found_in: Registry) -> Task:
     made = with_settings(found_in.find(registry.TASK, named.name), named.settings, "task")
-    if fault := registry.fault_of_task(made):  # with these settings
+    if fault := fault_of_task(made):  # with these settings
         raise SpecError(f"task: {named.name} {fault}")
     return made
 

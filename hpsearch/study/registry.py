@@ -12,6 +12,7 @@ import importlib
 import pkgutil
 import re
 import tomllib
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,10 +28,10 @@ from hpsearch.contracts.errors import SpecError
 from hpsearch.contracts.executor import Executor
 from hpsearch.contracts.export import Format
 from hpsearch.contracts.method import Method
-from hpsearch.contracts.objective import Objective
 from hpsearch.contracts.searcher import Searcher
 from hpsearch.contracts.task import Task
 from hpsearch.study.faults import unknown
+from hpsearch.study.task_faults import fault_of_task
 from hpsearch.system.import_path import look_in
 from hpsearch.system.stopping import Stopped
 
@@ -63,21 +64,6 @@ class Kind(Generic[T]):
     attribute: str
     group: str
     fault: Callable[[object], str]
-
-
-def fault_of_task(found: object) -> str:
-    """What is wrong with a task before it trains anything; empty if nothing is."""
-    if not isinstance(found, Task):
-        return "is no task: derive its class from hpsearch.Task, or wrap a function in hpsearch.FunctionTask"
-    try:
-        objective: object = found.objective
-    except Exception as error:  # it may be a property
-        return f"has no objective: give it an hpsearch.Objective ({type(error).__name__}: {error})"
-    if not isinstance(objective, Objective):
-        return f"has no objective: give it an hpsearch.Objective, got {objective!r}"
-    if type(found.pack) is not int or found.pack < 1:
-        return f"has no pack: it must be a whole number from 1, got {found.pack!r}"
-    return ""
 
 
 def _instance(contract: type, advice: str) -> Callable[[object], str]:
@@ -235,6 +221,12 @@ class Registry:
             return f"{said}; Python cannot import a module of that name: it may have letters, digits and _ only"
         return f"{said}; looked for {module[:LONGEST_NAME]}.py with a {kind.attribute} in {self._where()}"
 
+    def _raised_at(self, error: BaseException) -> str:
+        """Where in the files of our folders an error arose; empty where it did not, or says so itself."""
+        frames = traceback.extract_tb(error.__traceback__)
+        ours = [f for f in frames if any(Path(f.filename).is_relative_to(folder) for folder in self.folders)]
+        return f" ({Path(ours[-1].filename).name}:{ours[-1].lineno})" if ours else ""
+
     def _hidden(self, module: ModuleType) -> str:
         """A file in our folders that one would take for this module, which comes before it; empty if there is none."""
         file = _file_of(map(str, self.folders), module.__name__)
@@ -261,7 +253,8 @@ class Registry:
         except Stopped:
             raise
         except (Exception, SystemExit) as error:  # a module may raise anything while it is imported
-            raise SpecError(f"{key}: importing {place.module} raised {type(error).__name__}: {error}") from error
+            said = f"{type(error).__name__}: {error}{self._raised_at(error)}"
+            raise SpecError(f"{key}: importing {place.module} raised {said}") from error
         if place.file is not None and not _is_file(module, place.file):
             raise SpecError(
                 f"{key}: {place.file} has the name of another module, {module.__name__} "

@@ -356,3 +356,10 @@ def test_a_task_that_another_module_hides_is_named(tmp_path, name):
     if name != "audio_task":
         with pytest.raises(SpecError, match=rf"module {name} has no TASK; {file} has its name and is hidden by it"):
             Registry.here(tmp_path).find(registry.TASK, f"{name}:TASK")
+
+
+def test_an_error_of_a_users_module_is_told_with_its_file_and_line(tmp_path):
+    (tmp_path / "numbers_broken.py").write_text("import math\n\nhalf = math.sqrt(-1)\n")
+    (tmp_path / "task_broken.py").write_text("import numbers_broken\nTASK = 1\n")
+    with pytest.raises(SpecError, match=r"importing task_broken raised ValueError: .* \(numbers_broken\.py:3\)"):
+        Registry.here(tmp_path).find(registry.TASK, "task_broken")
