@@ -16,6 +16,7 @@ from hpsearch.store.rows import stand_ins_said
 from hpsearch.study import registry
 from hpsearch.study.plan import Plan
 from hpsearch.study.registry import Registry
+from hpsearch.study.spaces import described
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ def run_shown(plan: Plan, study_file: str, file: Path, where: Where, display: Di
     try:
         with Database(file, write=True, say=display.say) as database:
             layout.prepare(database, plan, study_file, display.preparing)
+            for line in described(plan.spaces):
+                display.say(line)
             display.begin(database, spec.trials * spec.repeats)
             for difference in loop.differs_from_last_run(database, plan):
                 display.say(f"warning: results may not repeat to the last bit: {difference}")

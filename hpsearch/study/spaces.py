@@ -7,11 +7,13 @@ from typing import cast
 
 from hpsearch.contracts.errors import SpecError
 from hpsearch.contracts.space import RESERVED, Choice, Fixed, Float, Int, Parameter, Space, Value
-from hpsearch.study.faults import shown, unknown
+from hpsearch.study.faults import shortened, shown, unknown
 from hpsearch.study.schema import LINE, Choices, Range, SpaceChange
 
 MOST = 1_000
 """How many hyperparameters a method may have."""
+MOST_DESCRIBED = 10
+"""How many methods have a line where their spaces are shown; the rest is counted."""
 LARGEST_EXACT = 2**53
 LARGEST_WHOLE = 2**63 - 1
 
@@ -103,3 +105,23 @@ def _range(name: str, change: Range, old: Parameter | None) -> Float | Int:
     if integer:
         return Int(name, cast(int, low), cast(int, high), log)
     return Float(name, float(low), float(high), log)
+
+
+def described(spaces: Mapping[str, Space]) -> list[str]:
+    """A line a method with the type and range of each hyperparameter, of the methods that leave something open."""
+    lines = [
+        f"  {label}: {', '.join(map(_described, space))}" for label, space in spaces.items() if len(space.searched) > 0
+    ]
+    return ["search spaces:", *shortened(lines, MOST_DESCRIBED)] if lines else []
+
+
+def _described(parameter: Parameter) -> str:
+    if isinstance(parameter, Fixed):
+        return f"{parameter.name} = {parameter.value}"
+    if isinstance(parameter, Choice):
+        return f"{parameter.name} one of {' | '.join(shortened([str(v) for v in parameter.values], 6))}"
+    low, high = (
+        f"{bound:,}" if isinstance(parameter, Int) else f"{bound:g}" for bound in (parameter.low, parameter.high)
+    )
+    kind, scale = "integer" if isinstance(parameter, Int) else "real", ", logarithmic" if parameter.log else ""
+    return f"{parameter.name} {kind} ({low} to {high}{scale})"

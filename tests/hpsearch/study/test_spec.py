@@ -3,11 +3,12 @@ from pathlib import Path
 import pytest
 
 from hpsearch.contracts.errors import SpecError
-from hpsearch.contracts.space import Choice, Fixed, Float, Int
+from hpsearch.contracts.space import Choice, Fixed, Float, Int, Space
 from hpsearch.study.plan import read_plan, resolve
 from hpsearch.study.registry import Registry
 from hpsearch.study.schema import parse
 from hpsearch.study.shipped import find_study, recorded_name, shipped_studies
+from hpsearch.study.spaces import described
 from tests.tools.editing import edited
 from tests.tools.studies import OWN_STUDY, OWN_TASK
 
@@ -239,3 +240,25 @@ def test_a_shipped_study_is_remembered_by_its_name_however_it_was_given(monkeypa
     monkeypatch.chdir(shipped.parents[1])
     assert recorded_name(Path("studies/demo.toml")) == recorded_name(shipped) == "demo.toml"
     assert recorded_name(tmp_path / "demo.toml") == str((tmp_path / "demo.toml").resolve())
+
+
+def test_spaces_are_described_with_their_types():
+    spaces = {
+        "m": Space(
+            (
+                Int("x", 0, 1),
+                Float("y", 0.0, 1.0),
+                Int("n", 1, 10_000_000, log=True),
+                Choice("k", tuple("abcdefgh")),
+                Fixed("held", 3),
+            )
+        ),
+        "still": Space((Fixed("held", 3),)),
+    }
+    assert described(spaces) == [
+        "search spaces:",
+        "  m: x integer (0 to 1), y real (0 to 1), n integer (1 to 10,000,000, logarithmic), "
+        "k one of a | b | c | d | e | f | and 2 more, held = 3",
+    ]
+    assert described({"still": spaces["still"]}) == []
+    assert described({f"m{i}": spaces["m"] for i in range(15)})[-1] == "and 5 more"
