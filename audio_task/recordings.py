@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from audio_task.cache import cache_folder, write_whole
 from hpsearch.contracts.errors import TaskError
 from hpsearch.contracts.progress import Progress
 
+OPEN = (0, 0xFFFFFFFF, 0x7FFFF000)
+"""Sizes that programs which write to a pipe give for what they have yet to write."""
 SHOWN = 10
 """How many files a message names at most; it counts the others."""
 
@@ -83,8 +85,8 @@ def _decoded(path: Path, contents: bytes, rate: int) -> NDArray[np.float32]:
         raise TaskError(f"{path} is empty")
     if contents[:4] != b"RIFF" or contents[8:12] != b"WAVE":
         raise TaskError(f"{path} is not a WAV file")
-    missing = _missing_bytes(contents)
-    if missing:
+    contents = _with_sizes(contents)
+    if missing := _missing_bytes(contents):
         raise TaskError(f"{path} is truncated: its last {missing} bytes are missing")
     try:
         samples, found = soundfile.read(io.BytesIO(contents), dtype="float32")
@@ -101,15 +103,44 @@ def _decoded(path: Path, contents: bytes, rate: int) -> NDArray[np.float32]:
     return np.asarray(samples, np.float32)
 
 
-def _missing_bytes(contents: bytes) -> int:
-    """Bytes that a WAV file lacks by the sizes of its chunks; libsndfile reads what is there and says nothing."""
-    at = 12
+def _chunks(contents: bytes, at: int = 12) -> Iterator[tuple[int, bytes, int]]:
+    """For each chunk of a WAV file: where it begins, its name, and the size that it says."""
     while at + 8 <= len(contents):
         size = int.from_bytes(contents[at + 4 : at + 8], "little")
+        yield at, contents[at : at + 4], size
+        at += 8 + size + size % 2  # chunks begin at even bytes
+
+
+def _with_sizes(contents: bytes) -> bytes:
+    """The file with its true sizes if its header leaves them open: the data are then all that follows."""
+    for at, name, size in _chunks(contents):
+        if name == b"data":
+            start = at + 8
+            if size not in OPEN or (size == 0 and _are_chunks(contents, start)):
+                return contents
+            whole, data = ((len(contents) - begin).to_bytes(4, "little") for begin in (8, start))
+            return contents[:4] + whole + contents[8 : at + 4] + data + contents[start:]
+    return contents
+
+
+def _are_chunks(contents: bytes, at: int) -> bool:
+    """Whether what follows is further chunks to the end, rather than sound: then there are no data."""
+    end = at
+    for begin, name, size in _chunks(contents, at):
+        if not (name.isascii() and name.decode().isprintable()):
+            return False
+        end = begin + 8 + size
+    return end in (len(contents), len(contents) - 1)
+
+
+def _missing_bytes(contents: bytes) -> int:
+    """Bytes that a WAV file lacks by the sizes of its chunks; libsndfile reads what is there and says nothing."""
+    end = 12
+    for at, name, size in _chunks(contents):
         end = at + 8 + size
         if end > len(contents):
             return end - len(contents)
-        if contents[at : at + 4] == b"data":
+        if name == b"data":
             return 0
-        at = end + size % 2  # chunks begin at even bytes
-    return max(1, at + 8 - len(contents))  # it ended before its data began
+        end += size % 2
+    return max(1, end + 8 - len(contents))  # it ended before its data began

@@ -16,7 +16,7 @@ from hpsearch.contracts.dataset import DataSet
 from hpsearch.contracts.errors import TaskError
 from hpsearch.contracts.progress import Progress
 
-NAME = re.compile(r"(\d)_([a-z]+)_(\d+)\.wav")
+NAME = re.compile(r"(\d)_([^\W_]+)_(\d+)\.wav", re.IGNORECASE)
 COMMIT = "26eb9aa"
 IDENTITY = "6b1a8e30f4df78a933fe25cf1ca0140c8c6f169c0a83649a15b70a5ae7407014"
 """SHA-256 of the 3,000 recordings of COMMIT, computed from them."""
@@ -29,7 +29,7 @@ def part_of(index: int) -> Part:
 
 @dataclass(frozen=True)
 class Fsdd:
-    """The recordings in a folder, as many as there are."""
+    """The recordings in a folder, as many as there are, in letters of either case."""
 
     folder: Path
 
@@ -51,6 +51,11 @@ class Fsdd:
         matches = [match for name in found if (match := NAME.fullmatch(name))]
         if not matches:
             raise TaskError(f"no recordings named digit_speaker_index.wav in {self.folder}")
+        lower: dict[str, str] = {}
+        for match in matches:
+            if (other := lower.setdefault(match[0].lower(), match[0])) != match[0]:
+                raise TaskError(f"{self.folder} holds both {other} and {match[0]}; one recording may be there once")
+        # A clip's name is its file's without ".wav".
         clips = [Clip(match[0].removesuffix(".wav"), int(match[1]), part_of(int(match[3]))) for match in matches]
         for part in PARTS:
             if not any(clip.part == part for clip in clips):
@@ -62,7 +67,7 @@ class Fsdd:
         return read_wav(self._path(clip), RATE)
 
     def _path(self, clip: Clip) -> Path:
-        return self.folder / f"{clip.name}.wav"
+        return self.folder / (clip.name if NAME.fullmatch(clip.name) else f"{clip.name}.wav")
 
 
 def check(folder: Path, progress: Progress) -> str:

@@ -38,11 +38,13 @@ def status(file: File) -> None:
 
     from hpsearch.contracts.objective import Objective
     from hpsearch.store.database import Database
+    from hpsearch.store.rows import stand_ins_said
     from hpsearch.system.lock import holder
 
     with Database(file) as database:
         comparison = database.existing()
         counts, runs, best = database.counts(), database.runs(), database.best_objectives()
+        warnings = stand_ins_said(database.stand_ins())
     writer = holder(file, lambda said: print(said, file=sys.stderr, flush=True))
     planned = comparison.trials * comparison.repeats
     best_of = escape(f"best {comparison.objective.name}")
@@ -57,6 +59,8 @@ def status(file: File) -> None:
     console = Console()
     console.print(f"{comparison.name}: {comparison.repeats} studies of {comparison.trials} trials per method")
     console.print(table)
+    for warning in warnings:
+        console.print(f"warning: {escape(warning)}")
     left = planned * len(counts) - sum(n for states in counts.values() for s, n in states.items() if s != "proposed")
     # Not broken into lines, for a command to be copied.
     console.print(
@@ -116,6 +120,10 @@ def trials(
 
     tables = load_tables(file)
     frame = tables.trials
+    if tables.stand_ins:
+        whys = {(a.method, a.repeat, a.trial): a.error for a in tables.stand_ins}
+        keys = zip(frame["method"], frame["repeat"], frame["trial"], strict=True)
+        frame.insert(len(frame.columns), "stand-in", [whys.get(key) for key in keys])
     if method is not None:
         _known(method, tables)
         frame = frame[frame["method"] == method].dropna(axis=1, how="all")
@@ -127,12 +135,14 @@ def trials(
 
 def _print_attempts(file: Path) -> None:
     from hpsearch.store.database import Database
+    from hpsearch.store.rows import PROPOSING
 
     with Database(file) as database:
         rows = database.failed_attempts()
     for row in rows:
         with_others = f" with {row.together - 1} others" if row.together > 1 else ""
-        print(f"{row.method}, study {row.repeat}, trial {row.trial}, attempt {row.attempt}{with_others}:")
+        which = f"attempt {row.attempt}{with_others}" if row.attempt != PROPOSING else "proposal"
+        print(f"{row.method}, study {row.repeat}, trial {row.trial}, {which}:")
         print(_indented(row.error))
     print(f"{len(rows)} failed attempts")
 
@@ -177,7 +187,7 @@ def _print_table(frame: pd.DataFrame) -> None:
     from rich.table import Table
 
     table = Table(*map(escape, frame.columns), box=None)
-    for row in frame.itertuples(index=False):
+    for row in frame.itertuples(index=False, name=None):
         table.add_row(*(escape(_cell(value)) for value in row))
     # The table is as wide as it needs to be, whatever the terminal: a cut number is no number.
     Console(width=1000).print(table)

@@ -88,12 +88,15 @@ def run_or_stop(plan: Plan, study_file: str, file: Path, where: Where, display: 
 
 def _dry_run(plan: Plan, file: Path, where: Where, display: Display) -> None:
     from hpsearch.driver.estimate import estimate
+    from hpsearch.study.spaces import described
     from hpsearch.system.cores import available_cores
     from hpsearch.system.devices import CPU, named, use_here
 
     names = named(where.devices or CPU)
     use_here(names[0])
     at_once = where.workers or (available_cores() if names == (CPU,) else len(names) * (where.per_device or 1))
+    for line in described(plan.spaces):
+        display.say(line)
     display.say("training one pack of each method and proposing once for each, to measure them")
     expected = estimate(plan, file, at_once, display.preparing)
     display.stop()

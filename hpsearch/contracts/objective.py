@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from numbers import Complex, Real
+from typing import Literal, Protocol, SupportsFloat, runtime_checkable
 
 Direction = Literal["maximise", "minimise"]
 Outcome = Literal["complete", "diverged", "failed"]
@@ -51,7 +52,7 @@ class Objective:
 
 @dataclass(frozen=True)
 class Result:
-    """What one trial yields.
+    """What one trial yields. A number may be of any library's type: a NumPy scalar, a tensor of one element.
 
     Attributes:
         objective: value on validation data, in the objective's unit; None or non-finite if there is none.
@@ -73,3 +74,29 @@ def finished(objective: float, **metrics: float) -> Result:
     if math.isfinite(objective):
         return Result(objective, metrics)
     return Result(None, metrics, outcome="diverged", reason=f"the objective was {objective}")
+
+
+@runtime_checkable
+class _Array(Protocol):
+    """What NumPy, torch and others have in common."""
+
+    @property
+    def shape(self) -> Sequence[int]: ...
+
+    def item(self) -> object: ...
+
+
+def number(value: object) -> float:
+    """Python's own number for one of any library's type.
+
+    Raises TypeError, which says what the value is instead, or OverflowError.
+    """
+    if type(value) is float:  # as nearly all are, of a curve's thousands
+        return value
+    if isinstance(value, _Array):
+        if math.prod(value.shape) != 1:
+            raise TypeError(f"{type(value).__name__} of shape {tuple(value.shape)}")
+        value = value.item()
+    if not isinstance(value, SupportsFloat) or (isinstance(value, Complex) and not isinstance(value, Real)):
+        raise TypeError(f"{type(value).__name__}")
+    return float(value)

@@ -52,6 +52,15 @@ class History:
         )
 
 
+class StandIn(UserWarning):
+    """A searcher has no proposal of its own for a study, and gives another configuration in its place."""
+
+    def __init__(self, study: int, why: str) -> None:
+        """`study` is its place among those that are proposed for, from 0; `why` is a sentence."""
+        super().__init__(why)
+        self.study = study
+
+
 class Searcher(ABC):
     """A pure function: all it knows is the space, the recorded histories and the studies' seeds.
 
@@ -62,6 +71,8 @@ class Searcher(ABC):
     searches: ClassVar[bool] = True
     """Whether it looks for the best. A searcher that tries given configurations says False: reports then show
     results against what was varied, not best-so-far curves."""
+    version: ClassVar[int] = 1
+    """Goes up when the searcher proposes differently than before: `check` then finds no fault with older databases."""
 
     def check(self, spaces: Mapping[str, Space]) -> None:  # noqa: ARG002
         """Raise ValueError if it cannot search these spaces, label -> space. This one takes any space."""
@@ -77,5 +88,6 @@ class Searcher(ABC):
             seeds: one per study, the same at each of its trials.
 
         Returns:
-            One configuration per study. It depends on that study's own history and seed only.
+            One configuration per study. It depends on that study's own history and seed only. If the searcher has none,
+            it gives another one and says so with `warnings.warn(StandIn(study, why))`.
         """

@@ -6,11 +6,12 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from types import FunctionType, MethodType
 
 from hpsearch.contracts.method import Method
-from hpsearch.contracts.objective import Objective, Result, finished
+from hpsearch.contracts.objective import Objective, Result, finished, number
 from hpsearch.contracts.progress import Progress
 from hpsearch.contracts.space import Configuration
 
@@ -25,6 +26,10 @@ class Context:
     method: str
     repeat: int
     trial: int
+
+
+class ReturnError(TypeError):
+    """A task returned what can be neither recorded nor reported; the message names its function."""
 
 
 class Task(ABC):
@@ -101,7 +106,7 @@ class FunctionTask(Task):
         device: str,  # noqa: ARG002
     ) -> list[Result]:
         """Call the function once per configuration."""
-        return [_result(self.function(*trial)) for trial in zip(configurations, seeds, strict=True)]
+        return [self._result(self.function(*trial)) for trial in zip(configurations, seeds, strict=True)]
 
     def train_in(
         self,
@@ -115,7 +120,7 @@ class FunctionTask(Task):
         if not self._takes_context:
             return self.train(method, configurations, seeds, device)
         trials = zip(configurations, seeds, contexts, strict=True)
-        return [_result(self.function(c, seed, context=context)) for c, seed, context in trials]
+        return [self._result(self.function(c, seed, context=context)) for c, seed, context in trials]
 
     @cached_property
     def _takes_context(self) -> bool:
@@ -124,6 +129,32 @@ class FunctionTask(Task):
         except ValueError:  # it is built in, and cannot tell
             return False
 
+    def _result(self, returned: object) -> Result:
+        if isinstance(returned, Result):
+            return returned
+        try:
+            return finished(number(returned))
+        except TypeError as error:
+            raise ReturnError(
+                f"{place_of(self.function)} must return a number or an hpsearch.Result, got {error}"
+            ) from None
 
-def _result(returned: float | Result) -> Result:
-    return returned if isinstance(returned, Result) else finished(float(returned))
+
+def function_of(task: Task) -> Callable[..., object]:
+    """The function that makes a task's results: what a FunctionTask calls, or the class's own `train_in` or `train`."""
+    if isinstance(task, FunctionTask):
+        return task.function
+    return task.train if type(task).train_in is Task.train_in else task.train_in
+
+
+def place_of(function: object) -> str:
+    """Name, file and line of a function as far as it tells them.
+
+    Its folder is left out, which says more about a machine than about the function.
+    """
+    function = function.func if isinstance(function, partial) else function
+    function = function.__func__ if isinstance(function, MethodType) else function
+    if not isinstance(function, FunctionType):
+        return type(function).__name__
+    code = inspect.unwrap(function).__code__
+    return f"{function.__qualname__} ({Path(code.co_filename).name}:{code.co_firstlineno})"

@@ -75,12 +75,12 @@ def check(file: Path, *, proposals: bool, progress: Progress, trust: bool = Fals
     faults += _records(comparison, studies, trials, spaces)
     progress("records", 1, 1)
     count = sum(map(len, trials.values()))
-    here = provenance()
-    incomparable = tuple(dict.fromkeys(said for run in runs for said in differences(run.provenance, here)))
     code = tuple(code_changes([run.provenance for run in runs]))
     if not proposals or faults:
-        return Check(count, 0, tuple(faults), incomparable, changed_code=code)
+        return Check(count, 0, tuple(faults), (), changed_code=code)
     searcher = searcher_of(comparison.spec, Registry.of_database(file, comparison.study_file, trust))
+    here = provenance(searcher_version=searcher.version)
+    incomparable = tuple(dict.fromkeys(said for run in runs for said in differences(run.provenance, here)))
     again = _Again(searcher, spaces, objective)
     differing = [
         text for of_method in _by_method(studies) for text in again.compare(of_method, trials, progress, count)
@@ -151,8 +151,8 @@ class _Again:
         for number in range(max((len(trials[study.id]) for study in studies), default=0)):
             present = [study for study in studies if len(trials[study.id]) > number]
             histories = [History.of(trials[study.id][:number], self.objective) for study in present]
-            proposed, _ = propose(self.searcher, space, histories, [study.seed for study in present])
-            for study, configuration in zip(present, proposed, strict=True):
+            proposed = propose(self.searcher, space, histories, [study.seed for study in present])
+            for study, configuration in zip(present, proposed.configurations, strict=True):
                 recorded = trials[study.id][number].configuration
                 if dict(configuration) != dict(recorded):
                     names = ", ".join(name for name in recorded if recorded[name] != configuration.get(name))

@@ -35,6 +35,8 @@ class Estimate:
     proposing_seconds: float
     workers: int
     database_bytes: int
+    lost: Sequence[str]
+    """One sentence per kind of loss: how many trials of a method failed or diverged."""
 
     @property
     def seconds(self) -> float:
@@ -43,11 +45,14 @@ class Estimate:
         return max(together, self.proposing_seconds)
 
     def __str__(self) -> str:
-        return (
-            f"{self.trials} trials, of which {self.recorded} are recorded\n"
-            f"about {_duration(self.seconds)} with {self.workers} workers "
-            f"({_duration(self.training_seconds)} of training, {_duration(self.proposing_seconds)} of proposals)\n"
-            f"about {self.database_bytes / 1e6:.1f} MB of database"
+        return "\n".join(
+            (
+                f"{self.trials} trials, of which {self.recorded} are recorded",
+                f"about {_duration(self.seconds)} with {self.workers} workers "
+                f"({_duration(self.training_seconds)} of training, {_duration(self.proposing_seconds)} of proposals)",
+                f"about {self.database_bytes / 1e6:.1f} MB of database",
+                *self.lost,
+            )
         )
 
 
@@ -67,7 +72,7 @@ def estimate(plan: Plan, file: Path, workers: int, progress: Progress) -> Estima
     plan.task.prepare(progress)
     recorded = _recorded(file)
     training = proposing = texts = 0.0
-    left = 0
+    left, lost = 0, []
     for label, method in plan.methods.items():
         remaining = spec.trials * spec.repeats - recorded.get(label, 0)
         left += remaining
@@ -78,11 +83,21 @@ def estimate(plan: Plan, file: Path, workers: int, progress: Progress) -> Estima
             raise TaskError(f"a pack of {label} cannot be trained: {error}\n{error.trace}".rstrip()) from error
         if trained.together < size:  # the first attempt found out how many fit; a run does so once per worker
             trained = train_pack(plan.by_name, label, configurations, list(range(size)))
+        lost += _lost(label, trained.results)
         training += remaining * trained.seconds / size
         proposing += remaining * _proposal_seconds(plan, label, configurations, trained.results)
         texts += remaining * (_text_bytes(configurations, trained.results) + len(trained.output)) / size
     total = spec.trials * spec.repeats * len(plan.methods)
-    return Estimate(total, total - left, training, proposing, workers, int(texts + left * ROW_BYTES))
+    return Estimate(total, total - left, training, proposing, workers, int(texts + left * ROW_BYTES), lost)
+
+
+def _lost(label: str, results: Sequence[Result]) -> list[str]:
+    """How many of a pack's trials failed or diverged, each kind with the reason of its first."""
+    said = []
+    for outcome in ("failed", "diverged"):
+        if reasons := [result.reason for result in results if result.outcome == outcome]:
+            said.append(f"{label}: {len(reasons)} of {len(results)} trials {outcome}, the first with: {reasons[0]}")
+    return said
 
 
 def _proposal_seconds(

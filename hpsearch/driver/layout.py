@@ -15,6 +15,7 @@ from hpsearch.driver import clock
 from hpsearch.store.database import Database
 from hpsearch.store.rows import Comparison, MethodRow, NewStudy
 from hpsearch.study.code import own_code
+from hpsearch.study.faults import shortened
 from hpsearch.study.plan import Plan
 from hpsearch.study.schema import Spec
 from hpsearch.system.provenance import changed_modules
@@ -77,17 +78,9 @@ def _refuse_changed_code(database: Database, plan: Plan) -> None:
 def _another(old: Comparison, plan: Plan) -> str:
     """Why a file's comparison is not the plan's, nor the plan's with fewer trials or studies; empty if it is."""
     if changed := _not_an_extension(_defining(old.spec), _defining(plan.spec)):
-        if len(changed) > MOST_LISTED:
-            changed = [*changed[:MOST_LISTED], f"and {len(changed) - MOST_LISTED} more"]
         return (
-            f"holds a comparison from another study file: {'; '.join(changed)}; give another database with "
-            "--database, or the old study file (more trials, repeats or methods may be added)"
-        )
-    before, now = _without_confirmation(old.resolved), plan.settings()
-    if changed := sorted(part for part, was in before.items() if _differs(was, now.get(part))):
-        return (
-            f"was begun with other defaults ({', '.join(changed)} differ); give another database with --database, or "
-            "the version of hpsearch that began this one"
+            f"holds a comparison from another study file: {'; '.join(shortened(changed, MOST_LISTED))}; give another "
+            "database with --database, or the old study file (more trials, repeats or methods may be added)"
         )
     # `searchable` is not compared: it says nothing about what was measured, and is not recorded.
     measured = replace(plan.task.objective, searchable=True)
@@ -95,6 +88,11 @@ def _another(old: Comparison, plan: Plan) -> str:
         return (
             f"was begun with another objective, {old.objective}, and the task now has {measured}; give another "
             "database with --database"
+        )
+    if changed := list(_changed_settings(_without_confirmation(old.resolved), plan.settings(), "")):
+        return (
+            f"was begun with other settings: {'; '.join(shortened(changed, MOST_LISTED))}; give another database with "
+            "--database, or set them back (a default may be that of another version of hpsearch)"
         )
     return ""
 
@@ -201,8 +199,10 @@ def _changed_keys(old: Json, new: Json) -> list[str]:
     return [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
 
 
-def _differs(old: object, new: object) -> bool:
-    """Whether a setting has changed; a setting that did not exist when `old` was recorded has not."""
+def _changed_settings(old: object, new: object, path: str) -> Iterator[str]:
+    """Changed settings, each with both values; a setting that did not exist when `old` was recorded is not changed."""
     if isinstance(old, dict) and isinstance(new, dict):
-        return any(_differs(value, new.get(name)) for name, value in old.items())
-    return bool(old != new)
+        for name, value in old.items():
+            yield from _changed_settings(value, new.get(name), f"{path}.{name}" if path else name)
+    elif old != new:
+        yield f"{path} is {_brief(new)} now and was {_brief(old)}"

@@ -83,7 +83,7 @@ def differs_from_last_run(database: Database, plan: Plan) -> list[str]:
     runs = database.runs()
     if not runs:
         return []
-    last, here = runs[-1].provenance, provenance(code=own_code(plan))
+    last, here = runs[-1].provenance, provenance(searcher_version=plan.searcher.version, code=own_code(plan))
     said = [f"results may not repeat to the last bit: {difference}" for difference in differences(last, here)]
     if changed := changed_modules(last, here):
         said.append(f"the code of {', '.join(changed)} has changed: new trials may measure something else")
@@ -111,9 +111,14 @@ def run(
     if not packs:
         return
     executor.share(plan.task.files())
-    loop.run_id = database.start_run(
-        clock.now(), provenance(workers=executor.workers, device=executor.device, code=own_code(plan), **facts)
+    here = provenance(
+        workers=executor.workers,
+        device=executor.device,
+        searcher_version=plan.searcher.version,
+        code=own_code(plan),
+        **facts,
     )
+    loop.run_id = database.start_run(clock.now(), here)
     try:
         yield from _work(loop, packs, executor)
     finally:
@@ -223,12 +228,13 @@ class _Loop:
     def _propose(self, pack: _Pack, studies: Sequence[StudyRow]) -> None:
         histories = [History.of(self.trials[study.id], self.plan.task.objective) for study in studies]
         seeds = [study.seed for study in studies]
-        configurations, warned = propose(self.plan.searcher, self.spaces[pack.method], histories, seeds)
+        proposed = propose(self.plan.searcher, self.spaces[pack.method], histories, seeds)
         rows = [
             (study.id, pack.trial, self._trial_seed(study, pack.trial), configuration)
-            for study, configuration in zip(studies, configurations, strict=True)
+            for study, configuration in zip(studies, proposed.configurations, strict=True)
         ]
-        self.database.propose(self.run_id, clock.now(), rows, warned)
+        stand_ins = {(studies[place].id, pack.trial): why for place, why in proposed.stand_ins.items()}
+        self.database.propose(self.run_id, clock.now(), rows, stand_ins, proposed.warnings)
         for study in studies:
             self.trials[study.id].append(self.database.trial(study.id, pack.trial))
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 import platform
-import sys
 import time
 import traceback
 import warnings
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from hpsearch.contracts.errors import DeviceError
 from hpsearch.contracts.method import Method
 from hpsearch.contracts.objective import Result
-from hpsearch.contracts.space import RESERVED, Configuration
-from hpsearch.contracts.task import Context, Task
-from hpsearch.contracts.text import in_characters
+from hpsearch.contracts.space import Configuration
+from hpsearch.contracts.task import Context, ReturnError, Task
+from hpsearch.driver.returned import checked_results, returned_by, text_kept
 from hpsearch.study.plan import Plan, PlanByName
 from hpsearch.system import devices
 from hpsearch.system.output import captured, note
@@ -26,9 +23,6 @@ from hpsearch.system.stopping import Stopped
 
 LINES_KEPT = 12
 """How many lines of a traceback are kept; its end says where in the task's code the fault is."""
-LONGEST = 2_000
-"""How many characters of a task's message are kept; a database keeps one for every failed attempt."""
-LARGEST = sys.float_info.max
 
 
 class PackError(Exception):
@@ -100,7 +94,8 @@ def train_pack(
                 if returned is None:
                     size = _fitting[fits] = -(-min(size, len(configurations)) // 2)
                 else:
-                    results += checked_results(returned, len(configurations[now]), plan.hyperparameters)
+                    count = len(configurations[now])
+                    results += checked_results(returned, count, plan.hyperparameters, returned_by(plan.task))
         except (Stopped, KeyboardInterrupt):
             raise
         except BaseException as error:  # a task may raise anything
@@ -140,52 +135,13 @@ def _train(
     return None
 
 
-def checked_results(returned: object, count: int, hyperparameters: Collection[str] = ()) -> list[Result]:
-    """What a task's `train` returned. Raises TypeError if it could not be recorded or reported.
-
-    A complete result whose objective is not finite becomes diverged, whatever the task says.
-    """
-    if not isinstance(returned, list) or not all(isinstance(result, Result) for result in returned):
-        raise TypeError(f"the task's train must return a list of Result, got {type(returned).__name__}")
-    if len(returned) != count:
-        raise TypeError(f"the task returned {len(returned)} results for {count} configurations")
-    taken = {*RESERVED, *hyperparameters}
-    for result in returned:
-        if result.outcome not in ("complete", "diverged", "failed") or not isinstance(result.reason, str):
-            raise TypeError(f"a result's outcome is complete, diverged or failed, got {result.outcome!r}")
-        values = {"objective": result.objective, **result.metrics}
-        values |= {f"{name}[{i}]": v for name, curve in result.curves.items() for i, v in enumerate(curve)}
-        for name, value in values.items():
-            if value is not None and not isinstance(value, numbers.Real):
-                raise TypeError(f"a result's {name} must be a number, got {type(value).__name__}")
-            if isinstance(value, int) and abs(value) > LARGEST:
-                raise TypeError(f"a result's {name} is too large for a floating-point number")
-            if _text(name) != name:
-                raise TypeError(f"a metric or curve may not be named {name!r}: that is no text")
-        if clash := taken.intersection(result.metrics) or {"method", "repeat", "trial", "epoch"} & set(result.curves):
-            raise TypeError(f"a result's metric or curve may not be named {min(clash)!r}: a column has this name")
-        if len({len(curve) for curve in result.curves.values()}) > 1:
-            raise TypeError("the curves of a result must all have one value per epoch")
-    return [_or_diverged(replace(result, reason=_text(result.reason))) for result in returned]
-
-
-def _or_diverged(result: Result) -> Result:
-    if result.outcome != "complete" or (result.objective is not None and math.isfinite(result.objective)):
-        return result
-    return replace(result, objective=None, outcome="diverged", reason=f"the objective was {result.objective}")
-
-
-def _text(text: str) -> str:
-    """The text in a form that can be kept: a message may hold a whole array."""
-    text = in_characters(text)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ... and {len(text) - LONGEST} characters more"
-
-
 def _one_line(error: BaseException) -> str:
     # Name the file without its folder, which says more about a machine than about the fault.
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    return _text(f"{type(error).__name__}: {' '.join(_said(error).split())}{where}")
+    if isinstance(error, ReturnError):  # it names the task's function
+        where = ""
+    return text_kept(f"{type(error).__name__}: {' '.join(_said(error).split())}{where}")
 
 
 def _last_lines(error: BaseException) -> str:
@@ -193,7 +149,7 @@ def _last_lines(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     lines = [f"{Path(f.filename).name}:{f.lineno} in {f.name}: {(f.line or '').strip()}" for f in frames]
     message = f"{type(error).__name__}: {_said(error)}".strip().splitlines()
-    return _text("\n".join([*lines[-LINES_KEPT // 2 :], *message[-LINES_KEPT // 2 :]]))
+    return text_kept("\n".join([*lines[-LINES_KEPT // 2 :], *message[-LINES_KEPT // 2 :]]))
 
 
 def _said(error: BaseException) -> str:

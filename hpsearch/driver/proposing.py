@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from hpsearch.contracts.errors import SpecError
-from hpsearch.contracts.searcher import History, Searcher
+from hpsearch.contracts.searcher import History, Searcher, StandIn
 from hpsearch.contracts.space import Space, Value
 from hpsearch.system.own_state import own_state
 
 
-def propose(
-    searcher: Searcher, space: Space, histories: Sequence[History], seeds: Sequence[int]
-) -> tuple[list[dict[str, Value]], int]:
-    """The next configuration of each study, and how many warnings were raised meanwhile.
+@dataclass(frozen=True)
+class Proposed:
+    """What a searcher proposed.
+
+    Attributes:
+        configurations: one per study.
+        stand_ins: place of a study, from 0 -> why the searcher had no proposal of its own for it.
+        warnings: how many were raised meanwhile.
+    """
+
+    configurations: Sequence[dict[str, Value]]
+    stand_ins: Mapping[int, str]
+    warnings: int
+
+
+def propose(searcher: Searcher, space: Space, histories: Sequence[History], seeds: Sequence[int]) -> Proposed:
+    """The next configuration of each study.
 
     Raises SpecError if the searcher returns anything but one configuration of the space per study.
     """
@@ -34,4 +48,5 @@ def propose(
                 f"searcher: {type(searcher).__name__}.propose must return configurations of the space; "
                 f"{configuration!r} {wrong}"
             )
-    return configurations, len(caught)
+    said = [warning.message for warning in caught]
+    return Proposed(configurations, {m.study: str(m) for m in said if isinstance(m, StandIn)}, len(caught))

@@ -12,9 +12,11 @@ from hpsearch.contracts.executor import Executor
 from hpsearch.driver import layout, loop
 from hpsearch.driver.display import Display
 from hpsearch.store.database import Database
+from hpsearch.store.rows import stand_ins_said
 from hpsearch.study import kinds
 from hpsearch.study.plan import Plan
 from hpsearch.study.registry import Registry
+from hpsearch.study.spaces import described
 from hpsearch.system.output import hushed
 
 
@@ -68,6 +70,8 @@ def run_shown(
         with Database(file, write=True, say=display.say) as database:
             with hushed(display.quiet):
                 layout.prepare(database, plan, study_file, display.preparing, display.say, changed_code=changed_code)
+            for line in described(plan.spaces):
+                display.say(line)
             display.begin(database, spec.trials * spec.repeats)
             for difference in loop.differs_from_last_run(database, plan):
                 display.say(f"warning: {difference}")
@@ -81,5 +85,7 @@ def run_shown(
                     for line in executor.lost[known:]:
                         display.say(f"warning: {line}")
                         known += 1
+            for line in stand_ins_said(database.stand_ins()):
+                display.say(f"warning: {line}")
     finally:
         executor.close()

@@ -1,6 +1,11 @@
 """Ax: a folder with one JSON file per study, from which `ax.api.client.Client.load_from_json_file` can go on.
 
-Ax itself keeps ten decimals of a metric in such a file.
+Ax itself keeps ten decimals of a metric in such a file. A hyperparameter has its own name, scale and values there,
+except for two kinds of range that Ax refuses or enumerates:
+
+- A range narrower than 1.5e-5 is a parameter "position of NAME" in [0, 1] on the range's own scale, linear or
+  logarithmic: low + position * (high - low), or low * (high / low) ** position.
+- A range of more than 1,000 integers is one of real numbers: round what Ax proposes.
 """
 
 from __future__ import annotations
@@ -15,10 +20,13 @@ from urllib.parse import quote
 from hpsearch.contracts.export import Format
 from hpsearch.contracts.objective import Objective
 from hpsearch.contracts.progress import Progress
-from hpsearch.contracts.space import Choice, Fixed, Parameter, Space, Value
+from hpsearch.contracts.space import Choice, Fixed, Float, Int, Parameter, Space, Value
 from hpsearch.export.studies import Study, optional, quiet, read_studies
-from hpsearch.searchers.ax import ax_parameter
+from hpsearch.searchers.ax import MOST_VALUES
 from hpsearch.store.rows import Trial
+
+NARROW = 1.5e-5
+"""Ax refuses a range that is no wider than this."""
 
 
 def _write(file: Path, out: Path, progress: Progress) -> None:
@@ -48,7 +56,7 @@ def _client(study: Study, goal: str) -> Any:
 
 
 def _attach(client: Any, space: Space, trial: Trial, metric: str) -> None:
-    index = client.attach_trial({p.name: _value(p, trial.configuration[p.name]) for p in space})
+    index = client.attach_trial({_name(p): _value(p, trial.configuration[p.name]) for p in space})
     if trial.state == "complete":
         measured = {name: value for name, value in trial.metrics.items() if value is not None}
         client.complete_trial(index, raw_data={**measured, metric: trial.objective})
@@ -64,10 +72,17 @@ def _metric_name(objective: Objective, metrics: Collection[str]) -> str:
 
 
 def _parameter(parameter: Parameter) -> Any:
-    from ax.api.configs import ChoiceParameterConfig
+    from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig
 
-    if not isinstance(parameter, Choice | Fixed):
-        return ax_parameter(parameter)
+    if isinstance(parameter, Float | Int):
+        if _is_narrow(parameter):
+            return RangeParameterConfig(name=_name(parameter), bounds=(0.0, 1.0), parameter_type="float")
+        return RangeParameterConfig(
+            name=parameter.name,
+            bounds=(parameter.low, parameter.high),
+            parameter_type="int" if _is_enumerated(parameter) else "float",
+            scaling="log" if parameter.log else "linear",
+        )
     # To Ax a choice of one value is a fixed parameter.
     choices = parameter.values if isinstance(parameter, Choice) else (parameter.value,)
     values = [_value(parameter, value) for value in choices]
@@ -79,12 +94,30 @@ def _parameter(parameter: Parameter) -> Any:
     )
 
 
+def _name(parameter: Parameter) -> str:
+    return f"position of {parameter.name}" if _is_narrow(parameter) else parameter.name
+
+
 def _value(parameter: Parameter, value: Value) -> Value:
     """The value for Ax, which wants one type per choice: in a mixture numbers become floats, and all else text."""
-    kinds = {type(choice) for choice in parameter.values} if isinstance(parameter, Choice) else set()
-    if len(kinds) < 2:
+    if isinstance(parameter, Fixed):
         return value
-    return float(value) if kinds == {int, float} else repr(value)
+    if isinstance(parameter, Choice):
+        kinds = {type(choice) for choice in parameter.values}
+        if len(kinds) < 2:
+            return value
+        return float(value) if kinds == {int, float} else repr(value)
+    if _is_narrow(parameter):
+        return parameter.encode(value)
+    return int(value) if _is_enumerated(parameter) else float(value)
+
+
+def _is_narrow(parameter: Parameter) -> bool:
+    return isinstance(parameter, Float) and parameter.high - parameter.low <= NARROW
+
+
+def _is_enumerated(parameter: Parameter) -> bool:
+    return isinstance(parameter, Int) and parameter.high - parameter.low < MOST_VALUES
 
 
 EXPORT = Format("-ax", _write)

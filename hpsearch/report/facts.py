@@ -12,6 +12,7 @@ from hpsearch.contracts.space import Fixed, Float, Int, Parameter
 from hpsearch.report.context import ReportContext
 from hpsearch.report.folder import DISCUSSION
 from hpsearch.report.markdown import plain, table
+from hpsearch.store.rows import stand_ins_said
 from hpsearch.store.tables import Tables
 
 UNKNOWN: Json = {
@@ -24,8 +25,13 @@ UNKNOWN: Json = {
 
 def heading(context: ReportContext) -> str:
     """The page's heading: name, description, and the warnings that no page may leave out."""
-    warnings = [f"**Warning: {plain(warning)}**" for warning in context.warnings]
-    return "\n\n".join([f"# {plain(context.name)}\n\n{plain(context.description)}".rstrip(), *warnings])
+    said = [f"**Warning: {plain(warning)}**" for warning in warnings(context)]
+    return "\n\n".join([f"# {plain(context.name)}\n\n{plain(context.description)}".rstrip(), *said])
+
+
+def warnings(context: ReportContext) -> list[str]:
+    """Warnings that stand above all findings, one sentence each."""
+    return [*context.warnings, *stand_ins_said(context.tables.stand_ins)]
 
 
 def discussion(folder: Path) -> list[str]:

@@ -109,6 +109,7 @@ def _joined(files: Sequence[Path], all_tables: Sequence[Tables]) -> Tables:
         curves=pd.concat([tables.curves for tables in renamed], ignore_index=True),
         runs=[run for tables in renamed for run in tables.runs],
         halved=sum(tables.halved for tables in renamed),
+        stand_ins=[attempt for tables in renamed for attempt in tables.stand_ins],
     )
 
 

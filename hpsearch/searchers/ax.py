@@ -3,6 +3,9 @@
 Ax is used as a replayable proposer: a new client with the study's seed, fed the whole history at full
 precision, continues bit for bit where the old one stopped. Its initial design is ours (Sobol from the
 study's seed), because Ax would begin every study at the centre of the space.
+
+Ax sees positions in the unit cube, as `Space` encodes them: it refuses narrow ranges, whatever their scale, and
+enumerates integers.
 """
 
 from __future__ import annotations
@@ -10,16 +13,20 @@ from __future__ import annotations
 import logging
 import random
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from hpsearch.contracts.searcher import History, Searcher
-from hpsearch.contracts.space import Choice, Configuration, Float, Int, Searched, Space, Value
+from hpsearch.contracts.searcher import History, Searcher, StandIn
+from hpsearch.contracts.space import Choice, Int, Searched, Space, Value
+from hpsearch.searchers.botorch import standardised
 from hpsearch.searchers.sobol import sobol_configuration
+
+MOST_VALUES = 1000
+"""How many discrete values Ax takes at most. It sees a range of more integers as a range of real numbers."""
 
 
 @dataclass(frozen=True)
@@ -31,96 +38,106 @@ class Ax(Searcher):
     """
 
     initial: int = 5
+    version: ClassVar[int] = 2  # 1 gave Ax the values themselves
 
     def __post_init__(self) -> None:
         if self.initial < 1:
             raise ValueError(f"initial must be at least 1, got {self.initial}")
+
+    def check(self, spaces: Mapping[str, Space]) -> None:
+        """Raise ValueError if a choice has more values than Ax takes."""
+        for label, space in spaces.items():
+            for parameter in space.searched:
+                if isinstance(parameter, Choice) and len(parameter.values) > MOST_VALUES:
+                    raise ValueError(
+                        f"methods.{label}.space.{parameter.name}: the searcher ax takes at most {MOST_VALUES:,} values "
+                        f"of a choice, got {len(parameter.values):,}; give fewer, or another searcher"
+                    )
 
     def propose(self, space: Space, histories: Sequence[History], seeds: Sequence[int]) -> list[dict[str, Value]]:
         """Propose for one study after the other; each takes about 0.4 s in two dimensions and 1.2 s in six."""
         return [
             sobol_configuration(space, seed, len(history))
             if len(history) < self.initial or not space.searched
-            else _proposal_or_sobol(space, history, seed)
-            for history, seed in zip(histories, seeds, strict=True)
+            else _proposal_or_sobol(space, history, seed, study)
+            for study, (history, seed) in enumerate(zip(histories, seeds, strict=True))
         ]
 
 
-def _proposal_or_sobol(space: Space, history: History, seed: int) -> dict[str, Value]:
-    """Ax's proposal, or Sobol's next point if Ax has none (all points of a finite space are tried, or a fit fails).
+class NothingNewError(Exception):
+    """Ax proposed a configuration that was tried already."""
+
+
+def _proposal_or_sobol(space: Space, history: History, seed: int, study: int) -> dict[str, Value]:
+    """Ax's proposal, or Sobol's next point if Ax has none (it proposes what was tried already, or a fit fails).
 
     Otherwise the study could never be finished, since the same history would fail again at every resume.
     """
     try:
         return _proposal(space, history, seed)
     except Exception as error:  # Ax, BoTorch and GPyTorch have no common ancestor for theirs
-        warnings.warn(f"Ax proposed nothing ({type(error).__name__}: {error}); a Sobol point stands in", stacklevel=2)
+        said = str(error) if isinstance(error, NothingNewError) else f"{type(error).__name__}: {error}".splitlines()[0]
+        warnings.warn(StandIn(study, f"Ax had no proposal ({said[:200]}), so a Sobol point stands in"), stacklevel=2)
         return sobol_configuration(space, seed, len(history))
 
 
 def _proposal(space: Space, history: History, seed: int) -> dict[str, Value]:
     with _alone():
         client = _client(space, seed)
-        for configuration, objective in zip(history.configurations, history.objectives, strict=True):
-            index = client.attach_trial({p.name: _for_ax(p, configuration[p.name]) for p in space.searched})
-            client.complete_trial(index, raw_data={"objective": objective})
-        (proposed,) = client.get_next_trials(max_trials=1).values()
-    return _configuration(space, proposed)
+        for configuration, objective in zip(history.configurations, _seen(history.objectives), strict=True):
+            point = dict(zip(_names(space), space.encode(configuration), strict=True))
+            client.complete_trial(client.attach_trial(point), raw_data={"objective": objective})
+        ((index, proposed),) = client.get_next_trials(max_trials=1).items()
+        generator = client._experiment.trials[index].generation_method_str
+    configuration = space.decode([proposed[name] for name in _names(space)])
+    # Ax itself replaces what was tried already by a Sobol point; it does not see that positions are the same integer.
+    if "Sobol" in generator or configuration in history.configurations:
+        raise NothingNewError("what its model thinks best was tried already")
+    return configuration
+
+
+def _seen(objectives: Sequence[float]) -> Sequence[float]:
+    """Objectives that Ax tells apart: it takes a deviation below 1e-8 for none."""
+    with np.errstate(over="ignore"):
+        deviation = float(np.std(objectives, ddof=1)) if len(objectives) > 1 else 0.0
+    if 1e-8 <= deviation < np.inf or min(objectives) == max(objectives):
+        return objectives
+    return [float(value) for value in standardised(objectives)]
 
 
 def _client(space: Space, seed: int) -> Any:
     from ax.api.client import Client
 
     client = Client(random_seed=seed % 2**32)
-    client.configure_experiment(parameters=[ax_parameter(p) for p in space.searched], name="study")
+    parameters = [_parameter(name, p) for name, p in zip(_names(space), space.searched, strict=True)]
+    client.configure_experiment(parameters=parameters, name="study")
     client.configure_optimization(objective="objective")
     client.configure_generation_strategy(method="fast", initialization_budget=0, initialize_with_center=False)
     return client
 
 
-def ax_parameter(parameter: Searched) -> Any:
-    """A parameter in Ax's form; a choice is given by the indices of its values, unless they are false and true."""
+def _names(space: Space) -> list[str]:
+    """Names that Ax takes, whatever the names of the hyperparameters are."""
+    return [f"x{i}" for i in range(len(space.searched))]
+
+
+def _parameter(name: str, parameter: Searched) -> Any:
+    """A parameter in Ax's form: a range is the part of [0, 1] that it takes, and discrete values are their positions.
+
+    So Ax knows which values there are, proposes none of a finite space twice, and has an order only where there is one.
+    """
     from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig
 
-    if isinstance(parameter, Float | Int):
-        return RangeParameterConfig(
-            name=parameter.name,
-            bounds=(parameter.low, parameter.high),
-            parameter_type="float" if isinstance(parameter, Float) else "int",
-            scaling="log" if parameter.log else "linear",
-        )
-    # Indices, because Ax wants the values of a choice to have one type, and a study file need not know that.
-    if _is_boolean(parameter):
-        return ChoiceParameterConfig(name=parameter.name, values=[False, True], parameter_type="bool", is_ordered=True)
-    return ChoiceParameterConfig(
-        name=parameter.name,
-        values=list(range(len(parameter.values))),
-        parameter_type="int",
-        is_ordered=parameter.ordered,
-    )
-
-
-def _is_boolean(parameter: Choice) -> bool:
-    return len(parameter.values) == 2 and all(isinstance(value, bool) for value in parameter.values)
-
-
-def _for_ax(parameter: Searched, value: Value) -> Value:
-    if isinstance(parameter, Choice) and not _is_boolean(parameter):
-        return parameter.values.index(value)
-    return value
-
-
-def _configuration(space: Space, proposed: Configuration) -> dict[str, Value]:
-    values: dict[str, Value] = space.decode([0.5] * len(space.searched))
-    for parameter in space.searched:
-        value = proposed[parameter.name]
-        if isinstance(parameter, Choice):
-            values[parameter.name] = bool(value) if _is_boolean(parameter) else parameter.values[int(value)]
-        elif isinstance(parameter, Int):
-            values[parameter.name] = min(max(round(float(value)), parameter.low), parameter.high)
-        else:  # Ax's logarithm and back may leave the bounds by a rounding
-            values[parameter.name] = min(max(float(value), parameter.low), parameter.high)
-    return values
+    if isinstance(parameter, Choice):
+        values: Sequence[Value] = parameter.values
+        ordered = parameter.ordered or len(values) == 2
+    elif isinstance(parameter, Int) and parameter.high - parameter.low < MOST_VALUES:
+        values, ordered = range(int(parameter.low), int(parameter.high) + 1), True
+    else:
+        bounds = parameter.encode(parameter.low), parameter.encode(parameter.high)
+        return RangeParameterConfig(name=name, bounds=bounds, parameter_type="float")
+    positions = [parameter.encode(value) for value in values]
+    return ChoiceParameterConfig(name=name, values=positions, parameter_type="float", is_ordered=ordered)
 
 
 @contextmanager

@@ -31,7 +31,7 @@ JITTER = 1e-6
 NEAR = 0.1
 """Standard deviation, in the unit cube, of the samples around the most promising trials."""
 HUGE = 1e100
-MOST_SAMPLES = 1_000_000
+MOST = {"samples": 1_000_000, "combinations": 10_000, "draws": 10_000}
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,9 @@ class BoTorch(Searcher):
         for name in ("initial", "samples", "starts", "combinations", "draws"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.samples > MOST_SAMPLES:
-            raise ValueError(f"samples must be at most {MOST_SAMPLES:,}, got {self.samples}")
+        for name, most in MOST.items():
+            if getattr(self, name) > most:
+                raise ValueError(f"{name} must be at most {most:,}, got {getattr(self, name)}")
         if self.starts > self.samples:
             raise ValueError(f"starts must be at most samples, {self.samples}, got {self.starts}")
 
@@ -79,7 +80,7 @@ class BoTorch(Searcher):
     def _best_points(self, space: Space, histories: Sequence[History], seeds: Sequence[int]) -> Array:
         """The maximiser of each study's acquisition, (studies, columns)."""
         x = np.array([[_point(space, c) for c in history.configurations] for history in histories])
-        y = np.array([_standardised(history.objectives) for history in histories])
+        y = np.array([standardised(history.objectives) for history in histories])
         seeds = [derived_seed(seed, "botorch", len(history)) for seed, history in zip(seeds, histories, strict=True)]
         normal = np.array([_normal(seed, self.draws, x.shape[1]) for seed in seeds])
         model = _Model.conditioned(x, y, *_fitted(x, y), normal)
@@ -105,8 +106,10 @@ class BoTorch(Searcher):
             # The best point, and others in proportion to what they promise, so that not all lie on one hill.
             weights = np.exp((values - values.max()) / max(values.std(), 1e-9))
             weights[first := int(values.argmax())] = 0
-            others = random.choice(len(points), self.starts - 1, replace=False, p=weights / weights.sum())
-            chosen.append(points[[first, *others]])
+            picked = [first]
+            if self.starts > 1:
+                picked += list(random.choice(len(points), self.starts - 1, replace=False, p=weights / weights.sum()))
+            chosen.append(points[picked])
         return np.concatenate(chosen)
 
 
@@ -330,10 +333,10 @@ def _batched_l_bfgs_b(
     return np.asarray(ends, np.float64), np.asarray(values, np.float64)
 
 
-def _standardised(objectives: Sequence[float]) -> Array:
+def standardised(objectives: Sequence[float]) -> Array:
     """Values shifted and scaled to mean 0 and deviation 1; all 0 if there is one value, or all are equal."""
     y = np.array(objectives, np.float64)
-    if (largest := float(np.abs(y).max())) > HUGE:  # whose squares overflow
+    if (largest := float(np.abs(y).max())) > HUGE or 0 < largest < 1 / HUGE:  # whose squares overflow or vanish
         y = y / largest
     spread = float(y.std(ddof=1)) if len(y) > 1 else 0.0
     return np.asarray((y - y.mean()) / (spread or 1.0))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property, wraps
 from typing import Concatenate, ParamSpec, TypeVar
@@ -22,6 +22,7 @@ from hpsearch.store import cells
 from hpsearch.store.file import DatabaseFile, is_ours, unreadable
 from hpsearch.store.outputs import drop_unused, keep, of_trial
 from hpsearch.store.rows import (
+    PROPOSING,
     Comparison,
     FailedAttempt,
     Measured,
@@ -42,6 +43,10 @@ T = TypeVar("T")
 
 
 TRIAL = "SELECT study_id, trial, seed, configuration, state, objective FROM trials"
+FAILED = (
+    "INSERT INTO attempts (study_id, trial, attempt, run_id, at, together, error, output_id) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 def _reading(method: Callable[Concatenate[Database, P], T]) -> Callable[Concatenate[Database, P], T]:
@@ -146,14 +151,22 @@ class Database(DatabaseFile):
         run_id: int,
         proposed: str,
         trials: Sequence[tuple[int, int, int, Configuration]],
+        stand_ins: Mapping[tuple[int, int], str] | None = None,
         warnings: int = 0,
     ) -> None:
-        """Record trials that are about to be trained, (study id, trial, seed, configuration), in one transaction."""
+        """Record trials that are about to be trained, (study id, trial, seed, configuration), in one transaction.
+
+        `stand_ins` says for some of them, (study id, trial) -> why the searcher had no proposal of its own.
+        """
         with self.transaction() as connection:
             connection.executemany(
                 "INSERT INTO trials (study_id, trial, seed, configuration, state, run_id, proposed) "
                 "VALUES (?, ?, ?, ?, 'proposed', ?, ?)",
                 [(study, trial, seed, json.dumps(dict(c)), run_id, proposed) for study, trial, seed, c in trials],
+            )
+            connection.executemany(
+                FAILED,
+                [(*trial, PROPOSING, run_id, proposed, 1, why, None) for trial, why in (stand_ins or {}).items()],
             )
             self._count_warnings(connection, run_id, warnings)
 
@@ -208,8 +221,7 @@ class Database(DatabaseFile):
         with self.transaction() as connection:
             output_id = keep(connection, output)
             connection.executemany(
-                "INSERT INTO attempts (study_id, trial, attempt, run_id, at, together, error, output_id) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                FAILED,
                 [(study, trial, attempt, run_id, at, len(trials), error, output_id) for study, trial in trials],
             )
 
@@ -220,7 +232,7 @@ class Database(DatabaseFile):
 
     @_reading
     def failed_attempts(self) -> list[FailedAttempt]:
-        """Every failed attempt, by study, trial and attempt."""
+        """Every failed attempt to propose or to train, by study, trial and attempt."""
         if self.connection.execute("PRAGMA user_version").fetchone()[0] < 3:
             return []
         rows = self._rows(
@@ -229,6 +241,10 @@ class Database(DatabaseFile):
             "ORDER BY studies.id, trial, attempt"
         )
         return [FailedAttempt(**row) for row in rows]
+
+    def stand_ins(self) -> list[FailedAttempt]:
+        """One for each trial for which its searcher had no proposal, with the reason."""
+        return [attempt for attempt in self.failed_attempts() if attempt.attempt == PROPOSING]
 
     @_reading
     def faults(self) -> list[str]:
@@ -333,7 +349,8 @@ class Database(DatabaseFile):
             "SELECT placed.label, study_id, trial FROM placed LEFT JOIN worked ON worked.label = placed.label "
             "WHERE state = 'failed' AND ended > coalesce(last, '') "
             "AND EXISTS (SELECT 1 FROM attempts WHERE attempts.study_id = placed.study_id "
-            "AND attempts.trial = placed.trial) ORDER BY ended"
+            "AND attempts.trial = placed.trial AND attempt > ?) ORDER BY ended",
+            PROPOSING,
         )
         found: dict[str, list[tuple[int, int]]] = {label: [] for label in self.methods()}
         for row in rows:

@@ -144,9 +144,13 @@ class Run:
     warnings: int
 
 
+PROPOSING = 0
+"""The attempt of a trial that stands for its proposal; if that failed, another configuration stands in."""
+
+
 @dataclass(frozen=True)
 class FailedAttempt:
-    """One failed training of a trial together with `together` - 1 others, and the end of its traceback."""
+    """One failed proposal of a trial, or one failed training of it and `together` - 1 others, and the error's text."""
 
     method: str
     repeat: int
@@ -155,6 +159,15 @@ class FailedAttempt:
     at: str
     together: int
     error: str
+
+
+def stand_ins_said(stand_ins: Sequence[FailedAttempt]) -> list[str]:
+    """No sentence, or one that says for how many trials their searcher had no proposal, and why."""
+    if not stand_ins:
+        return []
+    whys = list(dict.fromkeys(attempt.error for attempt in stand_ins))
+    more = f" (and {len(whys) - 1} other reasons)" if len(whys) > 1 else ""
+    return [f"{len(stand_ins)} trials are not what the searcher proposed: {whys[0]}{more}"]
 
 
 @dataclass(frozen=True)

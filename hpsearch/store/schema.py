@@ -48,7 +48,7 @@ def _note_halved_packs(connection: sqlite3.Connection) -> None:
 
 
 def _keep_failed_attempts(connection: sqlite3.Connection) -> None:
-    # One row each time that training a trial failed, with or without its pack mates.
+    # One row each time that training a trial failed, with or without its pack mates; its attempt 0 is its proposal.
     connection.execute(
         """CREATE TABLE attempts (
             study_id INTEGER NOT NULL, trial INTEGER NOT NULL, attempt INTEGER NOT NULL,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from hpsearch.contracts.objective import Objective
 from hpsearch.contracts.space import Space
 from hpsearch.store.database import Database
-from hpsearch.store.rows import Comparison, Run, Trial
+from hpsearch.store.rows import Comparison, FailedAttempt, Run, Trial
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +32,7 @@ class Tables:
         curves: one row per epoch: method, repeat, trial, epoch and every curve.
         runs: every run with its provenance.
         halved: how many trials were trained in a smaller pack than planned, because memory did not suffice.
+        stand_ins: one for each trial for which its searcher had no proposal, with the reason.
     """
 
     parts: tuple[Comparison, ...]
@@ -42,6 +43,7 @@ class Tables:
     curves: pd.DataFrame
     runs: list[Run]
     halved: int
+    stand_ins: Sequence[FailedAttempt] = ()
 
     @property
     def comparison(self) -> Comparison:
@@ -66,7 +68,7 @@ def load_tables(path: Path) -> Tables:
     with Database(path) as database:
         comparison = database.existing()
         spaces = {label: method.space for label, method in database.methods().items()}
-        found, runs = database.all_trials(), database.runs()
+        found, runs, stand_ins = database.all_trials(), database.runs(), database.stand_ins()
     names = list(dict.fromkeys(name for space in spaces.values() for name in space.names))
     metrics = list(dict.fromkeys(name for trial in found for name in trial.metrics if name not in names))
     trials = pd.DataFrame(
@@ -84,7 +86,17 @@ def load_tables(path: Path) -> Tables:
         }
     )
     halved = sum(trial.halved for trial in found)
-    return Tables((comparison,), comparison.objective, spaces, tuple(metrics), trials, _curves(found), runs, halved)
+    return Tables(
+        (comparison,),
+        comparison.objective,
+        spaces,
+        tuple(metrics),
+        trials,
+        _curves(found),
+        runs,
+        halved,
+        stand_ins,
+    )
 
 
 def counted(trials: pd.DataFrame, objective: Objective) -> pd.Series[float]:

@@ -11,10 +11,10 @@ from hpsearch.contracts.dataset import DataSet
 from hpsearch.contracts.executor import Executor
 from hpsearch.contracts.export import Format
 from hpsearch.contracts.method import Method
-from hpsearch.contracts.objective import Objective
 from hpsearch.contracts.searcher import Searcher
 from hpsearch.contracts.space import Space
 from hpsearch.contracts.task import Task
+from hpsearch.study.task_faults import faults_of_task
 
 T = TypeVar("T")
 
@@ -44,17 +44,7 @@ def fault_of_task(found: object) -> str:
     if not isinstance(found, Task):
         advice = "derive its class from hpsearch.Task, or wrap a function in hpsearch.FunctionTask"
         return f"{_no_instance(found, Task)}: {advice}"
-    try:
-        objective: object = found.objective
-    except Exception as error:  # it may be a property
-        return f"has no objective: give it an hpsearch.Objective ({type(error).__name__}: {error})"
-    if not isinstance(objective, Objective):
-        return f"has no objective: give it an hpsearch.Objective, got {objective!r}"
-    if type(found.pack) is not int or found.pack < 1:
-        return f"has no pack: it must be a whole number from 1, got {found.pack!r}"
-    if found.methods is not None and not isinstance(found.methods, str):
-        return f"has no package of methods: `methods` is its name, or None, got {found.methods!r}"
-    return ""
+    return "; ".join(faults_of_task(found))
 
 
 def _fault_of_method(found: object) -> str:

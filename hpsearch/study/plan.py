@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from unicodedata import normalize
 
 from hpsearch.contracts.errors import SpecError
 from hpsearch.contracts.json import Json
@@ -22,6 +23,10 @@ from hpsearch.study.registry import Registry
 from hpsearch.study.schema import MethodSpec, Spec, parse
 from hpsearch.study.settings import plain_settings, with_settings
 from hpsearch.study.spaces import changed
+
+LARGEST_FILE = 1_000_000
+"""How many bytes a study file may have; a hundred methods take some ten thousand."""
+MOST_STUDIES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,8 @@ def read_plan(path: Path) -> Plan:
     Raises SpecError with one line for each fault.
     """
     try:
+        if (size := path.stat().st_size) > LARGEST_FILE:
+            raise SpecError(f"{path}: has {size:,} bytes, and a study file may have {LARGEST_FILE:,} at most")
         text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark of it
     except UnicodeDecodeError as error:
         raise SpecError(f"{path}: is no text in UTF-8; save it as such") from error
@@ -137,7 +144,14 @@ def resolve(spec: Spec, found_in: Registry, source: str = "") -> Plan:
                 f"searcher: the task measures its {task.objective.name}, by which nothing may be chosen; say "
                 'searcher = "fixed", which tries given configurations, or let the task measure on validation data'
             )
-        methods = {label: _method(task, label, method, found_in) for label, method in spec.methods.items()}
+        if len(spec.methods) * spec.repeats > MOST_STUDIES:
+            raise SpecError(
+                f"repeats: {len(spec.methods):,} methods with {spec.repeats:,} studies each are more than the "
+                f"{MOST_STUDIES:,} studies that a comparison may have"
+            )
+        methods = _methods(task, spec, found_in)
+        _refuse_lookalikes("methods", methods)
+        _refuse_lookalikes("hyperparameters", [name for method in methods.values() for name in method.space.names])
         if spec.confirm is not None and (strange := set(spec.confirm.recorded).difference(methods)):
             raise SpecError(unknown(f"confirm.recorded.{min(strange)}", min(strange), methods))
         try:
@@ -167,17 +181,44 @@ def searcher_of(spec: Spec, found_in: Registry) -> Searcher:
     return with_settings(found_in.find(kinds.SEARCHER, spec.searcher.name), spec.searcher.settings, "searcher")
 
 
-def _method(task: Task, label: str, spec: MethodSpec, found_in: Registry) -> Method:
-    """The method of this label, its space and schedules changed as the study file says."""
+def _refuse_lookalikes(what: str, names: Iterable[str]) -> None:
+    """Raise SpecError if two names are the same text in different code points."""
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(normalize("NFC", name), name)
+        if other != name:
+            raise SpecError(f"{what}: {other!a} and {name!a} are the same text; write both in the same way")
+
+
+def _methods(task: Task, spec: Spec, found_in: Registry) -> dict[str, Method]:
+    """Label -> method; a method with several labels is looked for once."""
+    found: dict[str, Method] = {}
+    methods = {}
+    for label, wanted in spec.methods.items():
+        if task.methods is None:
+            methods[label] = _only_a_space(label, wanted)
+            continue
+        name = wanted.method or label
+        if name not in found:
+            found[name] = found_in.find(kinds.METHOD, name, f"methods.{label}.method", package=task.methods)
+        methods[label] = _changed(found[name], label, wanted)
+    return methods
+
+
+def _only_a_space(label: str, spec: MethodSpec) -> Method:
+    """The method of this label of a task that has no methods of its own."""
     key = f"methods.{label}"
-    if task.methods is None:
-        if spec.method is not None or spec.schedules or spec.settings:
-            wrong = "method" if spec.method is not None else "schedules" if spec.schedules else "settings"
-            raise SpecError(f"{key}.{wrong}: this task has no methods to choose from; give only a space")
-        if not spec.space:
-            raise SpecError(f"{key}.space: this task has no methods, so a space is needed here")
-        return Method(changed(Space(()), spec.space, key, open_space=True))
-    method = found_in.find(kinds.METHOD, spec.method or label, f"{key}.method", package=task.methods)
+    if spec.method is not None or spec.schedules or spec.settings:
+        wrong = "method" if spec.method is not None else "schedules" if spec.schedules else "settings"
+        raise SpecError(f"{key}.{wrong}: this task has no methods to choose from; give only a space")
+    if not spec.space:
+        raise SpecError(f"{key}.space: this task has no methods, so a space is needed here")
+    return Method(changed(Space(()), spec.space, key, open_space=True))
+
+
+def _changed(method: Method, label: str, spec: MethodSpec) -> Method:
+    """`method` under this label, its space, schedules and settings changed as the study file says."""
+    key = f"methods.{label}"
     if unknown_names := [name for name in spec.schedules if name not in method.space.names]:
         raise SpecError(unknown(f"{key}.schedules.{unknown_names[0]}", unknown_names[0], method.space.names))
     still = {parameter.name for parameter in method.space if isinstance(parameter, Choice)}

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib
 import tomllib
+import traceback
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -23,9 +24,9 @@ from typing import TypeVar, cast
 
 from hpsearch.contracts.errors import SpecError
 from hpsearch.contracts.moved import advice
-from hpsearch.study.faults import unknown
+from hpsearch.study.faults import LONGEST, unknown
 from hpsearch.study.kinds import KINDS, Kind
-from hpsearch.study.source import file_of, holding, holds, members
+from hpsearch.study.source import NAME, file_of, holding, holds, members
 from hpsearch.system.import_path import look_in
 from hpsearch.system.stopping import Stopped
 
@@ -94,7 +95,9 @@ class Registry:
         try:
             found: object = vars(module)[place.attribute]
         except KeyError:
-            raise SpecError(f"{key}: the module {place.module} has no {place.attribute}") from None
+            raise SpecError(
+                f"{key}: the module {place.module} has no {place.attribute}{self._hidden(module)}"
+            ) from None
         if fault := kind.fault(found):
             raise SpecError(f"{key}: {place.module}.{place.attribute} {fault}")
         return cast(T, found)
@@ -193,8 +196,32 @@ class Registry:
     def _nowhere(self, kind: Kind[T], name: str, key: str, package: str | None) -> str:
         known = self.names(kind) if package is None else members(self._within(package), kind.attribute)
         said = unknown(key, name, known or self.names(kind), what=f"no such {kind.key}")
-        folders = " or ".join(map(str, self.folders))
-        return f"{said}; looked for {name}.py with a {kind.attribute} in {folders}" if folders else said
+        if not self.folders:
+            return said
+        module = name.removesuffix(".py")
+        if file := file_of(map(str, self.folders), module):
+            if holds(file, kind.attribute):
+                return f"{said}; {file} has one: write {module!r}"
+            return f"{said}; {file} has no {kind.attribute} at its top level"
+        if not all(map(NAME.fullmatch, module.split("."))):
+            return f"{said}; a module's name may have letters, digits, _ and - only"
+        return f"{said}; looked for {module[:LONGEST]}.py with a {kind.attribute} in {self._where()}"
+
+    def _raised_at(self, error: BaseException) -> str:
+        """File and line in these folders where an error arose, in brackets; empty if it arose elsewhere."""
+        frames = traceback.extract_tb(error.__traceback__)
+        ours = [f for f in frames if any(Path(f.filename).is_relative_to(folder) for folder in self.folders)]
+        return f" ({Path(ours[-1].filename).name}:{ours[-1].lineno})" if ours else ""
+
+    def _hidden(self, module: ModuleType) -> str:
+        """Name a file in these folders that a module from elsewhere with its name hides; empty if there is none."""
+        file = file_of(map(str, self.folders), module.__name__)
+        if file is None or _is_file(module, file):
+            return ""
+        return f"; {file} has its name and is hidden by it: rename that"
+
+    def _where(self) -> str:
+        return " or ".join(map(str, self.folders))
 
     def _import(self, place: _Place, key: str) -> ModuleType:
         look_in(map(str, self.folders))
@@ -207,11 +234,13 @@ class Registry:
                 raise SpecError(
                     f"{key}: {place.module} needs the module {error.name}, which is not installed"
                 ) from error
-            raise SpecError(f"{key}: no such module {place.module!r}") from error
+            where = f"; looked for it among what is installed and in {self._where()}" if self.folders else ""
+            raise SpecError(f"{key}: no such module {place.module!r}{where}") from error
         except Stopped:
             raise
         except (Exception, SystemExit) as error:  # a module may raise anything while it is imported
-            raise SpecError(f"{key}: importing {place.module} raised {type(error).__name__}: {error}") from error
+            said = f"{type(error).__name__}: {error}{self._raised_at(error)}"
+            raise SpecError(f"{key}: importing {place.module} raised {said}") from error
         if place.file is not None and not _is_file(module, place.file):
             raise SpecError(
                 f"{key}: {place.file} has the name of another module, {module.__name__} "

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from contextlib import suppress
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from hpsearch.contracts.errors import SpecError
 from hpsearch.contracts.json import Json
-from hpsearch.study.faults import lower, unknown
+from hpsearch.study.faults import MOST_FAULTS, lower, shortened, shown, unknown
 
 STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -55,8 +59,36 @@ class Choices(BaseModel):
     ordered: bool = False
 
 
-SpaceChange = Scalar | list[Scalar] | Choices | Range
+MEANT = {
+    **dict.fromkeys(("min", "minimum", "lower", "from", "start"), "low"),
+    **dict.fromkeys(("max", "maximum", "upper", "to", "stop", "end"), "high"),
+    **dict.fromkeys(("scale", "logarithmic"), "log"),
+    **dict.fromkeys(("step", "whole", "type"), "integer"),
+    **dict.fromkeys(("values", "options", "categories"), "choices"),
+}
+"""Names that other tools give to the keys of a range or of choices -> their names here."""
+
+
+def _kind(change: object) -> str:
+    """Which branch of `SpaceChange` a line of a space is meant for, so that only that one's faults are told."""
+    if isinstance(change, Choices | Range):
+        return type(change).__name__
+    if isinstance(change, dict):
+        keys = {MEANT.get(str(key), str(key)) for key in change}
+        is_choices = any(get_close_matches(key, ("choices", "ordered"), cutoff=0.7) for key in keys)
+        return "Choices" if is_choices else "Range"
+    return "list" if isinstance(change, list) else "value"
+
+
+SpaceChange = Annotated[
+    Annotated[Scalar, Tag("value")]
+    | Annotated[list[Scalar], Tag("list")]
+    | Annotated[Choices, Tag("Choices")]
+    | Annotated[Range, Tag("Range")],
+    Discriminator(_kind),
+]
 """One line of a method's space."""
+LINE = "expected a value, [low, high], {low, high, log} or {choices = [...]}"
 
 
 class MethodSpec(BaseModel):
@@ -106,17 +138,26 @@ class Spec(BaseModel):
     confirm: Confirm | None = None
 
 
+DEEP_KEY = re.compile(r"""(?<![\w"'.\\-])(?:(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){50}""")
+"""A key of so many parts that reading it takes too long: time and memory grow with their square."""
+
+
 def parse(text: str, source: str) -> Spec:
     """The study file that a text holds; `source` is what messages call it.
 
     Raises SpecError with one line for each fault. No name in the file is looked for.
     """
+    if deep := DEEP_KEY.search(text):
+        raise SpecError(f"{source}: a key of more than 50 parts cannot be read: {deep[0][:40]}...")
+    read = {}
     try:
-        return Spec.model_validate(tomllib.loads(text))
+        read = tomllib.loads(text)
+        return Spec.model_validate(read)
     except tomllib.TOMLDecodeError as error:
         raise SpecError(f"{source}: not valid TOML: {error}") from error
     except ValidationError as error:
-        raise SpecError("\n".join(f"{source}: {line}" for line in faults(error, Spec))) from error
+        lines = shortened(faults(error, Spec, read), MOST_FAULTS)
+        raise SpecError("\n".join(f"{source}: {line}" for line in lines)) from error
     except (ValueError, OverflowError, RecursionError) as error:  # numbers of thousands of digits, endless nesting
         raise SpecError(f"{source}: cannot be read: {str(error).splitlines()[0]}") from error
 
@@ -135,35 +176,61 @@ def from_record(recorded: Json) -> Spec:
     try:
         return Spec.model_validate(recorded)
     except ValidationError as error:
-        raise ValueError(f"the study file in it: {faults(error, Spec)[0]}") from error
+        raise ValueError(f"the study file in it: {faults(error, Spec, recorded)[0]}") from error
 
 
-def faults(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[str]:
-    """One sentence per fault. A union has several for one value; only the first, which names the key, is kept."""
+def faults(error: ValidationError, model: type[BaseModel], given: object, prefix: str = "") -> list[str]:
+    """One sentence per fault of what was given. Of a union's faults only the first, which names the key, is kept."""
     lines: dict[str, str] = {}
     for fault in error.errors():
-        location = [part for part in fault["loc"] if not (isinstance(part, str) and _is_branch(part))]
-        key = prefix + ".".join(str(part) for part in location)
+        location = _path(fault["loc"], given)
+        if fault["type"] == "missing":
+            location.append(str(fault["loc"][-1]))
+        key = prefix + ".".join(location)
         if fault["type"] == "extra_forbidden":
-            owner = _model_at(model, location[:-1])
-            line = unknown(key, str(location[-1]), owner.model_fields if owner else [])
+            name, owner = location[-1], _model_at(model, location[:-1], fault["loc"])
+            line = unknown(key, name, owner.model_fields if owner else [], meant=_meant(name, owner))
         elif fault["type"] == "missing":
             line = f"{key}: this key is needed and missing"
-        elif key.count(".space.") and "methods" in key:
-            key = ".".join(key.split(".")[:4])
-            line = f"{key}: expected a value, [low, high], {{low, high, log}} or {{choices = [...]}}"
+        elif _is_in_space(location):
+            key = prefix + ".".join(location[:4])
+            line = f"{key}: {LINE}, got {shown(_at(given, location[:4]))}"
         else:
-            line = f"{key}: {lower(fault['msg'])}, got {fault['input']!r}"
+            line = f"{key}: {lower(fault['msg'])}, got {shown(fault['input'])}"
         lines.setdefault(key, line)
     return list(lines.values())
 
 
-def _is_branch(part: str) -> bool:
-    """Whether a part of pydantic's location names a branch of a union rather than a key of the file."""
-    return part in ("Choices", "Range", "bool", "int", "float", "str") or part.startswith(("list[", "function-"))
+def _path(location: Sequence[int | str], given: object) -> list[str]:
+    """The keys and places in what was given, without the names of unions' branches that pydantic puts in between."""
+    path = []
+    for part in location:
+        with suppress(KeyError, IndexError, TypeError):
+            given = cast(Any, given)[part]
+            path.append(str(part))
+    return path
 
 
-def _model_at(model: type[BaseModel], location: list[Any]) -> type[BaseModel] | None:
-    if not location:
+def _at(given: Any, path: Sequence[str]) -> object:
+    for key in path:
+        given = given[key]
+    return given
+
+
+def _is_in_space(location: Sequence[str]) -> bool:
+    return len(location) >= 4 and (location[0], location[2]) == ("methods", "space")
+
+
+def _model_at(model: type[BaseModel], path: list[str], location: Sequence[int | str]) -> type[BaseModel] | None:
+    if not path:
         return model
-    return MethodSpec if location[0] == "methods" and len(location) == 2 else None
+    if path == ["confirm"]:
+        return Confirm
+    if _is_in_space(path):
+        return Choices if "Choices" in location[4:5] else Range
+    return MethodSpec if path[0] == "methods" and len(path) == 2 else None
+
+
+def _meant(name: str, owner: type[BaseModel] | None) -> str | None:
+    found = MEANT.get(name)
+    return found if owner in (Range, Choices) and owner is not None and found in owner.model_fields else None

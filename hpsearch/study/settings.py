@@ -36,7 +36,7 @@ def with_settings(thing: T, settings: Json, key: str) -> T:
         given = Settings.model_validate(settings)
         return dataclasses.replace(thing, **{name: getattr(given, name) for name in settings})
     except ValidationError as error:
-        raise SpecError("\n".join(faults(error, Settings, prefix=f"{key}."))) from error
+        raise SpecError("\n".join(faults(error, Settings, settings, prefix=f"{key}."))) from error
     except ValueError as error:
         raise SpecError(f"{key}: {error}") from error
 

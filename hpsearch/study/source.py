@@ -8,6 +8,9 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+NAME = re.compile(r"[\w-]+")
+"""What a module in a folder may be named."""
+
 
 def members(folders: Iterable[str], attribute: str) -> list[str]:
     """Names of the modules in some folders that hold the attribute."""
@@ -26,7 +29,7 @@ def holding(folders: Iterable[Path], name: str, attribute: str) -> Path | None:
 
 def file_of(folders: Iterable[str], name: str) -> Path | None:
     """The first file of a module of that name in some folders."""
-    if not re.fullmatch(r"[\w-]+", name):
+    if not NAME.fullmatch(name):
         return None
     places = (Path(folder) / part for folder in folders for part in (f"{name}.py", f"{name}/__init__.py"))
     return next((place for place in places if _is_file(place)), None)

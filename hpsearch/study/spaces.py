@@ -7,8 +7,15 @@ from typing import cast
 
 from hpsearch.contracts.errors import SpecError
 from hpsearch.contracts.space import RESERVED, Choice, Fixed, Float, Int, Parameter, Space, Value
-from hpsearch.study.faults import unknown
-from hpsearch.study.schema import Choices, Range, SpaceChange
+from hpsearch.study.faults import shortened, shown, unknown
+from hpsearch.study.schema import LINE, Choices, Range, SpaceChange
+
+MOST = 1_000
+"""How many hyperparameters a method may have."""
+MOST_DESCRIBED = 10
+"""How many methods have a line of their own where spaces are shown; the others are counted."""
+LARGEST_EXACT = 2**53
+LARGEST_WHOLE = 2**63 - 1
 
 
 def changed(space: Space, changes: Mapping[str, SpaceChange], key: str, *, open_space: bool) -> Space:
@@ -16,18 +23,36 @@ def changed(space: Space, changes: Mapping[str, SpaceChange], key: str, *, open_
 
     Raises SpecError naming `key` and the hyperparameter.
     """
+    parameters = {parameter.name: parameter for parameter in space}
     for name, change in changes.items():
         where = f"{key}.space.{name}"
         if name in RESERVED:
             raise SpecError(f"{where}: a hyperparameter may not have this name: a column of the trials table has it")
-        if name not in space.names and not open_space:
-            raise SpecError(unknown(where, name, space.names))
-        old = space[name] if name in space.names else None
+        if name not in parameters and not open_space:
+            raise SpecError(unknown(where, name, parameters))
         try:
-            space = space.replaced(_parameter(name, change, old))
+            parameters[name] = _parameter(name, change, parameters.get(name))
         except ValueError as error:
             raise SpecError(f"{where}: {error}") from error
-    return space
+    if len(parameters) > MOST:
+        raise SpecError(f"{key}.space: has {len(parameters):,} hyperparameters, and a method may have {MOST:,} at most")
+    for name, parameter in parameters.items():
+        if fault := _too_large(parameter):
+            raise SpecError(f"{key}.space.{name}: {fault}")
+    return Space(tuple(parameters.values()))
+
+
+def _too_large(parameter: Parameter) -> str:
+    """Say which whole numbers tables, databases and exports cannot hold; empty if they hold all."""
+    if isinstance(parameter, Fixed):
+        values, most, why = [parameter.value], LARGEST_WHOLE, "which have 64 bits"
+    elif isinstance(parameter, Float):
+        return ""  # whose bounds are floating-point numbers already
+    else:
+        values = [parameter.low, parameter.high] if isinstance(parameter, Int) else list(parameter.values)
+        most, why = LARGEST_EXACT, "beyond which floating-point numbers skip some"
+    large = next((value for value in values if type(value) is int and abs(value) > most), None)
+    return "" if large is None else f"whole numbers must lie within {most:,} of 0, {why}, got {shown(large)}"
 
 
 def _parameter(name: str, change: SpaceChange, old: Parameter | None) -> Parameter:
@@ -38,7 +63,7 @@ def _parameter(name: str, change: SpaceChange, old: Parameter | None) -> Paramet
         if isinstance(old, Choice):
             return _choice(name, change, old.ordered, old)
         if len(change) != 2 or not all(type(bound) in (int, float) for bound in change):
-            raise ValueError("expected a value, [low, high], {low, high, log} or {choices = [...]}")
+            raise ValueError(f"{LINE}, got {shown(change)}")
         whole = old is None and all(type(bound) is int for bound in change)
         change = Range.model_validate({"low": change[0], "high": change[1], "integer": whole or None})
     if isinstance(change, Range):
@@ -80,3 +105,23 @@ def _range(name: str, change: Range, old: Parameter | None) -> Float | Int:
     if integer:
         return Int(name, cast(int, low), cast(int, high), log)
     return Float(name, float(low), float(high), log)
+
+
+def described(spaces: Mapping[str, Space]) -> list[str]:
+    """One line with each hyperparameter's type and range per method that leaves something open."""
+    lines = [
+        f"  {label}: {', '.join(map(_described, space))}" for label, space in spaces.items() if len(space.searched) > 0
+    ]
+    return ["search spaces:", *shortened(lines, MOST_DESCRIBED)] if lines else []
+
+
+def _described(parameter: Parameter) -> str:
+    if isinstance(parameter, Fixed):
+        return f"{parameter.name} = {parameter.value}"
+    if isinstance(parameter, Choice):
+        return f"{parameter.name} one of {' | '.join(shortened([str(v) for v in parameter.values], 6))}"
+    low, high = (
+        f"{bound:,}" if isinstance(parameter, Int) else f"{bound:g}" for bound in (parameter.low, parameter.high)
+    )
+    kind, scale = "integer" if isinstance(parameter, Int) else "real", ", logarithmic" if parameter.log else ""
+    return f"{parameter.name} {kind} ({low} to {high}{scale})"

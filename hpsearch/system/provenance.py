@@ -76,7 +76,10 @@ def _version(name: str) -> str | None:
 
 
 def differences(old: Json, new: Json) -> Iterable[str]:
-    """Differences between two runs that may change results: processor and versions."""
+    """Differences between two runs that may change results: processor, versions, and the searcher's own version.
+
+    A run that recorded no version of its searcher had the first; if `new` has none, it is not compared.
+    """
     if old.get("processor") != new.get("processor"):
         yield f"processor: {old.get('processor')} before, {new.get('processor')} now"
     was, now = old.get("versions", {}), new.get("versions", {})
@@ -84,6 +87,9 @@ def differences(old: Json, new: Json) -> Iterable[str]:
     for name in sorted(was.keys() & now.keys()):
         if was[name] != now[name]:
             yield f"{name}: {was[name]} before, {now[name]} now"
+    first = old.get("searcher_version", 1)
+    if (searcher := new.get("searcher_version", first)) != first:
+        yield f"proposals of the searcher: version {first} before, {searcher} now"
 
 
 def changed_modules(old: Json, new: Json, parts: Sequence[str] = ("training", "proposing")) -> list[str]:

@@ -55,6 +55,27 @@ class TestFsdd:
         path.write_bytes(path.read_bytes()[:-2] + b"\x01\x02")
         assert identity(recordings) != before
 
+    def test_names_in_letters_of_either_case_are_read(self, recordings):
+        wanted = {}
+        for old, new in (
+            ("3_theo_0.wav", "3_Theo_0.WAV"),
+            ("3_theo_5.wav", "3_ann2_1.Wav"),
+            ("7_theo_4.wav", "7_Ünal_4.wav"),
+        ):
+            wanted[new] = (recordings / old).read_bytes()
+            (recordings / old).rename(recordings / new)
+        corpus = Fsdd(recordings)
+        clips = {path.name: clip for clip, path in zip(corpus.clips(), corpus.files(corpus.clips()), strict=True)}
+        assert len(clips) == 12
+        assert clips["3_ann2_1.Wav"].part == "test"
+        assert {name: path.read_bytes() for name, path in ((n, corpus.files([clips[n]])[0]) for n in wanted)} == wanted
+        assert len(corpus.samples(clips["3_Theo_0.WAV"])) == 1000
+
+    def test_a_recording_that_is_there_twice_is_named(self, recordings):
+        (recordings / "3_THEO_0.wav").write_bytes((recordings / "3_theo_0.wav").read_bytes())
+        with pytest.raises(TaskError, match=r"holds both 3_THEO_0\.wav and 3_theo_0\.wav"):
+            Fsdd(recordings).clips()
+
     @pytest.mark.parametrize("below", ["", "fsdd"])
     def test_the_folder_is_found_by_any_of_its_names(self, recordings, monkeypatch, below):
         monkeypatch.setenv("HPSEARCH_DATA", str(recordings.parents[1] / below))

@@ -45,6 +45,29 @@ def test_other_chunks_do_not_matter(files):
     assert np.array_equal(read_wav(files[0], 8000), expected)
 
 
+@pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0x7FFFF000])
+@pytest.mark.parametrize("before", [lambda path: None, chunk_before_the_data], ids=["plain", "chunk before"])
+def test_a_size_that_the_writer_left_open_does_not_matter(files, size, before):
+    expected = read_wav(files[0], 8000)
+    before(files[0])
+    contents = files[0].read_bytes()
+    at = contents.index(b"data")
+    said = size.to_bytes(4, "little")
+    files[0].write_bytes(contents[:4] + said + contents[8 : at + 4] + said + contents[at + 8 :])
+    assert np.array_equal(read_wav(files[0], 8000), expected)
+    files[0].write_bytes(contents[:4] + said + contents[8 : at + 4] + said)
+    with pytest.raises(TaskError, match=r"00\.wav holds no samples"):
+        read_wav(files[0], 8000)
+
+
+def test_a_chunk_after_no_data_is_no_sound(files):
+    contents = files[0].read_bytes()
+    at = contents.index(b"data")
+    files[0].write_bytes(contents[: at + 4] + bytes(4) + b"LIST" + (3).to_bytes(4, "little") + b"abc\0")
+    with pytest.raises(TaskError, match=r"00\.wav holds no samples"):
+        read_wav(files[0], 8000)
+
+
 BROKEN = [
     (lambda path: path.write_bytes(b""), "is empty"),
     (lambda path: path.write_bytes(b"<html>not found</html>" * 9), "is not a WAV file"),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.space import Choice, Fixed, Parameter
 from hpsearch.report.context import ReportContext
-from hpsearch.report.facts import provenance_facts, schedule_of
+from hpsearch.report.facts import provenance_facts, schedule_of, warnings
 from hpsearch.report.search.findings import Findings, Reach
 from hpsearch.report.search.page import final_levels, without_tuner
 from hpsearch.report.search.verdict import sentences
@@ -37,7 +37,7 @@ def document(found: Findings, context: ReportContext) -> Json:
         "planned": curves.planned[1],
         "states": list(STATES),
         "complete": STATES.index("complete"),
-        "warnings": list(context.warnings),
+        "warnings": warnings(context),
         "verdict": sentences(found),
         "coverage": {statistic: coverage(statistic, curves.least) for statistic in COVERAGE},
         "methods": [_method(found, label) for label in found.labels],

@@ -57,6 +57,7 @@ def test_from_a_study_file_to_a_report(own_study, tmp_path):
     study = own_study()
     done = process("run", study, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "")
+    assert "search spaces:\n  wide: x real (0 to 10)\n  narrow: x real (0 to 1), depth = 3\n" in done.stderr
     assert "wide 18/18" in done.stderr
     assert "narrow 18/18 best 0.0" in done.stderr
     assert "hpsearch report own.db" in done.stderr
@@ -95,6 +96,7 @@ def test_quiet_says_nothing(own_study, tmp_path):
 def test_a_dry_run_says_what_it_would_take_and_leaves_no_file(own_study, tmp_path):
     done = cli("run", own_study(), "--dry-run", cwd=tmp_path)
     assert done.returncode == 0
+    assert "search spaces:\n  wide: x real (0 to 10)\n" in done.stderr
     assert "36 trials, of which 0 are recorded" in done.stdout
     assert re.search(r"about \d+ s with \d+ workers", done.stdout)
     assert "MB of database" in done.stdout

@@ -3,6 +3,7 @@
 import json
 import math
 import platform
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +11,12 @@ import pytest
 import hpsearch
 from hpsearch.contracts.errors import DatabaseError, SpecError, TaskError
 from hpsearch.contracts.objective import Result
+from hpsearch.contracts.progress import silent
 from hpsearch.contracts.searcher import History, Searcher
+from hpsearch.contracts.task import ReturnError
+from hpsearch.driver.layout import prepare
 from hpsearch.driver.loop import differs_from_last_run
-from hpsearch.driver.pack import checked_results
+from hpsearch.driver.returned import checked_results
 from hpsearch.store.database import Database
 from hpsearch.study.plan import Plan, read_plan
 from hpsearch.system.provenance import differences
@@ -269,7 +273,7 @@ class TestTrialsThatGoWrong:
         ],
     )
     def test_nonsense_of_any_kind_is_refused(self, returned):
-        with pytest.raises(TypeError, match=r"task|result"):
+        with pytest.raises(ReturnError, match=r"task|result"):
             checked_results(returned, 1, ["depth"])
 
 
@@ -327,9 +331,19 @@ def test_a_changed_default_is_refused_and_a_changed_description_is_not(own_study
     run(study)
     study.write_text(edited(study.read_text(), "trials =", 'description = "now described"\ntrials ='))
     run(study)
-    monkeypatch.setattr(Plan, "settings", lambda _: {"task": "another default"})
-    with pytest.raises(DatabaseError, match=r"other defaults \(methods, searcher, searches, task differ\)"):
+    monkeypatch.setattr(Plan, "settings", lambda _: {"task": {"function": "another"}, "searcher": {}, "methods": {}})
+    with pytest.raises(DatabaseError, match=r'settings: task.function is "another" now and was "objective"; task.obj'):
         run(study)
+
+
+def test_another_chance_level_is_another_objective_and_no_other_version(own_study):
+    study = own_study()
+    file, plan = run(study), read_plan(study)
+    task = replace(plan.task, objective=replace(plan.task.objective, chance=2.0))
+    with Database(file, write=True) as database, pytest.raises(DatabaseError) as caught:
+        prepare(database, replace(plan, task=task), str(study), silent)
+    assert "another objective, loss (no unit, minimise, chance 1), and the task now has loss (no" in str(caught.value)
+    assert "version" not in str(caught.value)
 
 
 def test_running_a_finished_comparison_again_leaves_no_trace(own_study):
@@ -384,7 +398,7 @@ def test_trials_know_when_they_ran_and_how_long(tmp_path):
 @pytest.mark.parametrize("metrics", ['{"m": 10**400}', '{"\\udcff": 1.0}'])
 def test_a_metric_that_cannot_be_kept_is_the_tasks_fault(own_study, metrics):
     task = edited(OWN_TASK, '{"test_loss": 2 * value}', metrics)
-    with pytest.raises(TaskError, match=r"TypeError: a (result's m is too large|metric or curve may not be named)"):
+    with pytest.raises(TaskError, match=r"own_task_\d+\.py:5\) .*: a (result's m is too large|metric or curve may)"):
         run(own_study(task))
 
 
@@ -397,7 +411,9 @@ def test_what_a_searcher_proposes_fits_the_space_or_is_never_recorded(own_study,
             return [proposed for _ in histories]
 
     study = own_study()
-    with pytest.raises(SpecError, match=f"searcher: what Careless proposes {said}"):
+    with pytest.raises(
+        SpecError, match=f"searcher: Careless.propose must return configurations of the space; .* {said}"
+    ):
         run(study, searcher=Careless())
     assert table(study.with_name("run.db")) == []
 

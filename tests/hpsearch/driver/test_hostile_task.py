@@ -67,7 +67,7 @@ def objective(configuration, seed, context):
 
 TASK = FunctionTask(objective, Objective("loss", chance=100.0, direction="minimise"))
 """
-RAISED = ((8.0, "Mute"), (6.5, "Unpicklable"), (5.0, "GeneratorExit"), (4.0, "ValueError"))
+RAISED = ((8.0, "Mute"), (6.5, "Unpicklable"), (5.0, "GeneratorExit"), (4.0, "ReturnError"))
 
 
 def expected(x: float, seed: int) -> tuple[str, float | None, str]:

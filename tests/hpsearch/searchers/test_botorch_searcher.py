@@ -35,7 +35,7 @@ def histories(space, n, studies, noise=0.1):
 def arrays(space, n, studies):
     found = histories(space, n, studies)
     x = np.array([[searcher._point(space, c) for c in history.configurations] for history in found])
-    return x, np.array([searcher._standardised(history.objectives) for history in found])
+    return x, np.array([searcher.standardised(history.objectives) for history in found])
 
 
 @pytest.mark.parametrize("space", [TWO, SIX])
@@ -139,7 +139,7 @@ def test_the_draws_have_the_moments_of_botorchs_posterior():
 def test_the_acquisition_is_botorchs_log_noisy_expected_improvement(noise):
     found = histories(SIX, 14, 1, noise)[0]
     x = np.array([[searcher._point(SIX, c) for c in found.configurations]])
-    y = searcher._standardised(found.objectives)[None]
+    y = searcher.standardised(found.objectives)[None]
     fitted = searcher._fitted(x, y)
     points = np.random.default_rng(2).random((50, 6))
     with warnings.catch_warnings():

@@ -3,11 +3,12 @@ from pathlib import Path
 import pytest
 
 from hpsearch.contracts.errors import SpecError
-from hpsearch.contracts.space import Choice, Fixed, Float, Int
+from hpsearch.contracts.space import Choice, Fixed, Float, Int, Space
 from hpsearch.study.plan import read_plan, resolve
 from hpsearch.study.registry import Registry
 from hpsearch.study.schema import parse
 from hpsearch.study.shipped import find_study, recorded_name, shipped_studies
+from hpsearch.study.spaces import described
 from tests.tools.editing import edited
 from tests.tools.studies import OWN_STUDY, OWN_TASK
 
@@ -102,7 +103,23 @@ kind = {{ choices = ["gini", "entropy"] }}
         (HEAD + "[methods.filter]\nspace.alpha = [0.0, 0.1]", ["methods.filter.space.alpha", "logarithmic"]),
         (HEAD + "[methods.filter]\nspace.alpha = [1.0]", ["methods.filter.space.alpha", "[low, high]"]),
         (HEAD + '[methods.filter]\nspace.alpha = "big"', ["methods.filter.space.alpha", "number", "'big'"]),
-        (HEAD + "[methods.filter]\nspace.alpha = {lo = 1.0}", ["methods.filter.space.alpha", "{low, high, log}"]),
+        (HEAD + "[methods.filter]\nspace.alpha = {low = true}", ["methods.filter.space.alpha", "{low, high, log}"]),
+        (
+            HEAD + "[methods.filter]\nspace.alpha = {low = 1, lgo = true}",
+            ["alpha.lgo: unknown key; did you mean 'log'?"],
+        ),
+        (HEAD + "[methods.filter]\nspace.alpha = {hi = 1.0}", ["alpha.hi: unknown key; did you mean 'high'?"]),
+        (HEAD + "[methods.filter]\nspace.alpha = {min = 1}", ["alpha.min: unknown key; did you mean 'low'?"]),
+        (HEAD + "[methods.filter]\nspace.alpha = {step = 1}", ["alpha.step: unknown key; did you mean 'integer'?"]),
+        (
+            HEAD + "[methods.filter]\nspace.alpha = {values = [1]}",
+            ["alpha.values: unknown key; did you mean 'choices'?"],
+        ),
+        (
+            HEAD + "[methods.filter]\nspace.alpha = {choices = [1, []]}",
+            ["methods.filter.space.alpha: expected a value,"],
+        ),
+        (HEAD + "[methods.Range]\nspace.int = {lwo = 1}", ["methods.Range.space.int.lwo: ", "'low'"]),
         (HEAD + "[methods.latent]\nspace.scaling = 3", ["methods.latent.space.scaling", "[False, True]"]),
         (HEAD + '[methods.filter]\nschedules.alpa = "cosine"', ["methods.filter.schedules.alpa", "'alpha'"]),
         (HEAD + '[methods.filter]\nschedules.alpha = "cosin"', ["methods.filter", "'cosin'", "constant, cosine"]),
@@ -145,7 +162,7 @@ def test_a_wrong_setting_of_the_task_is_a_fault_of_the_file(line, parts):
     [
         ("TASK = 3", OWN_STUDY, "TASK is no task: derive its class from hpsearch.Task, or wrap a function"),
         ("TASK = print", OWN_STUDY, "TASK is no task: derive its class from hpsearch.Task, or wrap a function"),
-        ("x = 1", OWN_STUDY, r"no such task .*looked for own_task_\d+\.py with a TASK in "),
+        ("x = 1", OWN_STUDY, r"no such task .*own_task_\d+\.py has no TASK at its top"),
         ("from math import TASK", OWN_STUDY, "raised ImportError"),
         ("TASK = (", OWN_STUDY, "raised SyntaxError"),
         ("import sys; sys.exit(); TASK = 1", OWN_STUDY, "raised SystemExit"),
@@ -223,3 +240,25 @@ def test_a_shipped_study_is_remembered_by_its_name_however_it_was_given(monkeypa
     monkeypatch.chdir(shipped.parents[1])
     assert recorded_name(Path("studies/demo.toml")) == recorded_name(shipped) == "demo.toml"
     assert recorded_name(tmp_path / "demo.toml") == str((tmp_path / "demo.toml").resolve())
+
+
+def test_spaces_are_described_with_their_types():
+    spaces = {
+        "m": Space(
+            (
+                Int("x", 0, 1),
+                Float("y", 0.0, 1.0),
+                Int("n", 1, 10_000_000, log=True),
+                Choice("k", tuple("abcdefgh")),
+                Fixed("held", 3),
+            )
+        ),
+        "still": Space((Fixed("held", 3),)),
+    }
+    assert described(spaces) == [
+        "search spaces:",
+        "  m: x integer (0 to 1), y real (0 to 1), n integer (1 to 10,000,000, logarithmic), "
+        "k one of a | b | c | d | e | f | and 2 more, held = 3",
+    ]
+    assert described({"still": spaces["still"]}) == []
+    assert described({f"m{i}": spaces["m"] for i in range(15)})[-1] == "and 5 more"
