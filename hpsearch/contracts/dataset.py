@@ -59,17 +59,22 @@ class DataSet:
 
 def data_folder() -> Path:
     """HPSEARCH_DATA, or else the platform's folder for a user's data."""
-    if given := os.environ.get("HPSEARCH_DATA"):
-        return Path(given)
     from platformdirs import user_data_path
 
-    return user_data_path("hpsearch", appauthor=False)
+    return _folder("HPSEARCH_DATA", lambda: user_data_path("hpsearch", appauthor=False))
 
 
 def cache_folder() -> Path:
     """HPSEARCH_CACHE, or else the platform's folder for caches: what tasks compute once."""
-    if given := os.environ.get("HPSEARCH_CACHE"):
-        return Path(given)
     from platformdirs import user_cache_path
 
-    return user_cache_path("hpsearch")
+    return _folder("HPSEARCH_CACHE", lambda: user_cache_path("hpsearch"))
+
+
+def _folder(variable: str, platforms: Callable[[], Path]) -> Path:
+    if given := os.environ.get(variable):
+        return Path(given)
+    try:
+        return platforms()
+    except RuntimeError:  # a user without a home, in a container or on a cluster's node
+        raise TaskError(f"this user has no home folder: let {variable} name a folder, or HOME") from None

@@ -129,8 +129,8 @@ class Fixed:
     value: Value
 
     def fits(self, value: object) -> bool:
-        """Whether `value` is a plain value; which one it is held at may have been said in another type."""
-        return isinstance(value, bool | int | float | str)
+        """Whether `value` is the one it is held at."""
+        return value == self.value
 
 
 Searched = Float | Int | Choice

@@ -18,6 +18,7 @@ from hpsearch.contracts.method import Method
 from hpsearch.contracts.objective import Result
 from hpsearch.contracts.space import RESERVED, Configuration
 from hpsearch.contracts.task import Task
+from hpsearch.contracts.text import in_characters
 from hpsearch.study.plan import PlanByName
 from hpsearch.system import devices
 from hpsearch.system.stopping import Stopped
@@ -156,8 +157,8 @@ def _or_diverged(result: Result) -> Result:
 
 
 def _text(text: str) -> str:
-    """The text as it can be kept: a file's name may hold what is no character, a message a whole array."""
-    text = text.encode("utf-8", "backslashreplace").decode()
+    """The text as it can be kept: a message may hold a whole array."""
+    text = in_characters(text)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} ... and {len(text) - LONGEST} characters more"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from hpsearch.contracts.errors import DifferentError
+from hpsearch.contracts.text import in_characters
 from hpsearch.report.context import ReportContext, searches
 from hpsearch.store.tables import Tables
 
@@ -89,9 +90,9 @@ def _joined(files: Sequence[Path], all_tables: Sequence[Tables]) -> Tables:
     for tables in all_tables:
         for label in tables.methods:
             counts[label] = counts.get(label, 0) + 1
-    stems = [file.stem for file in files]
+    stems = [in_characters(file.stem) for file in files]
     names = [
-        stem if stems.count(stem) == 1 else f"{file.resolve().parent.name}/{stem}, file {number}"
+        stem if stems.count(stem) == 1 else in_characters(f"{file.resolve().parent.name}/{stem}, file {number}")
         for number, (file, stem) in enumerate(zip(files, stems, strict=True), 1)
     ]
     renamed = [

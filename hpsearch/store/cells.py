@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.objective import Objective
 from hpsearch.contracts.space import RESERVED, Space, space_from_json
+from hpsearch.contracts.text import in_characters
 from hpsearch.store.rows import Comparison, MethodRow, Run, StudyRow, Trial, TrialRow
 from hpsearch.store.schema import STATES
 from hpsearch.study.schema import STRICT, Scalar, from_record
@@ -274,14 +275,14 @@ def _json(text: str, where: str) -> Any:
 
 
 def _plain(value: Any, deepest: int) -> Any:
-    """A value not too deep to be handled, and its texts in characters: a file's name may hold what is none."""
+    """A value that is not too deep to be handled, and its texts in characters."""
     if deepest < 0:
         raise UndecodableError(f"is nested more than {DEEPEST} deep")
     if isinstance(value, dict):
         return {_plain(key, 0): _plain(inner, deepest - 1) for key, inner in value.items()}
     if isinstance(value, list):
         return [_plain(inner, deepest - 1) for inner in value]
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+    return in_characters(value) if isinstance(value, str) else value
 
 
 def _objects(texts: Sequence[str | None], name: str) -> list[Json]:

@@ -107,9 +107,11 @@ def read_plan(path: Path) -> Plan:
     Raises SpecError with one line for each fault.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path}: cannot be read: {error}") from error
+        text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark of it
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path}: is no text in UTF-8; save it as such") from error
+    except OSError as error:
+        raise SpecError(f"{path}: cannot be read: {error.strerror}") from error
     return resolve(parse(text, str(path)), Registry.here(path.resolve().parent), str(path))
 
 

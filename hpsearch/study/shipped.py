@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hpsearch.contracts.errors import SpecError
+from hpsearch.contracts.text import in_characters
 from hpsearch.study.faults import unknown
 
 
@@ -29,4 +30,4 @@ def find_study(name: str) -> Path:
 def recorded_name(path: Path) -> str:
     """What a database remembers about where its study file was: a shipped one's name, another one's path."""
     shipped = {study.resolve() for study in shipped_studies().values()}
-    return path.name if path.resolve() in shipped else str(path.resolve())
+    return in_characters(path.name if path.resolve() in shipped else str(path.resolve()))

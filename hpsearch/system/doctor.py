@@ -82,13 +82,13 @@ def examine(datasets: Sequence[Dataset] = ()) -> list[Finding]:
             ("wrong", "no database can be made here: go elsewhere, or give --database FILE"),
             "readers of a database and its run wait for each other there (DELETE journal): a local disk is quicker",
         ),
-        folder(
-            "cache folder", cache_folder(),
+        own_folder(
+            "cache folder", cache_folder,
             ("wrong", "features cannot be kept: let HPSEARCH_CACHE name a folder that can be written"),
             "every worker reads its features over the network: let HPSEARCH_CACHE name a local folder",
         ),
-        folder(
-            "data folder", data_folder(),
+        own_folder(
+            "data folder", data_folder,
             ("info", "nothing can be fetched into it: where data sets are missing, let HPSEARCH_DATA name another"),
             "reading clips is slow there, once for each set of features: let HPSEARCH_DATA name a local copy",
         ),
@@ -225,6 +225,14 @@ def folder(subject: str, path: Path, unwritable: Judgement, network: str) -> Fin
     if is_shared(there / "file"):
         return Finding(subject, value, "slow", network)
     return Finding(subject, value)
+
+
+def own_folder(subject: str, find: Callable[[], Path], unwritable: Judgement, network: str) -> Finding:
+    """The same of a folder that hpsearch finds by itself, or why there is none."""
+    try:
+        return folder(subject, find(), unwritable, network)
+    except TaskError as error:
+        return Finding(subject, "not found", unwritable[0], str(error))
 
 
 def dataset(name: str, find: Callable[[], Path]) -> Finding:

@@ -95,7 +95,7 @@ def test_what_is_no_configuration_of_a_space_is_said_whatever_its_bounds():
         ({"x": float("nan")}, "has x = nan"),
         ({"n": 1.5}, "has n = 1.5"),
         ({"kind": []}, "has kind = []"),
-        ({"depth": None}, "has depth = None"),
+        ({"depth": 5}, "has depth = 5"),
         ({"width": 3}, "has 'width', which its space has not"),
     ):
         assert space.misfit({**good, **changed}) == said
