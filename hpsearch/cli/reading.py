@@ -41,9 +41,12 @@ def status(file: File) -> None:
     from hpsearch.system.lock import holder
 
     with Database(file) as database:
+        writer = holder(file, lambda said: print(said, file=sys.stderr, flush=True))
+        if writer and database.comparison() is None:
+            print(f"running: {writer}; it prepares its data")
+            return
         comparison = database.existing()
         counts, runs, best = database.counts(), database.runs(), database.best_objectives()
-    writer = holder(file, lambda said: print(said, file=sys.stderr, flush=True))
     planned = comparison.trials * comparison.repeats
     best_of = escape(f"best {comparison.objective.name}")
     table = Table("method", "trials", "of", "complete", "diverged", "failed", best_of)
