@@ -42,10 +42,13 @@ def status(file: File) -> None:
     from hpsearch.system.lock import holder
 
     with Database(file) as database:
+        writer = holder(file, lambda said: print(said, file=sys.stderr, flush=True))
+        if writer and database.comparison() is None:
+            print(f"running: {writer}; it prepares its data")
+            return
         comparison = database.existing()
         counts, runs, best = database.counts(), database.runs(), database.best_objectives()
         warnings = stand_ins_said(database.stand_ins())
-    writer = holder(file, lambda said: print(said, file=sys.stderr, flush=True))
     planned = comparison.trials * comparison.repeats
     best_of = escape(f"best {comparison.objective.name}")
     table = Table("method", "trials", "of", "complete", "diverged", "failed", best_of)

@@ -241,14 +241,6 @@ def test_an_export_is_written_where_it_says(finished):
     assert all((finished / path).is_file() for path in paths)
 
 
-def test_status_while_the_data_is_prepared_is_a_sentence(tmp_path):
-    from hpsearch.store.database import Database
-
-    with Database(tmp_path / "new.db", write=True):
-        done = cli("status", "new.db", cwd=tmp_path)
-    assert (done.returncode, "a run prepares its data" in done.stderr) == (3, True)
-
-
 def test_a_reader_that_has_seen_enough_is_no_error(finished):
     done = subprocess.run(
         f"set -o pipefail; {sys.executable} -m hpsearch trials own.db --csv | head -1", shell=True,

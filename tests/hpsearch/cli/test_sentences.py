@@ -57,7 +57,7 @@ class TestStudyFiles:
 
 
 @pytest.fixture(scope="module")
-def folder(self, tmp_path_factory):
+def folder(tmp_path_factory):
     """A comparison whose study file lies in a folder with a name that is no text, and its database."""
     folder = tmp_path_factory.mktemp("names")
     odd = folder / os.fsdecode(b"bad\xff")

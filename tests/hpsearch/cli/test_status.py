@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import sqlite3
 
 import pytest
@@ -34,6 +35,15 @@ def test_while_it_runs_it_says_who_runs_it_and_since_when(study):
         next(records)
         said = last_line(study.with_name("own.db"))
     assert re.fullmatch(rf"running: process {os.getpid()} on \S+, since 2\d\d\d-\d\d-\d\dT[\d:]+\+00:00", said)
+
+
+def test_while_the_data_is_prepared_it_says_so(tmp_path):
+    file = tmp_path / "new.db"
+    with Database(file, write=True):
+        shutil.copy(file, tmp_path / "left.db")
+        assert re.fullmatch(rf"running: process {os.getpid()} on \S+, since \S+; it prepares its data", last_line(file))
+    done = cli("status", tmp_path / "left.db")
+    assert (done.returncode, "holds no comparison" in done.stderr) == (3, True)
 
 
 def test_a_stopped_one_says_when_and_the_command_that_goes_on(study):
