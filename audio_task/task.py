@@ -55,7 +55,7 @@ class AudioTask(Task):
     activation_gradient: Literal["clip", "bireal"] = "bireal"
     precision: Literal["fp32", "bf16"] = "fp32"
 
-    objective = Objective("validation accuracy", chance=0.1)
+    objective = Objective("validation accuracy", chance=0.1, bounds=(0.0, 1.0))
     methods = "binarynet.methods"
     # Ours: ten trials share a step's many small calls, and 20 repeats still make one pack for each of two cores.
     pack = 10

@@ -35,7 +35,7 @@ def train(settings: Mapping[str, object], label: str, configurations: list, seed
     """Validation objectives of one pack."""
     task = with_settings(Registry().find(TASK, "audio_task"), settings, "task")
     method = Registry().find(METHOD, label)
-    return [task.objective.spent(r.objective) for r in task.train(method, configurations, seeds, "cpu")]
+    return task.objective.counted([r.objective for r in task.train(method, configurations, seeds, "cpu")])
 
 
 def main() -> None:

@@ -71,8 +71,8 @@ class CifarTask(Task):
     def objective(self) -> Objective:  # type: ignore[override]  # depends on a setting, and no one sets it
         """Validation accuracy; test accuracy where there are no validation images."""
         if self.validation:
-            return Objective("validation accuracy", chance=0.1)
-        return Objective("test accuracy", chance=0.1, searchable=False)
+            return Objective("validation accuracy", chance=0.1, bounds=(0.0, 1.0))
+        return Objective("test accuracy", chance=0.1, bounds=(0.0, 1.0), searchable=False)
 
     def prepare(self, progress: Progress) -> Mapping[str, str | int | float]:
         """Find the images and check all of them."""

@@ -33,7 +33,6 @@ class Form(StrEnum):
 def status(file: File) -> None:
     """Say how far a comparison is, also while it runs."""
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from hpsearch.contracts.objective import Objective
@@ -50,24 +49,24 @@ def status(file: File) -> None:
         counts, runs, best = database.counts(), database.runs(), database.best_objectives()
         warnings = stand_ins_said(database.stand_ins())
     planned = comparison.trials * comparison.repeats
-    best_of = escape(f"best {comparison.objective.name}")
+    best_of = _literal(f"best {comparison.objective.name}")
     table = Table("method", "trials", "of", "complete", "diverged", "failed", best_of)
     for label, states in counts.items():
         done = {state: states.get(state, 0) for state in ("complete", "diverged", "failed")}
         found = best.get(label)
         table.add_row(
-            escape(label), str(sum(done.values())), str(planned), *map(str, done.values()),
+            _literal(label), str(sum(done.values())), str(planned), *map(str, done.values()),
             "-" if found is None else Objective.text(found),
         )  # fmt: skip
-    console = Console()
+    console = Console(emoji=False)
     console.print(f"{comparison.name}: {comparison.repeats} studies of {comparison.trials} trials per method")
     console.print(table)
     for warning in warnings:
-        console.print(f"warning: {escape(warning)}")
+        console.print(f"warning: {_literal(warning)}")
     left = planned * len(counts) - sum(n for states in counts.values() for s, n in states.items() if s != "proposed")
     # Not broken into lines, for a command to be copied.
     console.print(
-        _state(file, comparison, runs, left, writer), markup=False, highlight=False, emoji=False, soft_wrap=True
+        _printable(_state(file, comparison, runs, left, writer)), markup=False, highlight=False, soft_wrap=True
     )
 
 
@@ -186,14 +185,24 @@ def _known(method: str, tables: Tables) -> None:
 
 def _print_table(frame: pd.DataFrame) -> None:
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(*map(escape, frame.columns), box=None)
+    table = Table(*map(_literal, frame.columns), box=None)
     for row in frame.itertuples(index=False, name=None):
-        table.add_row(*(escape(_cell(value)) for value in row))
+        table.add_row(*(_literal(_cell(value)) for value in row))
     # The table is as wide as it needs to be, whatever the terminal: a cut number is no number.
-    Console(width=1000).print(table)
+    Console(width=1000, emoji=False).print(table)
+
+
+def _literal(name: str) -> str:
+    """A name that a terminal shows letter by letter; it may have rich's markup, or characters that move the cursor."""
+    from rich.markup import escape
+
+    return escape(_printable(name))
+
+
+def _printable(name: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
 def best(
@@ -220,7 +229,7 @@ def best(
         print(json.dumps(chosen_as_settings(tables, found), indent=2))
     else:
         for label, rows in found.items():
-            print(f"{label}: best {tables.objective.name} of each study")
+            print(f"{_printable(label)}: best {_printable(tables.objective.name)} of each study")
             _print_table(rows)
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hpsearch.cli.completion import databases, formats
 from hpsearch.cli.options import File, Style, Targets, Wide, Width
 from hpsearch.system.threads import pin_threads
+
+if TYPE_CHECKING:
+    from hpsearch.driver.display import Display
 
 
 def _for_itself() -> None:
@@ -19,6 +25,15 @@ def _for_itself() -> None:
 
     pin_threads()
     gc.disable()
+
+
+@contextmanager
+def _warnings_said(display: Display) -> Iterator[None]:
+    """Say each warning once, as one line, without the place in the code that it comes from."""
+    with warnings.catch_warnings(record=True) as caught:
+        yield
+    for warning in dict.fromkeys(str(warning.message) for warning in caught):
+        display.always(f"warning: {warning}")
 
 
 def report(
@@ -34,7 +49,7 @@ def report(
     from hpsearch.driver.display import Display
     from hpsearch.report import Look, write_report
 
-    with Display() as display:
+    with Display() as display, _warnings_said(display):
         look = Look(style, width.value)
         paths = write_report(file, folder, targets=target or (), look=look, progress=display.preparing)
     for path in paths:
@@ -63,7 +78,7 @@ def compare(
     from hpsearch.store.tables import load_tables
 
     context = merged(files, [load_tables(file) for file in files], force)
-    with Display() as display:
+    with Display() as display, _warnings_said(display):
         for warning in context.warnings:
             display.say(f"warning: {warning}")
         asked = replace(context, targets=tuple(target or ()), look=Look(style, width.value))

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Complex, Real
-from typing import Literal, Protocol, SupportsFloat, runtime_checkable
+from typing import Literal, Protocol, SupportsFloat, TypeGuard, runtime_checkable
 
 Direction = Literal["maximise", "minimise"]
 Outcome = Literal["complete", "diverged", "failed"]
+Bounds = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True)
 class Objective:
     """What a task measures on its validation data.
 
-    `chance` is the level of guessing; a searcher is told this value for a trial that diverged or failed. It has no
-    default, because a number better than an honest trial's would draw the search towards failures. An objective
-    measured on test data is not `searchable`: only the searcher "fixed", which ignores objectives, may be used.
+    Attributes:
+        name: the name that reports use.
+        chance: the level of guessing. A trial that diverged or failed counts with this value, or with the worst value
+            of a complete trial if that is worse. It has no default, because a number better than an honest trial's
+            would draw the search towards failures.
+        direction: "maximise" or "minimise".
+        unit: unit of measurement, such as "%"; empty if there is none.
+        searchable: False if it is measured on test data: then only the searcher "fixed", which ignores objectives,
+            may be used.
+        bounds: the least and the largest value that the objective can have, each None if there is no such end; (0, 1)
+            for a share. No interval of a report goes beyond them. They decide no trial, so two objectives that differ
+            only in their bounds are equal.
     """
 
     name: str
@@ -26,28 +36,63 @@ class Objective:
     direction: Direction = "maximise"
     unit: str = ""
     searchable: bool = True
+    bounds: Bounds = field(default=(None, None), compare=False)
 
     def __post_init__(self) -> None:
         if self.direction not in ("maximise", "minimise"):
             raise ValueError(f"direction is 'maximise' or 'minimise', got {self.direction!r}")
         if not math.isfinite(self.chance):
             raise ValueError(f"chance must be finite, got {self.chance}")
+        low, high = self.ends
+        if not low < high:
+            raise ValueError(f"bounds must be a low one and a higher one, or None, got {self.bounds}")
+        if not low <= self.chance <= high:
+            raise ValueError(f"chance must lie within the bounds {self.bounds}, got {self.chance}")
 
-    def spent(self, value: float | None) -> float:
-        """The objective that a trial counts with: its own, or the chance level if it has none."""
-        return self.chance if value is None or not math.isfinite(value) else value
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The bounds as numbers, infinite if there is none."""
+        low, high = self.bounds
+        return -math.inf if low is None else low, math.inf if high is None else high
+
+    def ends_of(self, name: str) -> tuple[float, float]:
+        """`ends` of a metric or curve; infinite unless its last word is the objective's, as of "test_accuracy"."""
+        return self.ends if last_word(name) == last_word(self.name) else (-math.inf, math.inf)
+
+    def lost(self, complete: Iterable[float]) -> float:
+        """The value that a trial that diverged or failed counts with: chance, or the worst complete value if worse.
+
+        A lost trial is never better than a complete one. If it were, a searcher would be drawn to what fails, and a
+        method that fails would look good.
+        """
+        worst = min if self.direction == "maximise" else max
+        return worst([self.chance, *complete])
+
+    def counted(self, objectives: Sequence[float | None]) -> list[float]:
+        """The values that the trials of a study count with; a lost trial has None, or a number that is not finite."""
+        lost = self.lost(value for value in objectives if _finite(value))
+        return [value if _finite(value) else lost for value in objectives]
 
     @staticmethod
     def text(value: float) -> str:
         """A value for people to read: four decimals, or four significant digits if decimals would lose it."""
         return f"{value:.4f}" if value == 0 or 1e-2 <= abs(value) < 1e6 else f"{value:.4g}"
 
-    def oriented(self, value: float | None) -> float:
-        """`spent`, negated if the objective is minimised: larger is always better."""
-        return self.spent(value) if self.direction == "maximise" else -self.spent(value)
+    def oriented(self, value: float) -> float:
+        """A value, negated if the objective is minimised: larger is always better."""
+        return value if self.direction == "maximise" else -value
 
     def __str__(self) -> str:
         return f"{self.name} ({self.unit or 'no unit'}, {self.direction}, chance {self.chance:g})"
+
+
+def last_word(name: str) -> str:
+    """What a name measures: "accuracy", for "validation accuracy" and for "test_accuracy"."""
+    return name.replace("_", " ").rpartition(" ")[2]
+
+
+def _finite(value: float | None) -> TypeGuard[float]:
+    return value is not None and math.isfinite(value)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ class History:
     Attributes:
         configurations: configurations of the trials so far, in order.
         objectives: one per configuration, finite, oriented so that larger is better whatever the task's
-            direction; a diverged or failed trial has the chance level.
+            direction; a diverged or failed trial has the chance level, or the worst of the others if that is worse.
     """
 
     configurations: tuple[Configuration, ...] = ()
@@ -46,10 +46,8 @@ class History:
     @classmethod
     def of(cls, trials: Sequence[PastTrial], objective: Objective) -> History:
         """The history that recorded trials make."""
-        return cls(
-            tuple(trial.configuration for trial in trials),
-            tuple(objective.oriented(trial.objective) for trial in trials),
-        )
+        counted = objective.counted([trial.objective for trial in trials])
+        return cls(tuple(trial.configuration for trial in trials), tuple(map(objective.oriented, counted)))
 
 
 class StandIn(UserWarning):

@@ -50,8 +50,10 @@ class Display:
     def __init__(self, *, quiet: bool = False, group: Callable[[str], str] = str) -> None:
         """With `quiet` nothing is shown. Methods of the same `group` share one bar."""
         self._group, self.quiet = group, quiet
-        self._always = Console(file=cast(IO[str], _Forgiving(sys.stderr or io.StringIO())), highlight=False)
-        self._console = Console(file=self._always.file, quiet=quiet, highlight=False)
+        self._always = Console(
+            file=cast(IO[str], _Forgiving(sys.stderr or io.StringIO())), highlight=False, emoji=False
+        )
+        self._console = Console(file=self._always.file, quiet=quiet, highlight=False, emoji=False)
         self._bars = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),

@@ -106,7 +106,8 @@ def _proposal_seconds(
     """Seconds per proposal, measured on a whole pack whose studies have up to TRIALS_BEFORE trials each."""
     size, objective = plan.pack_size, plan.task.objective
     trials = min(plan.spec.trials - 1, TRIALS_BEFORE)
-    tried = [(c, objective.oriented(r.objective)) for c, r in zip(configurations, results, strict=True)]
+    counted = objective.counted([result.objective for result in results])
+    tried = list(zip(configurations, map(objective.oriented, counted), strict=True))
     histories = []
     for study in range(size):
         history = [tried[(study + trial) % size] for trial in range(trials)]

@@ -89,7 +89,7 @@ def _another(old: Comparison, plan: Plan) -> str:
             f"was begun with another objective, {old.objective}, and the task now has {measured}; give another "
             "database with --database"
         )
-    if changed := list(_changed_settings(_without_confirmation(old.resolved), plan.settings(), "")):
+    if changed := list(_changed_settings(_deciding(old.resolved), plan.settings(), "")):
         return (
             f"was begun with other settings: {'; '.join(shortened(changed, MOST_LISTED))}; give another database with "
             "--database, or set them back (a default may be that of another version of hpsearch)"
@@ -97,11 +97,12 @@ def _another(old: Comparison, plan: Plan) -> str:
     return ""
 
 
-def _without_confirmation(resolved: Json) -> Json:
-    """Recorded settings without `confirm`, which version 0.1 kept with the searcher's and study files have now."""
+def _deciding(resolved: Json) -> Json:
+    """Recorded settings that decide trials: without bounds, and without `confirm`, which version 0.1 kept there."""
     moved = ("confirms", "recorded", "changed")
     searcher = {name: value for name, value in resolved.get("searcher", {}).items() if name not in moved}
-    return {**resolved, "searcher": searcher}
+    parts = {name: part for name, part in resolved.items() if name != "objective"}
+    return {**parts, "searcher": searcher}
 
 
 def _prepared(task: Task, progress: Progress) -> Json:

@@ -26,8 +26,8 @@ def tables(file: Path) -> dict[str, Table]:
     """A comparison as tables that name each other's rows by method, repeat and trial.
 
     Returns:
-        trials: one row per trial, also if it is only proposed: its objective, hyperparameters (None if its method
-            does not have one), metrics, state, reason, seconds and seed.
+        trials: one row per trial, also if it is only proposed: its objective (None unless it is complete),
+            hyperparameters (None if its method does not have one), metrics, state, reason, seconds and seed.
         training: when (ISO 8601, UTC), where and how each trial was trained.
         curves: one row per epoch, counted from 1.
         studies: one row per study, with its seed and what the comparison measures.
@@ -49,7 +49,10 @@ def tables(file: Path) -> dict[str, Table]:
     curves = [name for trial in trials for name in trial.curves]
     return {
         "trials": _table(
-            [{**_recorded(trial, RESULT), **trial.metrics, **trial.configuration} for trial in trials],
+            [
+                {**_recorded(trial, RESULT), "objective": trial.result, **trial.metrics, **trial.configuration}
+                for trial in trials
+            ],
             (*KEY, "objective", *names, *metrics, *RESULT[4:]),
         ),
         "training": _table(

@@ -14,18 +14,19 @@ from numpy.typing import NDArray
 
 from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.objective import Objective
+from hpsearch.report.columns import Column, frame
 from hpsearch.report.context import ReportContext
 from hpsearch.report.facts import discussion_section, heading, provenance_table
 from hpsearch.report.folder import write_sections
 from hpsearch.report.markdown import interval, plain, table
-from hpsearch.report.style import KINDS, LOOKS, Look, save, verbatim
+from hpsearch.report.style import KINDS, LOOKS, Look, save, told_apart, verbatim
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
 from hpsearch.statistics.coverage import coverage
 from hpsearch.statistics.holm import holm
 from hpsearch.statistics.noise import Components, variance_components
 from hpsearch.statistics.superiority import probability_of_superiority
 from hpsearch.store.chosen import method_of, study_of
-from hpsearch.store.tables import Tables, counted
+from hpsearch.store.tables import Tables, counted, numbers
 
 Array = NDArray[np.float64]
 
@@ -48,12 +49,18 @@ class Confirmed:
     metrics: Mapping[str, tuple[Array, ...]]
     lost: int
 
-    def mean(self, values: tuple[Array, ...]) -> Interval:
+    def values(self, metric: str | None) -> tuple[Array, ...]:
+        """A metric's values, or the objectives for None: a metric may have the same name as the objective."""
+        return self.objectives if metric is None else self.metrics[metric]
+
+    def mean(self, metric: str | None, objective: Objective) -> Interval:
         """The mean over configurations of each configuration's mean over seeds: the studies are the sample."""
-        means = np.array([seeds.mean() for seeds in values if len(seeds)])
-        if len(values) == 1:  # one configuration: its seeds are the sample
-            return bootstrap_mean(values[0])
-        return bootstrap_mean(means)
+        values = self.values(metric)
+        # A single configuration has its seeds as the sample.
+        sample = values[0] if len(values) == 1 else np.array([seeds.mean() for seeds in values if len(seeds)])
+        if not len(sample):
+            return Interval(*np.full(3, np.nan))
+        return bootstrap_mean(sample).within(objective.ends if metric is None else objective.ends_of(metric))
 
     def noise(self) -> Components | str:
         """How the variance splits between configurations and seeds, or why this cannot be told."""
@@ -86,12 +93,9 @@ def _of_method(tables: Tables, groups: Mapping[str, pd.DataFrame], recorded: Map
     complete = {label: rows[rows["state"] == "complete"] for label, rows in groups.items()}
     return Confirmed(
         tuple(map(study_of, groups)),
-        np.array([recorded.get(label, np.nan) for label in groups]),
-        tuple(np.asarray(counted(rows, tables.objective), np.float64) for rows in groups.values()),
-        {
-            name: tuple(np.asarray(rows[name].astype(float), np.float64) for rows in complete.values())
-            for name in tables.metrics
-        },
+        numbers([recorded.get(label, np.nan) for label in groups]),
+        tuple(counted(rows, tables.lost) for rows in groups.values()),
+        {name: tuple(numbers(rows[name]) for rows in complete.values()) for name in tables.metrics},
         sum(len(rows) - len(complete[label]) for label, rows in groups.items()),
     )
 
@@ -120,18 +124,14 @@ def write_confirmed(context: ReportContext, page: Path) -> list[Path]:
     return [rows, *figures]
 
 
-def _measure(tables: Tables, found: Mapping[str, Confirmed]) -> str:
-    """What to compare methods by: the first test metric, or the objective.
+def _measure(tables: Tables, found: Mapping[str, Confirmed]) -> str | None:
+    """What to compare methods by: the first test metric, or None for the objective.
 
     It is the objective if there is no test metric, or if trainings were lost. Only the objective has a value for lost
     ones, chance, and a method must not be judged by its survivors.
     """
     tests = [name for name in tables.metrics if name.startswith("test")]
-    return tests[0] if tests and not any(c.lost for c in found.values()) else tables.objective.name
-
-
-def _values(confirmed: Confirmed, measure: str) -> tuple[Array, ...]:
-    return confirmed.metrics.get(measure, confirmed.objectives)
+    return tests[0] if tests and not any(c.lost for c in found.values()) else None
 
 
 def _comparable(found: Mapping[str, Confirmed]) -> bool:
@@ -163,13 +163,14 @@ def _rows(tables: Tables, found: Mapping[str, Confirmed]) -> pd.DataFrame:
     rows = []
     for method, confirmed in found.items():
         for i, study in enumerate(confirmed.studies):
-            row = {"method": method, "study": study, "seeds": len(confirmed.objectives[i])}
-            row |= {"chosen_for": confirmed.recorded[i], "objective": confirmed.objectives[i].mean()}
+            known = {"method": method, "study": study, "seeds": len(confirmed.objectives[i])}
+            known |= {"chosen_for": confirmed.recorded[i], "objective": confirmed.objectives[i].mean()}
+            row: dict[Column, object] = {("study", name): value for name, value in known.items()}
             for name in tables.metrics:
                 values = confirmed.metrics[name][i]
-                row |= {name: values.mean() if len(values) else np.nan}
+                row["metric", name] = values.mean() if len(values) else np.nan
             rows.append(row)
-    return pd.DataFrame(rows)
+    return frame(rows)
 
 
 def _methods_table(tables: Tables, found: Mapping[str, Confirmed]) -> str:
@@ -178,15 +179,17 @@ def _methods_table(tables: Tables, found: Mapping[str, Confirmed]) -> str:
     changed = confirm is not None and bool(confirm.changed)
     gap = "worse than when chosen by" if changed else "flattered by"
     head = ["method", "configurations x seeds", *tables.metrics, name, f"{name} when chosen", gap]
-    rows = [[*head, "sd between configurations", "sd between seeds", "share of variance that is seeds", "lost"]]
+    rows = [
+        [*map(plain, head), "sd between configurations", "sd between seeds", "share of variance that is seeds", "lost"]
+    ]
     sign = 1.0 if tables.objective.direction == "maximise" else -1.0
     for method, confirmed in found.items():
         counts = sorted({len(seeds) for seeds in confirmed.objectives})
         seeds = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
         cells = [plain(method), f"{len(confirmed.studies)} x {seeds}"]
-        cells += [interval(confirmed.mean(confirmed.metrics[metric])) for metric in tables.metrics]
+        cells += [interval(confirmed.mean(measure, tables.objective)) for measure in (*tables.metrics, None)]
         fresh = np.array([seeds.mean() for seeds in confirmed.objectives])
-        cells += [interval(confirmed.mean(confirmed.objectives)), interval(bootstrap_mean(confirmed.recorded))]
+        cells.append(interval(bootstrap_mean(confirmed.recorded).within(tables.objective.ends)))
         cells.append(interval(bootstrap_mean(sign * (confirmed.recorded - fresh))))
         noise = confirmed.noise()
         if isinstance(noise, str):
@@ -217,34 +220,36 @@ def _pairs_table(tables: Tables, found: Mapping[str, Confirmed]) -> str:
     pairs = list(combinations(found, 2))
     sign = 1.0 if tables.objective.direction == "maximise" else -1.0
     means = {}
-    name = _measure(tables, found)
+    measure = _measure(tables, found)
     for method, confirmed in found.items():
         # A loss or an error on test data is better when smaller, as the objective it belongs to.
-        means[method] = sign * np.array([seeds.mean() for seeds in _values(confirmed, name) if len(seeds)])
+        means[method] = sign * np.array([seeds.mean() for seeds in confirmed.values(measure) if len(seeds)])
     tested = [probability_of_superiority(means[a], means[b]) for a, b in pairs]
     rows = [["pair", "probability that the first is better (95% interval)", "p, Holm-adjusted"]]
     for (a, b), s, p in zip(pairs, tested, holm([s.p for s in tested]), strict=True):
         said = "cannot be tested" if p is None else f"{p:.2g}"
         rows.append([f"{plain(a)}, {plain(b)}", f"{s.estimate:.2f} ({s.low:.2f} to {s.high:.2f})", said])
-    return f"{table(rows)}\n\nBy {plain(name)}, of configurations as means over their seeds."
+    return (
+        f"{table(rows)}\n\nBy {plain(measure or tables.objective.name)}, of configurations as means over their seeds."
+    )
 
 
 def _draw(tables: Tables, found: Mapping[str, Confirmed], paths: Sequence[Path], look: Look) -> None:
     with look.context():
         figure = Figure(figsize=(look.inches, 0.6 + 0.45 * len(found) + 0.6), layout="constrained")
         axes = figure.add_subplot()
-        name = _measure(tables, found)
+        measure = _measure(tables, found)
         for place, ((_, confirmed), (color, marker, _)) in enumerate(zip(found.items(), cycle(LOOKS), strict=False)):
-            values = _values(confirmed, name)
+            values = confirmed.values(measure)
             kept = [seeds for seeds in values if len(seeds)]
             spread = np.linspace(-0.22, 0.22, len(kept)) if len(kept) > 1 else np.zeros(len(kept))
             for y, seeds in zip(place + spread, kept, strict=True):
                 axes.plot([seeds.min(), seeds.max()], [y, y], color=color, linewidth=0.6, alpha=0.4)
                 axes.plot(seeds.mean(), y, marker, color=color, markersize=3, alpha=0.7, markeredgewidth=0)
-            mean = confirmed.mean(values)
+            mean = confirmed.mean(measure, tables.objective)
             axes.plot([float(mean.low), float(mean.high)], [place + 0.36] * 2, color=color, linewidth=2.5)
             axes.plot(float(mean.estimate), place + 0.36, "|", color=color, markersize=9)
-        axes.set_yticks(range(len(found)), [verbatim(label) for label in found])
+        axes.set_yticks(range(len(found)), list(told_apart(found).values()))
         axes.set_ylim(len(found) - 0.4, -0.6)
-        axes.set_xlabel(verbatim(name))
+        axes.set_xlabel(verbatim(measure or tables.objective.name))
         save(figure, paths)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hpsearch.contracts.errors import FileError
 from hpsearch.contracts.json import Json
+from hpsearch.contracts.objective import Objective
 from hpsearch.contracts.space import Fixed, Float, Int, Parameter
 from hpsearch.report.context import ReportContext
 from hpsearch.report.folder import DISCUSSION
@@ -54,8 +55,21 @@ def space_table(tables: Tables) -> str:
     """Every hyperparameter of every method: range, scale and schedule."""
     rows = [["method", "hyperparameter", "range", "scale", "schedule"]]
     for label, space in tables.methods.items():
-        rows += [[plain(label), plain(p.name), *_described(p), schedule_of(tables, label, p.name)] for p in space]
+        rows += [
+            [plain(label), plain(p.name), *_described(p), plain(schedule_of(tables, label, p.name))] for p in space
+        ]
     return table(rows)
+
+
+def counted_at(tables: Tables) -> str:
+    """The value that a trial that diverged or failed counts with, and the reason if that is not chance."""
+    chance, lost = tables.objective.chance, tables.lost
+    if lost == chance or not tables.trials["state"].isin(("diverged", "failed")).any():
+        return f"at chance ({Objective.text(chance)})"
+    return (
+        f"at the worst {tables.objective.name} of a complete trial ({Objective.text(lost)}), because the chance level "
+        f"that the task states ({Objective.text(chance)}) is better than that"
+    )
 
 
 def schedule_of(tables: Tables, label: str, hyperparameter: str) -> str:
@@ -65,7 +79,7 @@ def schedule_of(tables: Tables, label: str, hyperparameter: str) -> str:
 
 def provenance_table(context: ReportContext) -> str:
     """Data, settings, machine, versions and the commands that make all of it again, in Markdown."""
-    return table([["what", "value"], *([name, plain(value)] for name, value in provenance_facts(context))])
+    return table([["what", "value"], *([plain(name), plain(value)] for name, value in provenance_facts(context))])
 
 
 def provenance_facts(context: ReportContext) -> list[tuple[str, str]]:

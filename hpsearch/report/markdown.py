@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
 
 from hpsearch.contracts.objective import Objective
+from hpsearch.report.text import on_one_line
 from hpsearch.statistics.bootstrap import Interval
 
 
@@ -16,16 +18,25 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([head, "|" + " --- |" * len(rows[0]), *body])
 
 
+MARK = re.compile(
+    r"[\\|*`\[\]$]"  # code, emphasis, links, formulas, the cells of a table
+    r"|(?<!\w)_|_(?!\w)|~(?=~)|(?<=~)~"  # emphasis at the ends of a word, and what is struck out
+    r"|^(?:#{1,6}|[-+])(?= |$)|(?<=^\d)[.)](?= |$)"  # headings and lists
+)
+"""Characters that are markup unless a backslash stands before them."""
+
+
 def plain(value: object) -> str:
     """A value as plain text in Markdown: names in a study file must not become markup."""
-    text = str(value).replace("\\", "\\\\").replace("<", "&lt;")
-    for mark in "|*`[]":
-        text = text.replace(mark, f"\\{mark}")
-    return " ".join(text.split())
+    text = re.sub(r"&(?=#?\w+;)", "&amp;", on_one_line(value)).replace("<", "&lt;")
+    text = re.sub("^>", "&gt;", text)
+    return MARK.sub(lambda mark: f"\\{mark[0]}", text)
 
 
 def interval(found: Interval) -> str:
     """An estimate with its interval, for people to read."""
+    if np.isnan(found.estimate):
+        return "not measured in all"
     if not np.isfinite(found.low):
         return f"{Objective.text(float(found.estimate))} (too few studies for an interval)"
     estimate, low, high = (Objective.text(float(v)) for v in (found.estimate, found.low, found.high))

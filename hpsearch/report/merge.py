@@ -102,7 +102,7 @@ def _joined(files: Sequence[Path], all_tables: Sequence[Tables]) -> Tables:
     ]
     return Tables(
         parts=tuple(tables.comparison for tables in renamed),
-        objective=renamed[0].objective,
+        objective=max((tables.objective for tables in renamed), key=lambda o: o.bounds != (None, None)),
         methods={label: space for tables in renamed for label, space in tables.methods.items()},
         metrics=tuple(dict.fromkeys(name for tables in renamed for name in tables.metrics)),
         trials=pd.concat([tables.trials for tables in renamed], ignore_index=True),

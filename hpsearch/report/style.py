@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
@@ -15,6 +16,8 @@ from matplotlib.figure import Figure
 
 from hpsearch.contracts.errors import UsageError
 from hpsearch.contracts.json import Json
+from hpsearch.report.fonts import give_fonts
+from hpsearch.report.text import on_one_line, shortened
 
 # Okabe and Ito's colours, which colour-blind readers tell apart; darkness, line and marker differ too, for
 # print in grey. The interactive page has a palette of its own, in page/page.css and page/looks.js.
@@ -58,15 +61,40 @@ class Look:
         return mpl.style.context(["default", settings])
 
 
-def verbatim(name: str) -> str:
-    """A name that matplotlib draws letter by letter: a dollar starts no formula, a first underscore hides nothing."""
-    return (" " if name.startswith("_") else "") + name.replace("$", r"\$")
+def verbatim(name: str, letters: int = 40) -> str:
+    """A name that matplotlib draws letter by letter, on one line of at most `letters`, its middle left out if longer.
+
+    A dollar starts no formula, and a first underscore hides nothing.
+    """
+    text = shortened(on_one_line(name), letters) or "(blank)"
+    return (" " if text.startswith("_") else "") + text.replace("$", r"\$")
+
+
+def told_apart(labels: Iterable[str], letters: int = 40) -> dict[str, str]:
+    """Label -> text to draw, as `verbatim` gives it; texts that would look the same are numbered."""
+    texts: dict[str, str] = {}
+    for label in labels:
+        text = verbatim(label, letters)
+        alike = sum(verbatim(other, letters) == text for other in texts)
+        texts[label] = f"{text} ({alike + 1})" if alike else text
+    return texts
 
 
 def save(figure: Figure, paths: Sequence[Path]) -> None:
-    """Write a figure to files of the types that their names end with. Equal numbers give equal files, byte for byte."""
-    if figure.get_layout_engine() is not None:
-        figure.draw_without_rendering()  # lays it out
-        figure.set_layout_engine("none")  # once is enough, and takes longer than drawing
-    for path in paths:
-        figure.savefig(path, metadata=UNDATED.get(path.suffix))
+    """Write a figure to files of the types that their names end with. Equal numbers give equal files, byte for byte.
+
+    Letters that no installed font has are told in a warning.
+    """
+    if without := give_fonts(figure):
+        warnings.warn(
+            f"no font here has {' '.join(without)}, which figures show as boxes; install a font that has them (for "
+            "Chinese, Japanese and Korean: Noto Sans CJK) and write the report again",
+            stacklevel=2,
+        )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # the warning above says it
+        if figure.get_layout_engine() is not None:
+            figure.draw_without_rendering()  # lays it out
+            figure.set_layout_engine("none")  # once is enough, and takes longer than drawing
+        for path in paths:
+            figure.savefig(path, metadata=UNDATED.get(path.suffix))

@@ -20,7 +20,7 @@ class Grid(Searcher):
 
     Attributes:
         points: how many values of each range are tried, evenly spaced on its scale and with its ends. A choice, or a
-            range of fewer integers, has all its values tried.
+            range of fewer integers, has all its values tried. Two points that are the same integer are one value.
     """
 
     points: int = 5
@@ -46,7 +46,8 @@ class Grid(Searcher):
         inner = [low + i / (self.points - 1) * (high - low) for i in range(1, self.points - 1)]
         kind = int if isinstance(parameter, Int) else float
         # The ends are taken as they are written, because decoding rounds.
-        return [kind(parameter.low), *(parameter.decode(position) for position in inner), kind(parameter.high)]
+        values = [kind(parameter.low), *(parameter.decode(position) for position in inner), kind(parameter.high)]
+        return list(dict.fromkeys(values))
 
     @staticmethod
     def _point(space: Space, axes: Sequence[Sequence[Value]], index: int) -> dict[str, Value]:

@@ -22,6 +22,11 @@ class Interval:
     low: Array
     high: Array
 
+    def within(self, bounds: tuple[float, float]) -> Interval:
+        """This interval without what lies beyond the least and the largest value that the quantity can have."""
+        low, high = np.clip(self.low, *bounds), np.clip(self.high, *bounds)
+        return Interval(self.estimate, np.minimum(low, self.estimate), np.maximum(high, self.estimate))
+
 
 @lru_cache(maxsize=8)
 def resample_counts(studies: int, resamples: int, seed: int) -> Array:

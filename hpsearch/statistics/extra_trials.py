@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.statistics.bootstrap import outer_quantiles, resampled_means
-from hpsearch.statistics.first_reach import first_reach, own_reach
+from hpsearch.statistics.bootstrap import outer_quantiles
+from hpsearch.statistics.first_reach import MeanCurves, first_reach, mean_curve, own_reach, resampled_curves
 
 Array = NDArray[np.float64]
 
@@ -42,15 +42,15 @@ def extra_trials(a: Array, b: Array, *, level: float = 0.95, resamples: int = 10
         resamples: number of bootstrap samples.
         seed: seed of the draws.
     """
-    estimate = _extra(a.mean(axis=0)[None], b.mean(axis=0)[None])[0]
+    estimate = _extra(mean_curve(a), mean_curve(b))[0]
     if min(len(a), len(b)) < 2:
         unknown = np.full(a.shape[1], np.nan)
         return ExtraTrials(estimate, unknown, unknown, b.shape[1])
-    draws = _extra(resampled_means(a, resamples, seed + 1), resampled_means(b, resamples, seed))
+    draws = _extra(resampled_curves(a, resamples, seed + 1), resampled_curves(b, resamples, seed))
     return ExtraTrials(estimate, *outer_quantiles(draws, min(len(a), len(b)), level), b.shape[1])
 
 
-def _extra(a: Array, b: Array) -> Array:
+def _extra(a: MeanCurves, b: MeanCurves) -> Array:
     """Trials of B less those of A, shape (curves, trials of A); infinity if B never gets there."""
-    reach = first_reach(b, a)
-    return np.where(reach > b.shape[1], np.inf, reach - own_reach(a))
+    reach = first_reach(b.high, a.low)
+    return np.where(reach > b.high.shape[1], np.inf, reach - own_reach(a))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,7 @@ def importance(
     objectives: Array,
     names: Sequence[str],
     *,
+    unordered: Collection[str] = (),
     level: float = 0.95,
     resamples: int = 200,
     seed: int = 0,
@@ -39,17 +40,18 @@ def importance(
     """Main effects of an additive model of the ranked objective, in the spirit of functional ANOVA.
 
     Objectives are ranked over all trials, so diverged trials and the objective's scale do not decide. The model is
-    a constant plus a function of each hyperparameter: piecewise linear with 5 knots, or one level per value if there
-    are at most 5 values. The importance of a hyperparameter is the variance of its function when the hyperparameter
-    is uniform on its range (Hooker 2007; Hutter, Hoos and Leyton-Brown 2014), minus the variance that noise alone
-    would give it, and at least 0. The distribution is uniform and not the sampled one, because the trials of a
-    Bayesian searcher crowd at good values. The rest is the residual variance, with interactions. A share is relative
-    to the sum of all of these, which for uniform independent trials is the variance of the ranks.
+    a constant plus a function of each hyperparameter: piecewise linear with 5 knots, or one level per value if the
+    values have no order or there are at most 5. The importance of a hyperparameter is the variance of its function when
+    the hyperparameter is uniform on its range (Hooker 2007; Hutter, Hoos and Leyton-Brown 2014), minus the variance
+    that noise alone would give it, and at least 0. The distribution is uniform and not the sampled one, because the
+    trials of a Bayesian searcher crowd at good values. The rest is the residual variance, with interactions. A share
+    is relative to the sum of all of these, which for uniform independent trials is the variance of the ranks.
 
     Args:
         positions: places in the unit cube, shape (studies, trials, d).
         objectives: shape (studies, trials); whether larger or smaller is better makes no difference.
         names: names of the d hyperparameters.
+        unordered: names of those whose positions only tell their values apart.
         level: nominal coverage.
         resamples: number of bootstrap samples of whole studies; they keep the ranks among all trials.
         seed: seed of the draws.
@@ -68,7 +70,7 @@ def importance(
         zero = np.zeros(d)
         return Importance(tuple(names), zero, zero, np.full(d, float(studies == 1)), 1.0)
     y = _ranks(objectives)
-    bases = [_basis(positions[..., axis].ravel()) for axis in range(d)]
+    bases = [_basis(positions[..., axis].ravel(), name in unordered) for axis, name in enumerate(names)]
     features = np.concatenate([np.ones((studies * trials, 1)), *(values for values, _ in bases)], axis=1)
     model = _Model(features.reshape(studies, trials, -1), y, [uniform for _, uniform in bases])
     share, unexplained = model.shares(np.ones((1, studies)))
@@ -131,17 +133,18 @@ def _ranks(objectives: Array) -> Array:
     return np.asarray(((rankdata(objectives) - 0.5) / objectives.size - 0.5).reshape(objectives.shape))
 
 
-def _basis(position: Array) -> tuple[Array, Array]:
+def _basis(position: Array, unordered: bool) -> tuple[Array, Array]:
     """Basis functions at the positions, and their covariance under the uniform distribution.
 
     Args:
         position: shape (all trials,).
+        unordered: whether there is nothing between two positions.
 
     Returns:
         Values (all trials, functions) and covariance (functions, functions).
     """
     values = np.unique(position)
-    if len(values) <= KNOTS:
+    if unordered or len(values) <= KNOTS:
         levels = (position[:, None] == values).astype(float)
         share = np.full(len(values), 1 / len(values))
         return levels - share, np.diag(share) - np.outer(share, share)

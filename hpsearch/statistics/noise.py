@@ -54,16 +54,20 @@ def variance_components(groups: Sequence[Array], level: float = 0.95) -> Compone
     if len(groups) < 2:
         raise ValueError("the share of the seed needs at least two configurations")
     values = np.concatenate(groups)
-    if np.ptp(values) == 0:
+    if values.min() == values.max():
         raise ValueError("the share of the seed is undefined: all values are equal")
+    # By a power of two, which rounds nothing, so that no square overflows or vanishes.
+    exponent = math.frexp(float(np.abs(values).max()))[1]
+    groups = [np.ldexp(group, -exponent) for group in groups]
     free, free_within = len(groups) - 1, len(values) - len(groups)
     n0 = float(len(values) - (sizes**2).sum() / len(values)) / free
     means = np.array([group.mean() for group in groups])
     squares = np.array([((group - group.mean()) ** 2).sum() for group in groups])
     within = float(squares.sum()) / free_within
     between = max(0.0, (_between(means, sizes.astype(float)) / free - within) / n0)
+    deviations = math.ldexp(math.sqrt(between), exponent), math.ldexp(math.sqrt(within), exponent)
     if within == 0:
-        return Components(math.sqrt(between), 0.0, Share(0.0, 0.0, 0.0))
+        return Components(*deviations, Share(0.0, 0.0, 0.0))
     from scipy.special import fdtri
 
     def statistic(share: float) -> float:
@@ -78,7 +82,7 @@ def variance_components(groups: Sequence[Array], level: float = 0.95) -> Compone
         # A large F speaks for a large variance between the configurations, so for a small share.
         most, least = (1 / (1 + max(0.0, (math.exp(min(end, 700.0)) - 1) / n0)) for end in log_f)
         low, high = min(low, least), max(high, most)
-    return Components(math.sqrt(between), math.sqrt(within), Share(share, min(low, share), max(high, share)))
+    return Components(*deviations, Share(share, min(low, share), max(high, share)))
 
 
 def _between(means: Array, weights: Array) -> float:

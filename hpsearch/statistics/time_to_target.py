@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.statistics.first_reach import first_reach
+from hpsearch.statistics.first_reach import EPSILON, first_reach
 
 Array = NDArray[np.float64]
+ROUNDING = 4 * EPSILON
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ def times_to_target(incumbents: Array, costs: Array, target: float) -> Times:
         The cost at the end of the first trial that reached it; if none did, the study's whole cost, censored.
     """
     studies, trials = incumbents.shape
-    first = first_reach(incumbents, np.full(studies, target, float))
+    # A target that somebody computed, or wrote in decimals, may be a rounding above the result that it means.
+    first = first_reach(incumbents, np.full(studies, target - ROUNDING * abs(target)))
     times = costs[np.arange(studies), np.minimum(first, trials) - 1]
     return Times(times.astype(float), first <= trials)

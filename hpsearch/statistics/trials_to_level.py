@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.statistics.bootstrap import outer_quantiles, resampled_means
-from hpsearch.statistics.first_reach import first_reach
+from hpsearch.statistics.bootstrap import outer_quantiles
+from hpsearch.statistics.first_reach import first_reach, mean_curve, resampled_curves
 
 Array = NDArray[np.float64]
 
@@ -62,10 +62,10 @@ def trials_to_final_level(
         resamples: number of bootstrap samples.
         seed: seed of the draws.
     """
-    estimate = first_reach(method.mean(axis=0)[None], other.mean(axis=0)[-1:])[0]
+    estimate = first_reach(mean_curve(method).high, mean_curve(other[:, -1:]).low[:, 0])[0]
     if (studies := min(len(method), len(other))) < 2:
         return TrialsToLevel(int(estimate), None, None, method.shape[1])
-    curves = resampled_means(method, resamples, seed)
-    levels = resampled_means(other[:, -1], resamples, seed + 1)
-    low, high = outer_quantiles(first_reach(curves, levels).astype(float), studies, level)
+    curves = resampled_curves(method, resamples, seed)
+    levels = resampled_curves(other[:, -1:], resamples, seed + 1)
+    low, high = outer_quantiles(first_reach(curves.high, levels.low[:, 0]).astype(float), studies, level)
     return TrialsToLevel(int(estimate), int(low), int(high), method.shape[1])

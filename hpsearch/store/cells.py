@@ -7,7 +7,7 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -20,6 +20,8 @@ from hpsearch.contracts.text import in_characters
 from hpsearch.store.rows import Comparison, MethodRow, Run, StudyRow, Trial, TrialRow
 from hpsearch.store.schema import STATES
 from hpsearch.study.schema import STRICT, Scalar, from_record
+
+T = TypeVar("T")
 
 DEEPEST = 100
 """How deep the JSON of a cell may be nested."""
@@ -62,8 +64,14 @@ class _Method(BaseModel):
     schedules: dict[str, str]
 
 
+class _Objective(BaseModel):
+    model_config = ConfigDict(strict=True)
+    bounds: Annotated[list[float | None], Field(min_length=2, max_length=2)]
+
+
 class _Resolved(BaseModel):
     model_config = ConfigDict(strict=True)
+    objective: _Objective = _Objective(bounds=[None, None])  # an older version recorded none
     task: Json
     searcher: Json
     methods: dict[str, _Method]
@@ -94,9 +102,9 @@ _SCHEDULES = TypeAdapter(dict[str, str], config=ConfigDict(strict=True))
 def comparison(row: Json, labels: Sequence[str]) -> Comparison:
     """The comparison's row; `labels` are of the methods that are laid out."""
     resolved = _settings(row["resolved"], "its settings")
-    _shaped(_RESOLVED, resolved, "its settings")
+    low, high = _shaped(_RESOLVED, resolved, "its settings").objective.bounds
     try:
-        objective = Objective(row["objective"], row["chance"], row["direction"], row["unit"])
+        objective = Objective(row["objective"], row["chance"], row["direction"], row["unit"], bounds=(low, high))
         spec = from_record(_settings(row["spec"], "the study file in it"))
     except UndecodableError:
         raise
@@ -256,9 +264,9 @@ def _is_time(text: str) -> bool:
         return False
 
 
-def _shaped(shape: TypeAdapter[Any], value: object, where: str) -> None:
+def _shaped(shape: TypeAdapter[T], value: object, where: str) -> T:
     try:
-        shape.validate_python(value)
+        return shape.validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])

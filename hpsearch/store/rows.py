@@ -29,7 +29,7 @@ class Comparison:
         objective: what was measured.
         data: what the task said about its data.
         created: when it was laid out, ISO 8601, UTC.
-        resolved: every setting with its value: "task", "searcher", and "methods" by their labels.
+        resolved: every setting with its value: "objective", "task", "searcher", and "methods" by their labels.
         seed_bits: of the trials' seeds.
     """
 
@@ -116,6 +116,11 @@ class Trial(NamedTuple):
     host: str | None
     device: str | None
     halved: int
+
+    @property
+    def result(self) -> float | None:
+        """The objective of a complete trial; a value that a task returns with a lost trial is no result."""
+        return self.objective if self.state == "complete" else None
 
 
 def find_trial(rows: Sequence[Trial], method: str, repeat: int, trial: int, kind: str = "trial") -> Trial:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,12 @@ from hpsearch.store.database import Database
 from hpsearch.store.rows import Comparison, FailedAttempt, Run, Trial
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
+
+LARGEST = 1e300
+"""Sums of numbers that are larger overflow."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,8 @@ class Tables:
         methods: label -> space.
         metrics: names of the metrics beside the objective.
         trials: one row per trial: method, repeat, trial, objective, every hyperparameter, every metric, state,
-            reason, seconds, seed. A hyperparameter that the method does not have is NaN.
+            reason, seconds, seed. A hyperparameter that the method does not have is NaN, and so is the objective of a
+            trial that is not complete.
         curves: one row per epoch: method, repeat, trial, epoch and every curve.
         runs: every run with its provenance.
         halved: how many trials were trained in a smaller pack than planned, because memory did not suffice.
@@ -56,6 +63,11 @@ class Tables:
         """How many trials there are when everything is trained."""
         return sum(len(part.spec.methods) * part.repeats * part.trials for part in self.parts)
 
+    @cached_property
+    def lost(self) -> float:
+        """The objective that a trial that diverged or failed counts with, in all methods and studies alike."""
+        return self.objective.lost(self.trials["objective"][self.trials["state"] == "complete"].dropna())
+
     def part_with(self, label: str) -> Comparison:
         """The comparison that a method belongs to."""
         return next(part for part in self.parts if label in part.resolved["methods"])
@@ -76,7 +88,7 @@ def load_tables(path: Path) -> Tables:
             "method": [trial.method for trial in found],
             "repeat": [trial.repeat for trial in found],
             "trial": [trial.trial for trial in found],
-            "objective": [trial.objective for trial in found],
+            "objective": pd.Series([trial.result for trial in found], dtype=float),
             **{name: [trial.configuration.get(name) for trial in found] for name in names},
             **{name: [trial.metrics.get(name) for trial in found] for name in metrics},
             "state": [trial.state for trial in found],
@@ -99,9 +111,16 @@ def load_tables(path: Path) -> Tables:
     )
 
 
-def counted(trials: pd.DataFrame, objective: Objective) -> pd.Series[float]:
-    """The objective that each trial counts with: its own if it is complete, else the chance level."""
-    return trials["objective"].where(trials["state"] == "complete").astype(float).fillna(objective.chance)
+def numbers(values: ArrayLike) -> NDArray[np.float64]:
+    """Measured numbers as statistics and figures take them: a number beyond `LARGEST` counts as `LARGEST`."""
+    import numpy as np
+
+    return np.asarray(np.clip(np.asarray(values, np.float64), -LARGEST, LARGEST))
+
+
+def counted(trials: pd.DataFrame, lost: float) -> NDArray[np.float64]:
+    """The objective that each trial counts with, shape (trials,): its own if it is complete, else `lost`."""
+    return numbers(trials["objective"].where(trials["state"] == "complete").astype(float).fillna(lost))
 
 
 def _curves(trials: Sequence[Trial]) -> pd.DataFrame:

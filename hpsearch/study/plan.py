@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -94,6 +95,7 @@ class Plan:
     def settings(self) -> Json:
         """Every setting with its value as a database keeps it, whether the study file gives it or it is a default."""
         settings = {
+            "objective": {"bounds": [end if math.isfinite(end) else None for end in self.task.objective.ends]},
             "task": plain_settings(self.task),
             "searcher": plain_settings(self.searcher),
             "searches": self.searcher.searches,

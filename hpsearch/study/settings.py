@@ -42,10 +42,13 @@ def with_settings(thing: T, settings: Json, key: str) -> T:
 
 
 def plain_settings(thing: object) -> Json:
-    """Fields of a dataclass by name, as JSON values; empty for anything else."""
+    """Fields of a dataclass by name, as JSON values; empty for anything else.
+
+    A field that does not take part in comparing two instances decides nothing, and is no setting.
+    """
     if not dataclasses.is_dataclass(thing):
         return {}
-    values = {field.name: getattr(thing, field.name) for field in dataclasses.fields(thing)}
+    values = {field.name: getattr(thing, field.name) for field in dataclasses.fields(thing) if field.compare}
     return {name: _plain(value) for name, value in values.items()}
 
 

@@ -23,12 +23,13 @@ def by_hand(
     **other: Any,
 ) -> Comparison:
     """A comparison of methods with the space x = [0, 1]; `other` are fields of it with another value."""
+    task = task or Named(name="t")
     spec = Spec(
         name=name,
         trials=trials,
         repeats=repeats,
         seed=1,
-        task=task or Named(name="t"),
+        task=task,
         searcher=Named(name=searcher),
         methods={label: MethodSpec(space={"x": [0.0, 1.0]}) for label in labels},
     )

@@ -1,7 +1,7 @@
 // An empty chart: axes, ticks and a clipped area to plot in.
 
 import { h } from "./elements.js";
-import { number } from "./format.js";
+import { number, shortened } from "./format.js";
 import { scale, ticks } from "./scales.js";
 import { FEW, visible } from "./state.js";
 
@@ -10,25 +10,27 @@ let clips = 0;
 export function chart(node, options) {
   const { x, y, xLabel, yLabel, label, height = 360, right = 20, xTicks = null, left = 58, whole = false } = options;
   const width = Math.max(260, node.clientWidth || 860);
-  const top = 10, bottom = xLabel ? 40 : 22;
+  const top = 10, bottom = xLabel ? 40 : 22, wide = width - right - left, high = height - bottom - top;
   const X = scale(x.low, x.high, left, width - right, x.log), Y = scale(y.low, y.high, height - bottom, top, y.log);
   const clip = `clip${clips++}`;
   const svg = h("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
   svg.append(h("clipPath", { id: clip },
-    h("rect", { x: left, y: top, width: width - right - left, height: height - bottom - top })));
+    h("rect", { x: left, y: top, width: wide, height: high })));
   const across = Math.max(2, Math.floor((width - left) / 70));
   const along = ticks(x.low, x.high, x.log, across).filter((v) => !whole || Number.isInteger(v));
-  for (const [value, text] of xTicks || along.map((v) => [v, number(v)])) {
+  const marks = xTicks || along.map((v) => [v, number(v)]);
+  for (const [value, text] of marks) {
     svg.append(h("line", { class: "grid", x1: X(value), x2: X(value), y1: top, y2: height - bottom }),
-      h("text", { x: X(value), y: height - bottom + 15, "text-anchor": "middle" }, text));
+      h("text", { x: X(value), y: height - bottom + 15, "text-anchor": "middle" },
+        xTicks ? shortened(text, wide / marks.length) : text));
   }
   for (const value of ticks(y.low, y.high, y.log, 6)) {
     svg.append(h("line", { class: "grid", x1: left, x2: width - right, y1: Y(value), y2: Y(value) }),
       h("text", { x: left - 6, y: Y(value) + 4, "text-anchor": "end" }, number(value)));
   }
   const upright = `translate(13 ${(top + height - bottom) / 2}) rotate(-90)`;
-  svg.append(h("text", { x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" }, xLabel),
-    h("text", { transform: upright, "text-anchor": "middle" }, yLabel));
+  svg.append(h("text", { x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" },
+    shortened(xLabel, wide)), h("text", { transform: upright, "text-anchor": "middle" }, shortened(yLabel, high)));
   const plot = h("g", { "clip-path": `url(#${clip})`, class: visible().length > FEW ? "many" : null });
   svg.append(plot);
   node.replaceChildren(svg);

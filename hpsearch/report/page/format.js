@@ -8,6 +8,12 @@ export function number(value) {
   return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(size >= 1 ? 5 : 4)));
 }
 
+// The text in as many letters as there is room for, in pixels, its middle left out.
+export function shortened(text, room) {
+  const most = Math.max(8, Math.floor(room / 7)), head = Math.floor((most * 2) / 3);
+  return text.length <= most ? text : `${text.slice(0, head)}…${text.slice(head + 1 - most)}`;
+}
+
 export const span = (estimate, low, high) =>
   low === null || low === undefined
     ? `${number(estimate)} (too few studies for an interval)`

@@ -3,7 +3,7 @@
 import { shade } from "./looks.js";
 import { report } from "./data.js";
 import { h } from "./elements.js";
-import { number } from "./format.js";
+import { number, shortened } from "./format.js";
 import { path } from "./marks.js";
 import { shareOfRange } from "./scales.js";
 
@@ -35,14 +35,14 @@ export function drawParallel(node, method, open, trials) {
   }
   axes.forEach((axis, k) => {
     const last = k === axes.length - 1;
-    const name = axis.name.length > 15 && axes.length > 5 ? `${axis.name.slice(0, 14)}…` : axis.name;
-    const y = k % 2 && width < 700 ? 10 : 22; // long names in turn, where there is little room
+    const turns = width < 700 ? 2 : 1; // long names in turn, where there is little room
+    const room = width / axes.length, y = k % 2 && turns > 1 ? 10 : 22;
     const where = { x: last ? width - 4 : X(k), y, "text-anchor": last ? "end" : "middle" };
     svg.append(
       h("line", { class: "grid", x1: X(k), x2: X(k), y1: top, y2: height - bottom, style: "stroke:var(--faint)" }),
-      h("text", where, name, h("title", {}, axis.name)),
-      h("text", { x: X(k), y: height - bottom + 14, "text-anchor": "middle" }, axis.low),
-      h("text", { x: X(k), y: top - 4, "text-anchor": "middle" }, axis.high));
+      h("text", where, shortened(axis.name, turns * room), h("title", {}, axis.name)),
+      h("text", { x: X(k), y: height - bottom + 14, "text-anchor": "middle" }, shortened(axis.low, room)),
+      h("text", { x: X(k), y: top - 4, "text-anchor": "middle" }, shortened(axis.high, room)));
   });
   const note = `${shown.length} of ${trials.length} complete trials; the best are brightest.`;
   node.replaceChildren(svg, h("p", { class: "note" }, note));

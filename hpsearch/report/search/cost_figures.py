@@ -21,7 +21,7 @@ from hpsearch.contracts.objective import Objective
 from hpsearch.report.search.figure import TOGETHER
 from hpsearch.report.search.findings import Findings
 from hpsearch.report.search.verdict import middle_trial
-from hpsearch.report.style import LOOKS, Look, save, verbatim
+from hpsearch.report.style import LOOKS, Look, save, told_apart, verbatim
 from hpsearch.statistics.extra_trials import ExtraTrials
 from hpsearch.statistics.kaplan_meier import Survival
 
@@ -32,15 +32,16 @@ def draw_reach(found: Findings, paths: Sequence[Path], look: Look) -> None:
     """Draw how soon studies reach the target that the report shows first."""
     target, trials = found.shown(), found.curves.trials
     survivals = target.units["trials"].survival
-    name = verbatim(f"{found.curves.objective.name} {Objective.text(target.value)}")
+    name = f"{verbatim(found.curves.objective.name)} {Objective.text(target.value)}"
+    names = told_apart(survivals)
     with look.context():
         if len(survivals) > TOGETHER:
-            medians = {label: (s.median, s.median_low, s.median_high) for label, s in survivals.items()}
+            medians = {names[label]: (s.median, s.median_low, s.median_high) for label, s in survivals.items()}
             figure = _rows(medians, trials, f"median trials to {name} (95% interval)", look)
         else:
             figure, axes = _panel(look)
             for (label, survival), of_method in zip(survivals.items(), cycle(LOOKS), strict=False):
-                _stairs(axes, label, survival, trials, of_method)
+                _stairs(axes, names[label], survival, trials, of_method)
             axes.set(xlim=(0, trials), ylim=(-0.02, 1.02), xlabel=f"trials spent to reach {name}")
             axes.set_ylabel("share of studies")
             axes.legend(frameon=False, fontsize="small", title="Kaplan-Meier, 95% log-log band")
@@ -51,19 +52,20 @@ def draw_extra(found: Findings, paths: Sequence[Path], look: Look) -> None:
     """Draw how many more trials each other method needs to reach what the best one has."""
     best, trials = found.best, found.curves.trials
     others = {b: extra for (a, b), extra in found.extra.items() if a == best}
+    names = told_apart(found.labels)
     with look.context():
         if len(others) >= TOGETHER:
             after = middle_trial(trials)
-            at = {b: (e.estimate[after - 1], e.low[after - 1], e.high[after - 1]) for b, e in others.items()}
-            text = f"more trials than {best} for what it has after {after} (95% interval)"
-            figure = _rows(at, trials - after, verbatim(text), look)
+            at = {names[b]: (e.estimate[after - 1], e.low[after - 1], e.high[after - 1]) for b, e in others.items()}
+            text = f"more trials than {names[best]} for what it has after {after} (95% interval)"
+            figure = _rows(at, trials - after, text, look)
         else:
             figure, axes = _panel(look)
             looks = dict(zip(found.labels, cycle(LOOKS)))
             for label, extra in others.items():
-                _curve(axes, label, extra, looks[label])
+                _curve(axes, names[label], extra, looks[label])
             axes.axhline(0, color="#888888", linewidth=0.7)
-            axes.set(xlim=(0.5, trials + 0.5), xlabel=verbatim(f"trials that {best} has had"))
+            axes.set(xlim=(0.5, trials + 0.5), xlabel=f"trials that {names[best]} has had")
             axes.set_ylabel("more trials for the same")
             axes.legend(frameon=False, fontsize="small", title="95% bootstrap interval; triangle: more than were left")
         save(figure, paths)
@@ -85,7 +87,7 @@ def _stairs(axes: Axes, label: str, survival: Survival, trials: int, look: Any) 
         return np.append(reached, reached[-1])
 
     axes.fill_between(x, held(survival.high), held(survival.low), step="post", color=color, alpha=0.15, linewidth=0)
-    axes.step(x, held(survival.not_reached), where="post", color=color, linestyle=line, label=verbatim(label))
+    axes.step(x, held(survival.not_reached), where="post", color=color, linestyle=line, label=label)
 
 
 def _curve(axes: Axes, label: str, extra: ExtraTrials, look: Any) -> None:
@@ -96,7 +98,7 @@ def _curve(axes: Axes, label: str, extra: ExtraTrials, look: Any) -> None:
         return np.where(np.isinf(values), extra.trials - after + 1.0, values)
 
     axes.fill_between(after, beyond(extra.low), beyond(extra.high), color=color, alpha=0.15, linewidth=0)
-    axes.plot(after, beyond(extra.estimate), color=color, linestyle=line, label=verbatim(label))
+    axes.plot(after, beyond(extra.estimate), color=color, linestyle=line, label=label)
     never = np.isinf(extra.estimate)
     axes.plot(after[never], (extra.trials - after + 1.0)[never], "^", color=color, markersize=4)
 
@@ -116,7 +118,7 @@ def _rows(values: Mapping[str, tuple[float, float, float]], most: int, text: str
             axes.plot([low, high], [place, place], color=LOOKS[1][0], linewidth=1.5, alpha=0.6)
         axes.plot(estimate, place, "o" if estimate < edge else ">", color=LOOKS[1][0], markersize=4)
     axes.axvline(edge, color="#888888", linewidth=0.7, linestyle=":")
-    axes.set_yticks(range(len(ordered)), [verbatim(label) for label in ordered], fontsize="small")
+    axes.set_yticks(range(len(ordered)), ordered, fontsize="small")
     axes.set_ylim(len(ordered) - 0.5, -0.5)
     axes.set_xlabel(f"{text}; dotted: more than {most}", fontsize="small")
     ticks = MaxNLocator(integer=True, min_n_ticks=1).tick_values(*axes.get_xlim())

@@ -23,9 +23,10 @@ class MethodCurves:
     """One method's studies.
 
     Attributes:
-        objectives: objectives as counted (a diverged or failed trial at chance), shape (studies, trials).
+        objectives: objectives as counted (a diverged or failed trial has `Tables.lost`), shape (studies, trials).
         incumbents: best so far in the objective's own unit, shape (studies, trials).
         mean: the incumbents' mean over studies, with its band, shape (trials,).
+        final: the same after the last trial, shape ().
         chosen: rows of the trials table, one per study: its trial with the best validation objective.
         lost: number of trials that diverged or failed.
     """
@@ -33,6 +34,7 @@ class MethodCurves:
     objectives: Array
     incumbents: Array
     mean: Interval
+    final: Interval
     chosen: pd.DataFrame
     lost: int
 
@@ -103,13 +105,13 @@ def compute_curves(tables: Tables) -> Curves:
             raise DatabaseError(f"no trial of {label} is finished yet; report again later")
     length = int(studies.min())
     within = trials[trials["trial"] <= length]
-    methods = {label: _method(within[within["method"] == label], tables.objective) for label in tables.methods}
+    methods = {label: _method(within[within["method"] == label], tables) for label in tables.methods}
     return Curves(tables.objective, methods, length, (len(trials), tables.planned), tables.metrics)
 
 
-def _method(trials: pd.DataFrame, objective: Objective) -> MethodCurves:
-    maximise = objective.direction == "maximise"
-    objectives = np.asarray(counted(trials, objective), np.float64).reshape(trials["repeat"].nunique(), -1)
+def _method(trials: pd.DataFrame, tables: Tables) -> MethodCurves:
+    maximise, bounds = tables.objective.direction == "maximise", tables.objective.ends
+    objectives = counted(trials, tables.lost).reshape(trials["repeat"].nunique(), -1)
     best = incumbents(objectives, maximise=maximise)
     # A lost trial cannot be chosen, even if its study has nothing better than chance.
     worst = -np.inf if maximise else np.inf
@@ -117,4 +119,5 @@ def _method(trials: pd.DataFrame, objective: Objective) -> MethodCurves:
     chosen = chosen_trials(np.where(complete, objectives, worst), maximise=maximise)
     positions = np.arange(len(objectives)) * objectives.shape[1] + chosen
     lost = int((trials["state"] != "complete").sum())
-    return MethodCurves(objectives, best, bootstrap_mean(best), trials.iloc[positions], lost)
+    mean, final = (bootstrap_mean(values).within(bounds) for values in (best, best[:, -1]))
+    return MethodCurves(objectives, best, mean, final, trials.iloc[positions], lost)

@@ -18,6 +18,7 @@ from hpsearch.report.search.verdict import sentences
 from hpsearch.statistics.bootstrap import Interval
 from hpsearch.statistics.coverage import COVERAGE, coverage
 from hpsearch.store.schema import STATES
+from hpsearch.store.tables import numbers
 
 Array = NDArray[np.float64]
 
@@ -171,7 +172,7 @@ def _value(value: Any) -> Any:
 
 def _numbers(values: Any) -> list[float | None]:
     """Numbers as `_n` gives them, many at once."""
-    found = np.asarray(values, np.float64)
+    found = numbers(values)
     with np.errstate(all="ignore"):
         scale = 10.0 ** np.clip(5 - np.floor(np.log10(np.abs(found))), 0, 300)
         short = np.where(found == 0, 0.0, np.round(found * scale) / scale)

@@ -18,13 +18,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from hpsearch.report.search.curves import Curves
-from hpsearch.report.style import LOOKS, Look, save, verbatim
+from hpsearch.report.style import LOOKS, Look, save, told_apart, verbatim
 
 TOGETHER = 4
 """The most methods that one panel shows."""
 COLUMNS = {"page": 5, "column": 3}
 MOST_LETTERS = 22
 """Most letters of a name that is written beside its line."""
+MOST_IN_A_PANEL = 30
+"""Most letters of the title of a panel."""
 
 
 def draw_figure(curves: Curves, paths: Sequence[Path], look: Look) -> None:
@@ -37,12 +39,12 @@ def _together(curves: Curves, look: Look) -> Figure:
     figure = Figure(figsize=(look.inches, 0.62 * look.inches if look.width == "page" else 2.6), layout="constrained")
     axes = figure.add_subplot()
     count = len(curves.methods)
-    looks = dict(zip(curves.methods, cycle(LOOKS)))
+    looks, names = dict(zip(curves.methods, cycle(LOOKS))), told_apart(curves.methods)
     for number, (label, (color, marker, _)) in enumerate(looks.items()):
         # Each method's dots stand a little beside the trial.
         _dots(axes, curves, label, 0.4 * ((number + 0.5) / count - 0.5), color=color, marker=marker)
     for label, of_method in looks.items():
-        _mean(axes, curves, label, of_method)
+        _mean(axes, curves, label, of_method, names[label])
     _frame(axes, curves)
     axes.set_xlabel("trial")
     axes.set_ylabel(_quantity(curves))
@@ -58,12 +60,13 @@ def _label_directly(axes: Axes, curves: Curves, looks: Mapping[str, tuple[str, s
     low, high = axes.get_ylim()
     ends = sorted(float(method.mean.estimate[-1]) for method in curves.methods.values())
     room = (high - low) * 0.09 * (4.3 / height)
-    if any(b - a < room for a, b in pairwise(ends)) or max(map(len, looks)) > MOST_LETTERS:
+    names = told_apart(looks)
+    if any(b - a < room for a, b in pairwise(ends)) or max(map(len, names.values())) > MOST_LETTERS:
         return False
     for label, (color, *_) in looks.items():
         method = curves.methods[label]
         axes.annotate(
-            f"{verbatim(label)}\nn = {len(method.incumbents)}", (1.0, float(method.mean.estimate[-1])),
+            f"{names[label]}\nn = {len(method.incumbents)}", (1.0, float(method.mean.estimate[-1])),
             xycoords=axes.get_yaxis_transform(), xytext=(4, 0), textcoords="offset points", va="center",
             color=color, fontsize="small", annotation_clip=False,
         )  # fmt: skip
@@ -84,14 +87,14 @@ def _apart(curves: Curves, look: Look) -> Figure:
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     trials = np.arange(1, curves.trials + 1)
     means = [np.column_stack([trials, method.mean.estimate]) for method in curves.methods.values()]
-    color = LOOKS[1][0]
+    color, names = LOOKS[1][0], told_apart(curves.methods, MOST_IN_A_PANEL)
     for axes, label in zip(grid.flat, curves.methods, strict=False):
         axes.add_collection(LineCollection(means, colors="#bbbbbb", linewidths=0.7))
         thin = [np.column_stack([trials, study]) for study in curves.methods[label].incumbents]
         axes.add_collection(LineCollection(thin, colors=color, linewidths=0.4, alpha=0.35))
-        _mean(axes, curves, label, (color, "", "-"))
+        _mean(axes, curves, label, (color, "", "-"), names[label])
         _frame(axes, curves)
-        axes.set_title(verbatim(label), fontsize=7 if len(label) < 16 else 5.5)
+        axes.set_title(names[label], fontsize=7 if len(label) < 16 else 5.5)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True, min_n_ticks=1))
         axes.tick_params(labelsize=6)
     for axes in grid.flat[len(curves.methods) :]:
@@ -117,14 +120,14 @@ def _dots(axes: Axes, curves: Curves, label: str, aside: float, **look: Any) -> 
     axes.scatter(x, found, s=5, alpha=0.3, linewidths=0, **look)
 
 
-def _mean(axes: Axes, curves: Curves, label: str, look: tuple[str, str, Any]) -> None:
+def _mean(axes: Axes, curves: Curves, label: str, look: tuple[str, str, Any], name: str) -> None:
     color, marker, line = look
     method, trials = curves.methods[label], np.arange(1, curves.trials + 1)
     axes.fill_between(trials, method.mean.low, method.mean.high, color=color, alpha=0.2, linewidth=0)
     every = max(1, curves.trials // 8)
     axes.plot(
         trials, method.mean.estimate, color=color, linestyle=line, linewidth=1.8, marker=marker, markersize=5,
-        markevery=(0, every), label=verbatim(f"{label} (n = {len(method.incumbents)})"),
+        markevery=(0, every), label=f"{name} (n = {len(method.incumbents)})",
     )  # fmt: skip
 
 
@@ -135,8 +138,8 @@ def _frame(axes: Axes, curves: Curves) -> None:
 
 
 def _quantity(curves: Curves) -> str:
-    unit = f" ({curves.objective.unit})" if curves.objective.unit else ""
-    return verbatim(f"best {curves.objective.name} so far{unit}")
+    unit = f" ({verbatim(curves.objective.unit, 12)})" if curves.objective.unit else ""
+    return f"best {verbatim(curves.objective.name)} so far{unit}"
 
 
 def _say_outside(axes: Axes, curves: Curves, labels: list[str]) -> None:
@@ -153,7 +156,7 @@ def _limits(curves: Curves) -> tuple[float, float]:
     worst, best = (
         (np.quantile(values, 0.01), values.max()) if curves.maximise else (np.quantile(values, 0.99), values.min())
     )
-    margin = 0.05 * abs(best - worst) or 0.05
+    margin = 0.05 * abs(best - worst) or 0.05 * abs(best) or 0.05
     # With few studies the last interval of a method may reach beyond every study.
     bounds = [end[-1] for method in curves.methods.values() for end in (method.mean.low, method.mean.high)]
     ends = [float(end) for end in bounds if np.isfinite(end)]

@@ -14,13 +14,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hpsearch.contracts.objective import last_word
 from hpsearch.contracts.progress import Progress, silent
-from hpsearch.contracts.space import Float, Int, Space
+from hpsearch.contracts.space import Choice, Float, Int, Space
 from hpsearch.report.search.curves import Curves, compute_curves
 from hpsearch.statistics.area import area_under_curve
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
 from hpsearch.statistics.boundary import Incidence, boundary_incidence
 from hpsearch.statistics.extra_trials import ExtraTrials, extra_trials
+from hpsearch.statistics.first_reach import mean_curve
 from hpsearch.statistics.gap import selection_gap
 from hpsearch.statistics.holm import holm
 from hpsearch.statistics.importance import Importance, importance
@@ -30,7 +32,7 @@ from hpsearch.statistics.log_rank import log_rank
 from hpsearch.statistics.ranks import mean_ranks, win_matrix
 from hpsearch.statistics.superiority import Superiority, probability_of_superiority
 from hpsearch.statistics.time_to_target import Times, times_to_target
-from hpsearch.store.tables import Tables, counted
+from hpsearch.store.tables import Tables, counted, numbers
 
 Array = NDArray[np.float64]
 
@@ -89,7 +91,7 @@ class Findings:
         tables: the comparison.
         curves: incumbents, means, chosen configurations.
         averages: name of the statistic -> label -> average of the incumbents with its band, shape (trials,).
-        best: label of the method with the best mean at the end.
+        leaders: labels of the methods with the best mean at the end: several if their means are equal.
         targets: targets from the easiest to the hardest.
         extra: (a, b) -> how many more trials b needs to reach what a has.
         superiority: (a, b), a before b -> probability that a study of a ends better than one of b.
@@ -107,7 +109,7 @@ class Findings:
     tables: Tables
     curves: Curves
     averages: Mapping[str, Mapping[str, Interval]]
-    best: str
+    leaders: Sequence[str]
     targets: Sequence[Target]
     extra: Mapping[tuple[str, str], ExtraTrials]
     superiority: Mapping[tuple[str, str], Superiority]
@@ -124,6 +126,11 @@ class Findings:
     def labels(self) -> list[str]:
         """The methods' labels, in the order of the study file."""
         return list(self.curves.methods)
+
+    @property
+    def best(self) -> str:
+        """The first of the leaders."""
+        return self.leaders[0]
 
     def beats(self, a: str, b: str) -> tuple[float, float, float, float | None]:
         """Probability that a study of `a` ends better than one of `b`, its interval, and the Holm-adjusted p value."""
@@ -159,7 +166,8 @@ def compute_findings(tables: Tables, given_targets: Sequence[float] = (), progre
     }
     averages = {"mean": {label: method.mean for label, method in curves.methods.items()}, **averages}
     finals = {label: values[:, -1] for label, values in oriented.items()}
-    best = max(labels, key=lambda label: float(finals[label].mean()))
+    leaders = _leaders(finals)
+    best = leaders[0]
     costs = _costs(tables, curves)
     progress("statistics", 1, 4)
     targets = _targets(curves, oriented, costs, given_targets, sign, best)
@@ -178,15 +186,25 @@ def compute_findings(tables: Tables, given_targets: Sequence[float] = (), progre
     progress("statistics", 3, 4)
     importances = {label: found for label in labels if (found := _importance(tables, label, sign)) is not None}
     findings = Findings(
-        tables, curves, averages, best, targets, extra, superiority, adjusted, ahead,
+        tables, curves, averages, leaders, targets, extra, superiority, adjusted, ahead,
         win_matrix(list(finals.values())), mean_ranks(list(finals.values())),
-        {label: _gaps(curves, label, sign) for label in labels},
+        {label: _gaps(tables, curves.methods[label].chosen, sign) for label in labels},
         {label: _boundaries(tables.methods[label], curves.methods[label].chosen) for label in labels},
         importances,
-        {label: _turned(bootstrap_mean(area_under_curve(values)), sign) for label, values in oriented.items()},
+        {
+            label: _turned(bootstrap_mean(area_under_curve(values)), sign).within(tables.objective.ends)
+            for label, values in oriented.items()
+        },
     )  # fmt: skip
     progress("statistics", 4, 4)
     return findings
+
+
+def _leaders(finals: Mapping[str, Array]) -> list[str]:
+    """The labels with the best mean over studies, but for rounding; `finals` are (studies,), larger is better."""
+    means = {label: mean_curve(values[:, None]) for label, values in finals.items()}
+    best = max(float(mean.low[0, 0]) for mean in means.values())
+    return [label for label, mean in means.items() if mean.high[0, 0] >= best]
 
 
 def _turned(found: Interval, sign: float) -> Interval:
@@ -258,16 +276,14 @@ def _targets(
     return [Target(sign * level, share, of) for (level, share), of in zip(wanted, units, strict=True)]
 
 
-def _gaps(curves: Curves, label: str, sign: float) -> dict[str, Interval]:
-    """How much worse the chosen trials are on test data, in metrics named test_ and the last word of the objective."""
-    chosen = curves.methods[label].chosen
-    last = curves.objective.name.split(" ")[-1].split("_")[-1]
+def _gaps(tables: Tables, chosen: pd.DataFrame, sign: float) -> dict[str, Interval]:
+    """How much worse the chosen trials are on test data, in metrics named test and the last word of the objective."""
     found = {}
-    for metric in curves.metrics:
-        if metric.startswith("test") and metric.endswith(last):
+    for metric in tables.metrics:
+        if metric.startswith("test") and metric.endswith(last_word(tables.objective.name)):
             pair = chosen[["objective", metric]].astype(float).dropna()
             if len(pair):
-                found[metric] = selection_gap(sign * pair["objective"].to_numpy(), sign * pair[metric].to_numpy())
+                found[metric] = selection_gap(sign * numbers(pair["objective"]), sign * numbers(pair[metric]))
     return found
 
 
@@ -302,9 +318,7 @@ def _importance(tables: Tables, label: str, sign: float) -> Importance | None:
         return None
     places = np.empty((len(studies), length, len(searched)))
     first = pd.concat([group.head(length) for group in studies])
-    objectives = np.asarray(sign * counted(first, tables.objective).to_numpy(), np.float64).reshape(
-        len(studies), length
-    )
+    objectives = sign * counted(first, tables.lost).reshape(len(studies), length)
     for i, parameter in enumerate(searched):
         column = first[parameter.name]
         if isinstance(parameter, Float | Int):
@@ -313,4 +327,5 @@ def _importance(tables: Tables, label: str, sign: float) -> Importance | None:
             values = list(parameter.values)
             found = np.array([values.index(value) for value in column]) / max(1, len(values) - 1)
         places[:, :, i] = found.reshape(len(studies), length)
-    return importance(places, objectives, [p.name for p in searched])
+    unordered = [p.name for p in searched if isinstance(p, Choice) and not p.ordered]
+    return importance(places, objectives, [p.name for p in searched], unordered=unordered)

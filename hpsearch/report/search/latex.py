@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from hpsearch.contracts.objective import Objective
 from hpsearch.report.search.findings import Findings
 from hpsearch.report.search.page import extra_text, moments
-from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
+from hpsearch.report.text import on_one_line
+from hpsearch.statistics.bootstrap import Interval
 from hpsearch.statistics.kaplan_meier import Survival
 
 SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "`": r"\textasciigrave{}", "|": r"\textbar{}",
+    # After the end of a row these would be an argument, and a star.
+    "[": "{[}", "]": "{]}", "*": "{*}",
 }  # fmt: skip
+LIGATURE = re.compile(r"(?<=([-',]))(?=\1)")
+"""Between two characters that LaTeX would make one of."""
+OTHER_SCRIPTS = re.compile(r"[^\x00-\u024f]")
 
 
 def write_latex(found: Findings, path: Path) -> None:
@@ -25,7 +33,7 @@ def write_latex(found: Findings, path: Path) -> None:
     counts = sorted({len(method.incumbents) for method in curves.methods.values()})
     n = f"$n = {counts[0]}$" if len(counts) == 1 else f"$n = {counts[0]}$ to ${counts[-1]}$"
     finals = [
-        [escaped(label), _interval(bootstrap_mean(method.incumbents[:, -1])), _interval(found.areas[label])]
+        [escaped(label), _interval(method.final), _interval(found.areas[label])]
         for label, method in curves.methods.items()
     ]
     reach = target.units["trials"]
@@ -47,6 +55,8 @@ def write_latex(found: Findings, path: Path) -> None:
         ),
         *([_extra_table(found, n)] if found.extra else []),
     ]  # fmt: skip
+    if OTHER_SCRIPTS.search("".join(text)):
+        text.insert(1, "% Its names need LuaLaTeX or XeLaTeX, and fonts that have their letters.")
     path.write_text("\n\n".join(text) + "\n", encoding="utf-8")
 
 
@@ -65,8 +75,8 @@ def _extra_table(found: Findings, n: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """The text with LaTeX's special characters escaped."""
-    return "".join(SPECIAL.get(character, character) for character in text)
+    """The text on one line, with LaTeX's special characters escaped."""
+    return LIGATURE.sub("{}", "".join(SPECIAL.get(character, character) for character in on_one_line(text)))
 
 
 def _table(caption: str, label: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -6,11 +6,16 @@ import math
 from itertools import permutations
 from pathlib import Path
 
-import numpy as np
-
 from hpsearch.contracts.objective import Objective
 from hpsearch.report.context import ReportContext
-from hpsearch.report.facts import discussion_section, heading, provenance_table, searcher_name, space_table
+from hpsearch.report.facts import (
+    counted_at,
+    discussion_section,
+    heading,
+    provenance_table,
+    searcher_name,
+    space_table,
+)  # fmt: skip
 from hpsearch.report.folder import write_sections
 from hpsearch.report.markdown import interval, plain, table
 from hpsearch.report.search.findings import Findings
@@ -21,6 +26,7 @@ from hpsearch.statistics.extra_trials import ExtraTrials
 from hpsearch.statistics.kaplan_meier import Survival
 from hpsearch.statistics.time_to_target import Times
 from hpsearch.statistics.tunability import NotIndependent, expected_best, objective_quantiles
+from hpsearch.store.tables import numbers
 
 MATRIX = 15
 """With more methods than this, the page compares each only with the one that ends best."""
@@ -37,7 +43,7 @@ def write_page(found: Findings, context: ReportContext, path: Path) -> None:
     sections = [
         heading(context),
         "\n".join(f"- {plain(sentence)}" for sentence in sentences(found)),
-        f"![Best {curves.objective.name} so far against trials](curves.png)",
+        f"![Best {plain(curves.objective.name)} so far against trials](curves.png)",
         "(Also as [SVG](curves.svg) and [PDF](curves.pdf).) [index.html](index.html) lets one explore it: every study, "
         "target and space, all trials, and what mattered. "
         "Each dot or thin line is the best so far of one study; the "
@@ -59,21 +65,20 @@ def write_page(found: Findings, context: ReportContext, path: Path) -> None:
 def _best_table(found: Findings) -> str:
     curves = found.curves
     metrics = curves.metrics
-    rows = [
-        ["method", "studies", f"final best {curves.objective.name}", *metrics, "area under the curve", "trials lost"]
-    ]
+    head = ["method", "studies", f"final best {curves.objective.name}", *metrics]
+    rows = [[*map(plain, head), "area under the curve", "trials lost"]]
     for label, method in curves.methods.items():
-        final = bootstrap_mean(method.incumbents[:, -1])
         cells = []
         for metric in metrics:
-            values = np.asarray(method.chosen[metric], np.float64)
-            cells.append(interval(bootstrap_mean(values)) if np.isfinite(values).all() else "not measured in all")
+            values, ends = numbers(method.chosen[metric]), curves.objective.ends_of(metric)
+            cells.append(interval(bootstrap_mean(values).within(ends)))
         cells.append(interval(found.areas[label]))
-        rows.append([plain(label), str(len(method.incumbents)), interval(final), *cells, str(method.lost)])
+        rows.append([plain(label), str(len(method.incumbents)), interval(method.final), *cells, str(method.lost)])
     note = (
         f"Mean over studies (95% bootstrap interval; {coverage('mean', curves.least)}). The columns after the "
         "objective are of the configuration that each study chose by its objective; the area is the mean of the best "
-        "so far over all trials. A lost trial diverged or failed; it counts as spent, at chance level."
+        "so far over all trials. A lost trial diverged or failed; it counts as spent, "
+        f"{plain(counted_at(found.tables))}."
     )
     return f"{table(rows)}\n\n{note}"
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from hpsearch.contracts.objective import Objective
+from hpsearch.report.facts import counted_at
 from hpsearch.report.markdown import interval
 from hpsearch.report.search.findings import Findings, Target, Test
-from hpsearch.statistics.bootstrap import bootstrap_mean
 from hpsearch.statistics.boundary import Incidence
 
 SIGNIFICANT = 0.05
@@ -28,9 +27,7 @@ def _who(found: Findings) -> list[str]:
     if len(found.labels) == 1:
         return [_ends(found, found.labels[0]) + "."]
     others = [label for label in found.labels if label != found.best]
-    final = [float(found.curves.methods[label].mean.estimate[-1]) for label in found.labels]
-    tied = final.count(float(found.curves.methods[found.best].mean.estimate[-1])) > 1
-    place = "as good as any" if tied else "the best mean"
+    place = "the best mean" if len(found.leaders) == 1 else "as good as any"
     said = [_ends(found, found.best) + f", {place} of {len(found.labels)} methods."]
     said += [_against(found, other) for other in others] if len(others) <= 3 else _against_many(found, others)
     return [*said, _whatever_the_target(found)]
@@ -54,7 +51,7 @@ def _ends(found: Findings, label: str) -> str:
     method = curves.methods[label]
     return (
         f"After {_count(curves.trials, 'trial')} {label} has a mean best {curves.objective.name} of "
-        f"{interval(bootstrap_mean(method.incumbents[:, -1]))}, n = {len(method.incumbents)}"
+        f"{interval(method.final)}, n = {len(method.incumbents)}"
     )
 
 
@@ -223,8 +220,7 @@ def _cautions(found: Findings) -> list[str]:
     lost = {label: method.lost for label, method in found.curves.methods.items() if method.lost}
     if lost:
         listed = ", ".join(f"{label} {count}" for label, count in lost.items())
-        chance = Objective.text(found.curves.objective.chance)
-        said.append(f"Trials that diverged or failed count as spent, at chance ({chance}): {listed}.")
+        said.append(f"Trials that diverged or failed count as spent, {counted_at(found.tables)}: {listed}.")
     return said
 
 

@@ -15,12 +15,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from hpsearch.contracts.space import Choice
-from hpsearch.report.sensitivity.results import MethodResponses, Response, Sensitivity, named, over_epochs
-from hpsearch.report.style import LOOKS, Look, save, verbatim
-from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
+from hpsearch.report.sensitivity.results import MethodResponses, Response, Sensitivity, named, text
+from hpsearch.report.style import LOOKS, Look, save, told_apart, verbatim
+from hpsearch.statistics.bootstrap import Interval
 
 LETTERS = 34
 """Most letters in a line of a legend below a panel of 2.3 inches."""
+TICK = 16
+"""Most letters below a tick."""
 
 
 def draw_responses(found: Sensitivity, paths: Sequence[Path], look: Look) -> None:
@@ -29,34 +31,36 @@ def draw_responses(found: Sensitivity, paths: Sequence[Path], look: Look) -> Non
     for label, method in found.methods.items():
         axes_of.setdefault(method.axis.name if method.axis else "", []).append(label)
     measures = found.measures()
-    looks = dict(zip(found.methods, cycle(LOOKS)))
+    looks, names = dict(zip(found.methods, cycle(LOOKS))), told_apart(found.methods)
     with look.context():
         size = (look.inches if len(axes_of) > 1 else min(4.2, look.inches), 2.3 * (1 + len(measures)))
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(1 + len(measures), len(axes_of), squeeze=False, sharey="row", sharex="col")
         for column, (name, labels) in enumerate(axes_of.items()):
             for label in labels:
-                objectives = [(r, bootstrap_mean(r.objectives)) for r in found.methods[label].responses]
-                _draw_response(grid[0, column], label, found.methods[label], objectives, looks[label])
+                objectives = [(r, found.objectives(r)) for r in found.methods[label].responses]
+                _draw_response(grid[0, column], names[label], found.methods[label], objectives, looks[label])
                 for row, measure in enumerate(measures, 1):
                     means = [
-                        (r, over_epochs(r, measure)) for r in found.methods[label].responses if len(r.curves[measure])
+                        (r, found.over_epochs(r, measure))
+                        for r in found.methods[label].responses
+                        if len(r.curves[measure])
                     ]
-                    _draw_response(grid[row, column], label, found.methods[label], means, looks[label])
-            grid[-1, column].set_xlabel(verbatim(name))
+                    _draw_response(grid[row, column], names[label], found.methods[label], means, looks[label])
+            grid[-1, column].set_xlabel(verbatim(name) if name else "")
             if len(found.methods) > 1:
                 grid[0, column].legend(frameon=False, fontsize=7)
-        unit = f" ({found.objective.unit})" if found.objective.unit else ""
-        grid[0, 0].set_ylabel(verbatim(found.objective.name + unit))
+        unit = f" ({verbatim(found.objective.unit, 12)})" if found.objective.unit else ""
+        grid[0, 0].set_ylabel(verbatim(found.objective.name, LETTERS) + unit)
         for row, measure in enumerate(measures, 1):
-            grid[row, 0].set_ylabel(verbatim(f"{measure},\nmean over epochs"))
+            grid[row, 0].set_ylabel(f"{verbatim(measure, LETTERS)},\nmean over epochs")
             _logarithmic_if_wide(grid[row])
         save(figure, paths)
 
 
 def draw_epochs(found: Sensitivity, paths: Sequence[Path], look: Look) -> None:
     """Draw one column per method, one row per training curve, and one line per configuration."""
-    labels = list(found.methods)
+    labels, titles = list(found.methods), told_apart(found.methods, LETTERS)
     with look.context():
         heights = [1.0] * len(found.curves)
         lengths = [sum(len(_values(r)) for r in method.responses) for method in found.methods.values()]
@@ -71,19 +75,22 @@ def draw_epochs(found: Sensitivity, paths: Sequence[Path], look: Look) -> None:
             responses = found.methods[label].responses
             for row, name in enumerate(found.curves):
                 for response, shade in zip(responses, _shades(len(responses)), strict=True):
-                    _draw_epochs(grid[row, column], response, name, shade)
+                    if len(response.curves[name]):
+                        key = "\n".join(_values(response))
+                        _draw_epochs(grid[row, column], found.by_epoch(response, name), key, shade)
                 grid[row, column].xaxis.set_major_locator(MaxNLocator(integer=True))
-            grid[0, column].set_title(verbatim(label))
+            grid[0, column].set_title(titles[label])
             grid[len(heights) - 1, column].set_xlabel("epoch")
             grid[len(heights) - 1, column].tick_params(labelbottom=True)
             grid[-1, column].axis("off")
-            names = ", ".join(responses[0].varied)
+            names = ", ".join(verbatim(name, LETTERS) for name in responses[0].varied)
+            lines = max((axes.get_lines() for axes in grid[:-1, column]), key=len)
             grid[-1, column].legend(
-                handles=grid[0, column].get_lines(), loc="upper center", frameon=False, fontsize=6.5,
-                title="\n".join(wrap(verbatim(names), LETTERS)) or None, title_fontsize=6.5, borderaxespad=0.2,
+                handles=lines, loc="upper center", frameon=False, fontsize=6.5, title_fontsize=6.5,
+                title="\n".join(wrap(names, LETTERS)) or None, borderaxespad=0.2,
             )  # fmt: skip
         for row, name in enumerate(found.curves):
-            grid[row, 0].set_ylabel(verbatim(name))
+            grid[row, 0].set_ylabel(verbatim(name, LETTERS))
             _logarithmic_if_wide(grid[row])
         save(figure, paths)
 
@@ -96,15 +103,15 @@ def _draw_response(
         x = [_position(method, response) for response, _ in points]
         middle = np.array([float(m.estimate) for _, m in points])
         spread = np.array([[float(m.estimate - m.low), float(m.high - m.estimate)] for _, m in points]).T
-        text = ", ".join([f"{label} (n = {_fewest(points)})", *others])
+        key = ", ".join([f"{label} (n = {_fewest(points)})", *map(verbatim, others)])
         axes.errorbar(
             x, middle, yerr=spread, color=color, marker=marker, linestyle=line, markersize=4, linewidth=1.3,
-            capsize=2, elinewidth=0.9, label=verbatim(text),
+            capsize=2, elinewidth=0.9, label=key,
         )  # fmt: skip
     if method.axis is None:
         axes.set_xticks([])
     elif isinstance(method.axis, Choice):
-        axes.set_xticks(range(len(method.axis.values)), [verbatim(str(value)) for value in method.axis.values])
+        axes.set_xticks(range(len(method.axis.values)), [verbatim(str(value), TICK) for value in method.axis.values])
     elif method.axis.log:
         axes.set_xscale("log")
 
@@ -117,7 +124,7 @@ def _lines(
     for response, mean in means:
         others = tuple(named(name, value) for name, value in list(response.varied.items())[1:])
         lines.setdefault(others, []).append((response, mean))
-    return {(): means} if all(len(line) == 1 for line in lines.values()) else lines
+    return {(): means} if means and all(len(line) == 1 for line in lines.values()) else lines
 
 
 def _position(method: MethodResponses, response: Response) -> float:
@@ -131,28 +138,30 @@ def _fewest(points: Sequence[tuple[Response, Interval]]) -> int:
     return min(len(response.objectives) for response, _ in points)
 
 
-def _draw_epochs(axes: Axes, response: Response, name: str, look: tuple[Any, Any]) -> None:
-    values = response.curves[name]
-    if not len(values):
-        return
-    mean, epochs = bootstrap_mean(values), np.arange(1, values.shape[1] + 1)
+def _draw_epochs(axes: Axes, mean: Interval, key: str, look: tuple[Any, Any]) -> None:
     color, line = look
+    epochs = np.arange(1, len(mean.estimate) + 1)
     axes.fill_between(epochs, mean.low, mean.high, color=color, alpha=0.2, linewidth=0)
-    axes.plot(epochs, mean.estimate, color=color, linestyle=line, linewidth=1.3, label="\n".join(_values(response)))
+    axes.plot(epochs, mean.estimate, color=color, linestyle=line, linewidth=1.3, label=key)
 
 
 def _values(response: Response) -> list[str]:
     """Values of the varied hyperparameters, with n, in lines that fit below a panel."""
-    values = ", ".join(named(n, v).partition(" = ")[2] for n, v in response.varied.items())
-    return wrap(verbatim(f"{values or 'the one configuration'} (n = {len(response.objectives)})"), LETTERS)
+    values = ", ".join(verbatim(text(value), LETTERS) for value in response.varied.values())
+    return wrap(f"{values or 'the one configuration'} (n = {len(response.objectives)})", LETTERS)
 
 
 def _logarithmic_if_wide(row: Iterable[Axes]) -> None:
-    """Make the axis logarithmic if values span more than two decades, as flip ratios do; zeros are left out."""
+    """Make the axis logarithmic if values span more than two decades, as flip ratios do; zeros are left out.
+
+    Near the ends of the floating-point numbers a logarithmic axis has no ticks, and the axis stays linear.
+    """
     axes = list(row)
     drawn = np.concatenate([np.asarray(line.get_ydata(), np.float64) for a in axes for line in a.get_lines()])
     positive = drawn[drawn > 0]
-    if positive.size and (drawn >= 0).all() and positive.max() > 100 * positive.min():
+    if not positive.size or positive.min() < 1e-200 or positive.max() > 1e200:
+        return
+    if (drawn[np.isfinite(drawn)] >= 0).all() and positive.max() > 100 * positive.min():
         axes[0].set_yscale("log", nonpositive="mask")
         axes[0].set_ylim(positive.min() / 2, positive.max() * 2)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.objective import Objective
 from hpsearch.contracts.space import Choice, Searched, Value
+from hpsearch.report.columns import HYPERPARAMETER, Column, frame
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
 from hpsearch.store.chosen import typed
-from hpsearch.store.tables import Tables, counted
+from hpsearch.store.tables import Tables, counted, numbers
 
 Array = NDArray[np.float64]
 
@@ -26,9 +27,10 @@ class Response:
 
     Attributes:
         varied: the hyperparameters in which a method's configurations differ, the one on the axis first.
-        objectives: objectives as counted (a diverged or failed trial at chance), shape (trainings,).
+        objectives: objectives as counted (a diverged or failed trial has `Tables.lost`), shape (trainings,).
         metrics: name -> values of complete trainings, shape (complete trainings,).
-        curves: name -> values of complete trainings, shape (complete trainings, epochs).
+        curves: name -> values of the complete trainings that have the curve, shape (trainings with it, epochs of the
+            longest); NaN if a training was over, or had no finite value.
         lost: number of trainings that diverged or failed.
     """
 
@@ -59,7 +61,7 @@ class Sensitivity:
     Attributes:
         objective: what was measured.
         methods: label -> its configurations with their results.
-        curves: names of the training curves.
+        curves: names of the training curves that have a value.
         planned: (trials finished, trials planned) of the whole comparison.
     """
 
@@ -82,52 +84,75 @@ class Sensitivity:
         rows = []
         for label, method in self.methods.items():
             for response in method.responses:
-                row: dict[str, object] = {
-                    "method": label,
-                    **response.varied,
-                    "trainings": len(response.objectives),
-                    "lost": response.lost,
-                }
-                row |= _columns(self.objective.name, bootstrap_mean(response.objectives))
+                row = _configuration(label, response)
+                row |= {("trials", "trainings"): len(response.objectives), ("trials", "lost"): response.lost}
+                row |= _columns("objective", self.objective.name, self.objectives(response))
                 for name in self.measures():
                     if len(response.curves[name]):
-                        row |= _columns(f"{name} over epochs", over_epochs(response, name))
+                        row |= _columns("curve", f"{name} over epochs", self.over_epochs(response, name))
                 rows.append(row)
-        return pd.DataFrame(rows)
+        return frame(rows)
 
     def epochs_table(self) -> pd.DataFrame:
-        """One row per configuration and epoch: mean and 95% interval of each curve over complete trainings."""
-        frames = []
+        """One row per configuration and epoch: mean and 95% interval of each curve, as `by_epoch` gives them."""
+        rows = []
         for label, method in self.methods.items():
             for response in method.responses:
-                columns: dict[str, Array] = {}
-                for name, values in response.curves.items():
-                    if len(values):
-                        columns |= _columns(name, bootstrap_mean(values))
-                frame = pd.DataFrame(columns)
-                frame.insert(0, "epoch", np.arange(1, len(frame) + 1))
-                for name, value in reversed(list(response.varied.items())):
-                    frame.insert(0, name, value)
-                frame.insert(0, "method", label)
-                frames.append(frame)
-        return pd.concat(frames, ignore_index=True)
+                means = {name: self.by_epoch(response, name) for name, v in response.curves.items() if len(v)}
+                for epoch in range(max((len(mean.estimate) for mean in means.values()), default=0)):
+                    row = _configuration(label, response) | {("time", "epoch"): epoch + 1}
+                    for name, mean in means.items():
+                        if epoch < len(mean.estimate):
+                            of_epoch = Interval(mean.estimate[epoch], mean.low[epoch], mean.high[epoch])
+                            row |= _columns("curve", name, of_epoch)
+                    rows.append(row)
+        return frame(rows)
+
+    def objectives(self, response: Response) -> Interval:
+        """Mean objective over trainings."""
+        return bootstrap_mean(response.objectives).within(self.objective.ends)
+
+    def metric(self, response: Response, name: str) -> Interval:
+        """Mean of a metric over complete trainings."""
+        return bootstrap_mean(response.metrics[name]).within(self.objective.ends_of(name))
+
+    def over_epochs(self, response: Response, curve: str) -> Interval:
+        """Mean of each training's curve over its own epochs, then over trainings."""
+        return bootstrap_mean(np.nanmean(response.curves[curve], axis=1)).within(self.objective.ends_of(curve))
+
+    def by_epoch(self, response: Response, curve: str) -> Interval:
+        """Mean of a curve at each epoch over the trainings that have a value there, shape (epochs,)."""
+        values = response.curves[curve]
+        found = Interval(*np.full((3, values.shape[1]), np.nan))
+        for trainings, epochs in _blocks(np.isfinite(values)):
+            mean = bootstrap_mean(np.ascontiguousarray(values[np.ix_(trainings, epochs)]))
+            for part in ("estimate", "low", "high"):
+                getattr(found, part)[epochs] = getattr(mean, part)
+        return found.within(self.objective.ends_of(curve))
 
 
-def over_epochs(response: Response, curve: str) -> Interval:
-    """Mean of a curve over epochs, then over trainings."""
-    return bootstrap_mean(response.curves[curve].mean(axis=1))
+def _blocks(there: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Pairs of masks of trainings and epochs: an epoch is in one block with all trainings that have a value there."""
+    patterns, of_epoch = np.unique(there, axis=1, return_inverse=True)
+    for i, trainings in enumerate(patterns.T):
+        if trainings.any():
+            yield trainings, of_epoch.ravel() == i
+
+
+def text(value: Value) -> str:
+    """A value of a hyperparameter, for people to read."""
+    return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
 def named(name: str, value: Value) -> str:
     """A hyperparameter with its value, for people to read."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return f"{name} = {value:g}" if number else f"{name} = {value}"
+    return f"{name} = {text(value)}"
 
 
 def compute_sensitivity(tables: Tables) -> Sensitivity:
     """Group all finished trials by their configuration. Raises DatabaseError if a method has none yet."""
     trials = tables.trials[tables.trials["state"] != "proposed"]
-    keys = ["method", "repeat", "trial"]
+    keys = ["method", "repeat", "trial"]  # which no curve may share its name with, nor with "epoch"
     curves = [name for name in tables.curves.columns if name not in (*keys, "epoch")]
     by_trial: dict[Any, pd.DataFrame] = dict(tuple(tables.curves.groupby(keys))) if curves else {}
     methods = {}
@@ -136,7 +161,9 @@ def compute_sensitivity(tables: Tables) -> Sensitivity:
         if not len(rows):
             raise DatabaseError(f"no trial of {label} is finished yet; report again later")
         methods[label] = _method(label, rows, by_trial, curves, tables)
-    return Sensitivity(tables.objective, methods, curves, (len(trials), tables.planned))
+    responses = [response for method in methods.values() for response in method.responses]
+    drawn = [name for name in curves if any(len(response.curves[name]) for response in responses)]
+    return Sensitivity(tables.objective, methods, drawn, (len(trials), tables.planned))
 
 
 def _method(
@@ -151,9 +178,9 @@ def _method(
         found.append(
             Response(
                 {p.name: typed(p, value) for p, value in zip(varied, values, strict=True)},
-                np.asarray(counted(group, tables.objective), np.float64),
-                {name: np.asarray(complete[name].astype(float), np.float64) for name in tables.metrics},
-                {name: np.array([c[name] for c in own if c is not None], np.float64) for name in curves},
+                counted(group, tables.lost),
+                {name: numbers(complete[name]) for name in tables.metrics},
+                {name: _stacked([numbers(c[name]) for c in own if c is not None]) for name in curves},
                 len(group) - len(complete),
             )
         )
@@ -164,10 +191,27 @@ def _method(
     return MethodResponses(axis, sorted(found, key=lambda response: order(response.varied[axis.name])))
 
 
+def _stacked(curves: Sequence[Array]) -> Array:
+    """One row per curve, filled up with NaN to the longest; a curve without any finite value is left out."""
+    kept = [curve for curve in curves if np.isfinite(curve).any()]
+    stacked = np.full((len(kept), max(map(len, kept), default=0)), np.nan)
+    for row, curve in zip(stacked, kept, strict=True):
+        row[: len(curve)] = curve
+    return stacked
+
+
 def _ends_in_objective(response: Response, curve: str) -> bool:
     values = response.curves[curve]
-    return len(values) == len(response.objectives) and bool((values[:, -1] == response.objectives).all())
+    if len(values) != len(response.objectives):
+        return False
+    last = values.shape[1] - 1 - np.isfinite(values[:, ::-1]).argmax(axis=1)
+    return bool((values[np.arange(len(values)), last] == response.objectives).all())
 
 
-def _columns(name: str, found: Interval) -> dict[str, Array]:
-    return {name: found.estimate, f"{name} low 95": found.low, f"{name} high 95": found.high}
+def _configuration(label: str, response: Response) -> dict[Column, object]:
+    return {("method", "method"): label, **{(HYPERPARAMETER, name): value for name, value in response.varied.items()}}
+
+
+def _columns(what: str, name: str, found: Interval) -> dict[Column, object]:
+    parts = {name: found.estimate, f"{name} low 95": found.low, f"{name} high 95": found.high}
+    return {(what, part): float(value) for part, value in parts.items()}

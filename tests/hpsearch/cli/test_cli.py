@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import tomllib
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -15,6 +16,9 @@ import pandas as pd
 import pytest
 
 import hpsearch
+from hpsearch.cli.reading import _print_table
+from hpsearch.cli.reporting import _warnings_said
+from hpsearch.driver.display import Display
 from tests.tools.commands import cli
 from tests.tools.editing import edited
 from tests.tools.studies import OWN_STUDY, OWN_TASK
@@ -252,6 +256,18 @@ def test_a_reader_that_has_seen_enough_is_no_error(finished):
 def test_no_number_is_cut_on_a_narrow_terminal(finished):
     done = cli("best", "own.db", cwd=finished, COLUMNS="40")
     assert "…" not in done.stdout
+
+
+def test_names_are_printed_letter_by_letter(capsys):
+    _print_table(pd.DataFrame({":smile: [bold]": ["\x1b[31mred\n"]}))
+    assert capsys.readouterr().out.split() == [":smile:", "[bold]", "\\x1b[31mred\\n"]
+
+
+def test_a_warning_of_a_report_is_one_line(capsys):
+    with Display() as display, _warnings_said(display):
+        for text in ("no font here has 方", "no font here has 方"):
+            warnings.warn(text, stacklevel=1)
+    assert capsys.readouterr().err == "warning: no font here has 方\n"
 
 
 def test_doctor_looks_at_this_machine():

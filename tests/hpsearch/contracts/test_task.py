@@ -1,9 +1,11 @@
 import math
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from hpsearch.contracts.objective import Objective, Result, finished
+from hpsearch.contracts.searcher import History
 from hpsearch.contracts.seeds import SEED_BITS, derived_seed, trial_seed
 from hpsearch.contracts.task import Context, FunctionTask, Task
 
@@ -43,9 +45,33 @@ def test_a_trials_seed_fits_32_bits_with_a_sign_and_without():
 
 def test_chance_stands_for_what_is_missing_and_orientation_turns_losses():
     loss = Objective("loss", direction="minimise", chance=2.3)
-    assert [loss.spent(value) for value in (None, math.nan, math.inf, 0.5)] == [2.3, 2.3, 2.3, 0.5]
-    assert loss.oriented(0.5) == -0.5
-    assert Objective("accuracy", 0.1).oriented(None) == 0.1
+    assert loss.counted([None, math.nan, math.inf, 0.5]) == [2.3, 2.3, 2.3, 0.5]
+    assert loss.counted([None]) == [2.3]
+    assert (loss.oriented(0.5), Objective("accuracy", 0.1).oriented(0.5)) == (-0.5, 0.5)
+
+
+class Tried(NamedTuple):
+    configuration: dict[str, float]
+    objective: float | None
+
+
+def test_a_lost_trial_never_counts_more_than_a_complete_one():
+    assert Objective("score", chance=0.0).counted([-1.2, None, -0.9]) == [-1.2, -1.2, -0.9]
+    assert Objective("loss", chance=0.1, direction="minimise").counted([None, 2.0, 3.0]) == [3.0, 2.0, 3.0]
+    trials = [Tried({"x": float(i)}, value) for i, value in enumerate((None, -1.2, -0.9))]
+    assert History.of(trials, Objective("score", chance=0.0)).objectives == (-1.2, -1.2, -0.9)
+    assert History.of(trials[:1], Objective("score", chance=0.0)).objectives == (0.0,)  # it is all there is
+
+
+def test_bounds_are_of_the_objective_and_of_what_measures_the_same():
+    accuracy = Objective("validation accuracy", 0.1, bounds=(0.0, 1.0))
+    assert accuracy.ends == accuracy.ends_of("test_accuracy") == accuracy.ends_of("accuracy") == (0.0, 1.0)
+    assert accuracy.ends_of("train_loss") == (-math.inf, math.inf)
+    assert Objective("loss", 2.3, "minimise", bounds=(0.0, None)).ends == (0.0, math.inf)
+    assert accuracy == Objective("validation accuracy", 0.1)  # they decide no trial
+    for bounds, message in (((1.0, 0.0), "a low one and a higher one"), ((0.5, 1.0), "chance must lie within")):
+        with pytest.raises(ValueError, match=message):
+            Objective("accuracy", 0.1, bounds=bounds)
 
 
 def test_a_wrong_direction_is_refused():

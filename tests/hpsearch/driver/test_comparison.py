@@ -412,7 +412,7 @@ def test_what_a_searcher_proposes_fits_the_space_or_is_never_recorded(own_study,
 
     study = own_study()
     with pytest.raises(
-        SpecError, match=f"searcher: Careless.propose must return configurations of the space; .* {said}"
+        SpecError, match=rf"searcher: Careless.propose must return configurations of the space; \{{.*\}} {said}"
     ):
         run(study, searcher=Careless())
     assert table(study.with_name("run.db")) == []

@@ -1,5 +1,8 @@
 """A study file that grew: the old part is an exact prefix of what a fresh run gives."""
 
+import json
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -8,12 +11,14 @@ from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.objective import Result
 from hpsearch.contracts.progress import silent
 from hpsearch.driver.layout import prepare
+from hpsearch.report import compute_curves
+from hpsearch.report.merge import merged
 from hpsearch.store.database import Database
 from hpsearch.store.rows import Measured
 from hpsearch.store.tables import load_tables
 from hpsearch.study.plan import read_plan
 from tests.tools.editing import edited
-from tests.tools.studies import OWN_STUDY, going_on, run_to_end
+from tests.tools.studies import OWN_STUDY, OWN_TASK, going_on, run_to_end
 
 MORE_TRIALS = edited(OWN_STUDY, "trials = 6", "trials = 9")
 MORE_REPEATS = edited(OWN_STUDY, "repeats = 3", "repeats = 5")
@@ -38,6 +43,30 @@ def test_more_of_anything_goes_on_and_equals_a_fresh_run(own_study, grown):
     kept = extended.merge(before[["method", "repeat", "trial"]])
     assert kept.equals(before)
     assert len(extended) > len(before)
+
+
+def test_bounds_may_be_stated_later_and_hold_in_reports(own_study):
+    """Bounds decide no trial. A database of an older version has none in its settings; an infinite one is none."""
+    task = edited(OWN_TASK, 'direction="minimise"', 'direction="minimise", bounds=(0.0, float("inf"))')
+    study = own_study(task)
+    file = run_to_end(study)
+    bounded = load_tables(file)
+    assert bounded.objective.bounds == (0.0, None)
+    with closing(sqlite3.connect(file)) as connection, connection:
+        (resolved,) = connection.execute("SELECT resolved FROM comparison").fetchone()
+        old = {name: value for name, value in json.loads(resolved).items() if name != "objective"}
+        connection.execute("UPDATE comparison SET resolved = ?", (json.dumps(old),))
+    free = load_tables(file)
+    assert free.objective == bounded.objective
+    with_bounds, without = (compute_curves(tables).methods["wide"] for tables in (bounded, free))
+    assert (with_bounds.mean.low >= 0).all()
+    assert without.mean.low.min() < 0
+    assert with_bounds.mean.high.tolist() == without.mean.high.tolist()
+    context = merged([file, file.with_name("other.db")], [free, bounded], force=True)
+    assert context.tables.objective.bounds == (0.0, None)
+    module = study.read_text().split('task = "')[1].split('"')[0]
+    study.write_text(edited(OWN_STUDY, "trials = 6", "trials = 7").format(module=module))
+    assert load_tables(run_to_end(study)).objective.bounds == (0.0, None)
 
 
 def test_an_extension_that_was_stopped_goes_on(own_study):

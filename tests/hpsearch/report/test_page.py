@@ -267,6 +267,18 @@ def test_light_dark_narrow_and_on_paper(browser, html):
         assert len(page.pdf()) > 10_000
 
 
+def test_long_names_leave_the_page_its_width(browser, html):
+    data = json.loads(re.search(r'id="data">(.*?)</script>', html.read_text(), re.S)[1])
+    text = json.dumps(data).replace('"near"', json.dumps("n" * 200)).replace("near ", "n" * 200 + " ")
+    data = json.loads(text.replace('"depth"', json.dumps("d" * 200)))
+    data["objective"]["name"] = "o" * 200
+    long = html.with_name("long.html")
+    page_html.write_html(data, long)
+    with opened(browser, f"file://{long}", viewport={"width": 360, "height": 700}) as page:
+        assert page.locator("#verdict").inner_text().count("n" * 200) > 1
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
 def test_it_contains_all_it_shows_and_nothing_of_others(html, file):
     text = html.read_text()
     assert "://" not in re.sub(r"http://www\.w3\.org/2000/svg", "", text)

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,6 +8,7 @@ import hpsearch
 from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.objective import Objective, Result
 from hpsearch.contracts.space import Float, Space
+from hpsearch.export.csv import tables as csv_tables
 from hpsearch.report import compute_curves, write_report
 from hpsearch.store.database import Database
 from hpsearch.store.rows import Comparison, Measured, MethodRow, NewStudy
@@ -81,6 +84,23 @@ def test_a_lost_trial_is_never_the_chosen_one(make):
     assert curves.methods["fast"].chosen["trial"].tolist()[0] == 1
 
 
+def test_an_objective_that_came_with_a_lost_trial_is_no_result(make, tmp_path):
+    lost = {(study, trial): "diverged" for study in (3, 4) for trial in (1, 2, 3)}
+    file = make(outcomes=lost)
+    best = hpsearch.load(file).trials.groupby("method")["objective"].max()
+    assert best["fast"] == 0.9
+    assert np.isnan(best["slow|<script>"])
+    write_report(file, tmp_path / "report")
+    written = pd.read_csv(tmp_path / "report" / "trials.csv")
+    exported = csv_tables(file)["trials"]
+    for method, objective in ((written["method"], written["objective"]), (exported["method"], exported["objective"])):
+        of_slow = [value for name, value in zip(method, objective, strict=True) if name != "fast"]
+        assert len(of_slow) == 6
+        assert all(pd.isna(value) for value in of_slow)
+    with Database(file) as database:  # which keeps what the task returned
+        assert [trial.objective for trial in database.all_trials()][6:] == [*SLOW[0], *SLOW[1]]
+
+
 def test_a_running_comparison_ends_where_all_its_studies_are(make):
     curves = compute_curves(hpsearch.load(make(finished=2)))
     assert (curves.trials, curves.planned) == (2, (8, 12))
@@ -126,6 +146,15 @@ def test_the_report_is_written(make, tmp_path, direction):
     trials = pd.read_csv(folder / "trials.csv")
     assert len(trials) == 12
     assert list(trials.columns[:5]) == ["method", "repeat", "trial", "objective", "x"]
+
+
+@pytest.mark.parametrize(("direction", "found"), [("maximise", "1e+300"), ("minimise", "-1e+300")])
+def test_numbers_whose_sums_overflow_are_drawn(make, tmp_path, direction, found, monkeypatch):
+    best = sys.float_info.max
+    monkeypatch.setattr(sys.modules[__name__], "FAST", [[0.5, best, 0.8], [-best, 0.7, best]])
+    write_report(make(direction), tmp_path / "report")
+    page = (tmp_path / "report" / "README.md").read_text()
+    assert f"| fast | 2 | {found} ({found} to {found}) |" in page
 
 
 def test_load_gives_the_tables_as_dataframes(make):

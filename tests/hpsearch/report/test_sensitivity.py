@@ -4,6 +4,7 @@ import pytest
 
 from hpsearch.report import compute_sensitivity, write_report
 from hpsearch.report.sensitivity.figures import _lines
+from hpsearch.statistics.bootstrap import bootstrap_mean
 from hpsearch.store.tables import load_tables
 from tests.tools.editing import edited
 from tests.tools.studies import run_to_end
@@ -114,6 +115,71 @@ def test_what_follows_the_axis_makes_no_line_of_its_own_and_what_does_not_does(t
     assert {name: [r.varied["x"] for r, _ in points] for name, points in lines.items()} == {
         ("w = 5",): [1.0, 2.0], ("w = 6",): [1.0, 2.0],
     }  # fmt: skip
+
+
+EARLY = """
+import math, sys
+from hpsearch import FunctionTask, Objective, Result
+
+
+def objective(configuration, seed):
+    x, epochs = configuration["x"], configuration["epoch"]
+    lengths = {0.0: (1, 2, 3), 1.0: (3, 3, 3)}[x]
+    length = lengths[objective.calls % 3]
+    objective.calls += 1
+    values = [10.0 * length, math.nan, 30.0 + length][:length]
+    return Result(x, {"huge": sys.float_info.max}, {"x": values, "lost": [-sys.float_info.max] * length})
+
+
+objective.calls = 0
+TASK = FunctionTask(objective, Objective("x", chance=1.0, direction="minimise", bounds=(0.0, None)))
+"""
+STOPPED = """
+name = "early"
+trials = 2
+repeats = 3
+seed = 7
+task = "{module}"
+searcher = {{ name = "fixed", configurations = [{{ x = 0.0, epoch = 1.0 }}, {{ x = 1.0, epoch = 2.0 }}] }}
+
+[methods.m]
+space = {{ x = [0.0, 1.0], epoch = [1.0, 2.0] }}
+"""
+
+
+def test_curves_of_unequal_length_that_are_called_like_hyperparameters(own_study, tmp_path):
+    file = run_to_end(own_study(EARLY, STOPPED.replace("trials = 2", "trials = 1")))
+    tables = load_tables(file)
+    found = compute_sensitivity(tables)
+    (response,) = found.methods["m"].responses
+    nan = np.nan
+    np.testing.assert_array_equal(response.curves["x"], [[10, nan, nan], [20, nan, nan], [30, nan, 33]])
+    by_epoch = found.by_epoch(response, "x")
+    np.testing.assert_array_equal(by_epoch.estimate, [20, nan, 33])
+    assert by_epoch.low[0] == max(0.0, bootstrap_mean(np.array([10.0, 20.0, 30.0])).low)
+    assert np.isnan(by_epoch.low[2])  # one training
+    assert found.over_epochs(response, "x").estimate == pytest.approx((10 + 20 + 31.5) / 3)
+
+
+def test_a_column_keeps_the_name_of_its_hyperparameter(own_study, tmp_path):
+    write_report(run_to_end(own_study(EARLY, STOPPED)), tmp_path / "report")
+    responses, epochs = (pd.read_csv(tmp_path / "report" / f"{name}.csv") for name in ("responses", "epochs"))
+    assert list(responses.columns[:5]) == ["method", "x", "epoch", "trainings", "lost"]
+    assert responses["x"].tolist() == responses["x (objective)"].tolist() == [0.0, 1.0]
+    assert responses["epoch"].tolist() == [1.0, 2.0]
+    assert list(epochs.columns[:5]) == ["method", "x", "epoch", "epoch (time)", "x (curve)"]
+    assert epochs["epoch (time)"].tolist() == [1, 2, 3, 1, 2, 3]
+    assert (tmp_path / "report" / "epochs.pdf").is_file()  # at -1e308, too
+
+
+def test_a_method_without_a_value_of_a_curve_has_no_line_there(own_study, tmp_path):
+    task = edited(TASK, "if x == 100.0:", 'if "y" in configuration:')  # all of one method's trainings are lost
+    task = edited(task, '"flips": [x * 1e-6, x]', '"flips": [float("nan"), x], "never": [float("nan")] * 2')
+    file = run_to_end(own_study(task, STUDY))
+    found = compute_sensitivity(load_tables(file))
+    assert list(found.curves) == ["loss", "flips"]
+    write_report(file, tmp_path / "report")
+    assert pd.read_csv(tmp_path / "report" / "epochs.csv")["flips"].isna().tolist() == [True, False] * 3
 
 
 def test_the_report_has_responses_and_epochs_and_says_n(file, tmp_path):

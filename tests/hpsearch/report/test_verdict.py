@@ -1,6 +1,7 @@
 """What is said in words, from objectives made by hand: the sentences, the targets behind them, the LaTeX tables."""
 
 import re
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 import pytest
 
 from hpsearch.contracts.objective import Objective
-from hpsearch.contracts.space import Float, Space
+from hpsearch.contracts.space import Choice, Float, Space
 from hpsearch.report.search import curves, findings
 from hpsearch.report.search.findings import compute_findings
 from hpsearch.report.search.latex import write_latex
@@ -23,18 +24,19 @@ from hpsearch.study.schema import MethodSpec, Named, Spec
 X = Space((Float("x", 0.0, 1.0),))
 
 
-def tables(objectives, direction="maximise", planned=None, searcher="botorch", test=None, x=0.5):
-    """Tables of (studies, trials) of each method."""
+def tables(objectives, direction="maximise", planned=None, searcher="botorch", test=None, x=0.5, chance=0.0):
+    """Tables of (studies, trials) of each method; a trial whose objective is NaN has diverged."""
     rows = [
         {
-            "method": label, "repeat": repeat, "trial": trial, "objective": value, "x": x, "state": "complete",
+            "method": label, "repeat": repeat, "trial": trial, "objective": value, "x": x,
+            "state": "complete" if value == value else "diverged",
             "reason": "", "seconds": 1.0, "seed": 1, **({"test_score": value - test} if test else {}),
         }
         for label, studies in objectives.items()
         for repeat, study in enumerate(studies, 1)
         for trial, value in enumerate(study, 1)
     ]  # fmt: skip
-    measured, trials = Objective("score", 0.0, direction), (planned or len(rows)) // len(objectives)
+    measured, trials = Objective("score", chance, direction), (planned or len(rows)) // len(objectives)
     spec = Spec(
         name="n", trials=trials, repeats=1, seed=1, task=Named(name="t"), searcher=Named(name=searcher),
         methods=dict.fromkeys(objectives, MethodSpec()),
@@ -95,6 +97,43 @@ def test_equal_methods_are_told_apart_by_nothing():
     assert "as good as any of 2 methods" in found[0]
     assert "b needs 0 more (95% interval" in found[1]
     assert "a is sooner than b at 0 (0 significantly), later at 0 (0 significantly)" in found[2]
+
+
+def test_means_that_only_their_rounding_tells_apart_are_equal():
+    found = said({"a": [[0.3], [0.0]], "b": [[0.1], [0.2]]})  # 0.15 and 0.15000000000000002
+    assert "a has a mean best score of 0.1500" in found[0]
+    assert "as good as any of 2 methods" in found[0]
+
+
+def test_a_lost_trial_is_worth_no_more_than_any_complete_one():
+    nan = np.nan
+    objectives = {"a": [[nan, -0.9], [-1.2, -1.0]], "b": [[-1.5, -0.8], [nan, nan]]}
+    findings = compute_findings(tables(objectives, chance=0.0))
+    assert findings.curves.methods["a"].incumbents.tolist() == [[-1.5, -0.9], [-1.2, -1.0]]
+    assert findings.curves.methods["b"].incumbents.tolist() == [[-1.5, -0.8], [-1.5, -1.5]]
+    assert (
+        "Trials that diverged or failed count as spent, at the worst score of a complete trial (-1.5000), because the "
+        "chance level that the task states (0.0000) is better than that: a 1, b 2." in sentences(findings)
+    )
+    worse = compute_findings(tables(objectives, chance=-2.0))
+    assert worse.curves.methods["a"].incumbents.tolist() == [[-2.0, -0.9], [-1.2, -1.0]]
+    assert "Trials that diverged or failed count as spent, at chance (-2.0000): a 1, b 2." in sentences(worse)
+    losses = {label: -np.array(studies) for label, studies in objectives.items()}
+    turned = compute_findings(tables(losses, "minimise", chance=0.0))
+    assert turned.curves.methods["a"].incumbents.tolist() == [[1.5, 0.9], [1.2, 1.0]]
+
+
+def test_values_of_a_choice_are_no_numbers_unless_they_are_ordered():
+    kinds = Choice("x", tuple("abcdefgh"))
+    drawn = np.random.default_rng(0).integers(8, size=(10, 20))
+    found = tables({"m": np.where(drawn % 2, 0.5, 0.9)})
+    found.trials["x"] = [kinds.values[i] for i in drawn.ravel()]
+    shares = {}
+    for ordered in (False, True):
+        found.methods["m"] = Space((replace(kinds, ordered=ordered),))
+        shares[ordered] = compute_findings(found).importances["m"].share[0]
+    assert shares[False] > 0.9
+    assert shares[True] < 0.1
 
 
 def test_equal_methods_are_rarely_told_apart_at_any_of_the_targets(monkeypatch):

@@ -241,3 +241,20 @@ def test_one_equal_or_enormous_objectives_are_no_obstacle(objectives):
     searcher = BoTorch(initial=1)
     (proposed,) = searcher.propose(space, [History(tuple(points), tuple(objectives))], [3])
     assert all(parameter.contains(proposed[parameter.name]) for parameter in space.searched)
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-170, 1e170, 1e300])
+def test_the_model_sees_no_unit(unit):
+    (history,) = histories(TWO, 7, 1)
+    scaled = History(history.configurations, tuple(unit * value for value in history.objectives))
+    found = searcher.standardised(scaled.objectives)
+    assert found == pytest.approx(searcher.standardised(history.objectives), rel=1e-9)
+    assert SEARCHER.propose(TWO, [scaled], [3])[0] == pytest.approx(SEARCHER.propose(TWO, [history], [3])[0], rel=1e-3)
+
+
+@pytest.mark.parametrize("settings", [{"samples": 1}, {"samples": 2}, {"draws": 1}, {"initial": 1}])
+def test_one_start_among_one_sample_is_enough(settings):
+    fewest = BoTorch(**{"starts": 1, **settings})
+    (history,) = histories(SIX, 6, 1)
+    (proposed,) = fewest.propose(SIX, [history], [3])
+    assert all(parameter.contains(proposed[parameter.name]) for parameter in SIX.searched)

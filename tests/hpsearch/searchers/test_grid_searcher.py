@@ -40,6 +40,12 @@ def test_integers_are_spread_over_a_range_that_has_more_of_them():
     assert depths == [1, 51, 101]
 
 
+def test_points_that_are_the_same_integer_are_one_value():
+    # Evenly spaced in the logarithm: 1, 1.6, 2.4, 3.9 and 6, or nearly, for each integer has a share of its own.
+    depths = [c["depth"] for c in points(Grid(points=5), Space((Int("depth", 1, 6, log=True),)), 5)]
+    assert depths == [1, 2, 4, 6, 1]
+
+
 def test_all_studies_walk_the_same_way_and_an_empty_space_has_one_point():
     space = Space((Float("x", 0.0, 1.0),))
     assert Grid(points=3).propose(space, [History()] * 3, [1, 2, 3]) == [{"x": 0.0}] * 3

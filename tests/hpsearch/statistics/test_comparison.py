@@ -55,6 +55,37 @@ def test_trials_spent_on_a_plateau_are_no_lead_of_the_other():
         assert (found.high >= 0).all()
 
 
+def losses(seed, lost=0, studies=12, trials=15):
+    """Negated best losses near 0.02; the first trials of some studies are lost, at 1e9."""
+    drawn = 0.02 + 0.01 * np.random.default_rng(seed).beta(1, 3, (studies, trials)).round(3)
+    for study in range(lost):
+        drawn[study, : study + 1] = 1e9
+    return -np.minimum.accumulate(drawn, axis=1)
+
+
+@pytest.mark.parametrize("lost", [0, 1, 3])
+@pytest.mark.parametrize(
+    "changed",
+    [lambda x: 1e-12 * x, lambda x: 1e12 * x, lambda x: x / 3, lambda x: 1e-200 * x, lambda x: x - 0.0137],
+    ids=["tiny", "huge", "a third", "at 1e-200", "shifted"],
+)
+def test_no_count_depends_on_the_unit_or_the_zero_of_the_objective(changed, lost):
+    a, b = losses(1, lost), losses(2)
+    found, moved = (extra_trials(x, y, resamples=500) for x, y in ((a, b), (changed(a), changed(b))))
+    for part in ("estimate", "low", "high"):
+        assert getattr(found, part).tolist() == getattr(moved, part).tolist()
+    assert (found.low <= found.estimate).all()
+    assert (found.estimate <= found.high).all()
+    assert trials_to_final_level(a, b, resamples=500) == trials_to_final_level(changed(a), changed(b), resamples=500)
+    assert extra_trials(changed(a), changed(a), resamples=2).estimate.tolist() == [0] * 15
+
+
+def test_small_rises_of_large_numbers_count():
+    a = 1e12 + 0.1 * np.arange(25.0) + np.zeros((4, 1))  # doubles are 1e-4 apart here
+    assert extra_trials(a, a).estimate.tolist() == [0] * 25
+    assert extra_trials(a, a - 1.0).estimate.tolist() == [10] * 15 + [math.inf] * 10
+
+
 def test_one_study_has_no_interval_and_few_have_a_wide_one():
     a, b = random_search(0), random_search(1)
     for one, other in ((a[:1], b), (a, b[:1])):

@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from hpsearch.statistics.bootstrap import bootstrap_mean, resampled_means
-from hpsearch.statistics.first_reach import first_reach, own_reach
+from hpsearch.statistics.first_reach import MeanCurves, first_reach, mean_curve, own_reach
 from hpsearch.statistics.incumbents import chosen_trials, incumbents
 from hpsearch.statistics.trials_to_level import trials_to_final_level
 
@@ -125,18 +125,34 @@ def test_first_reach_by_hand():
     curves = np.array([[0.1, 0.4, 0.9], [0.1, 0.4, 0.9], [0.1, 0.4, 0.9]])
     assert first_reach(curves, np.array([0.05, 0.4, 1.0])).tolist() == [1, 2, 4]
     assert first_reach(curves[:1], np.array([[0.05, 0.4, 0.5, 1.0]])).tolist() == [[1, 2, 3, 4]]
-    # 0.1 + 0.2 is 0.30000000000000004.
-    assert first_reach(np.array([[0.0, 0.3]]), np.array([0.1 + 0.2])).tolist() == [2]
-    assert first_reach(np.array([[0.0, 0.3]]), np.array([[0.1 + 0.2, 0.3 + 1e-9]])).tolist() == [[2, 3]]
+
+
+def test_equal_means_are_equal_whatever_their_rounding():
+    # (0.1 + 0.2) / 2 is 0.15000000000000002, and (0.3 + 0) / 2 is 0.15.
+    higher, lower = mean_curve(np.array([[0.1], [0.2]])), mean_curve(np.array([[0.3], [0.0]]))
+    assert lower.high >= higher.low
+    assert mean_curve(np.array([[0.3], [1e-14]])).low > higher.high
+    # A difference of one part in 1e13 is no rounding, however large or small the numbers are.
+    for unit in (1e-300, 1e-12, 1.0, 1e12, 1e300):
+        a, b = (mean_curve(unit * np.array([[0.5], [value]])) for value in (0.5, 0.5 + 1e-13))
+        assert a.high < b.low
 
 
 @given(arrays(float, st.tuples(st.integers(1, 4), st.integers(1, 8)), elements=st.integers(-3, 3).map(float)))
 @settings(max_examples=60, deadline=None)
 def test_a_curve_reaches_its_own_levels_where_it_rose_to_them(values):
-    curves = np.maximum.accumulate(values / 3, axis=1)
+    values = np.maximum.accumulate(values / 3, axis=1)
+    curves = MeanCurves.of(values, np.abs(values), 1)
+    assert own_reach(curves).tolist() == first_reach(curves.high, curves.low).tolist()
+
+
+def test_a_curve_that_creeps_up_reaches_its_own_levels_too():
+    steps = 1.0 + np.finfo(float).eps * np.arange(40)[None]  # each by less than a rounding of (8 + 2) epsilon
+    curves = MeanCurves.of(steps, steps, 8)
     own = own_reach(curves)
-    assert own.tolist() == first_reach(curves, curves).tolist()
-    assert own.tolist() == np.transpose([first_reach(curves, curves[:, t]) for t in range(curves.shape[1])]).tolist()
+    assert own[0, 0] == 1
+    assert own[0, -1] > 1
+    assert own.tolist() == first_reach(curves.high, curves.low).tolist()
 
 
 def test_trials_to_the_final_level_by_hand():

@@ -62,6 +62,14 @@ def test_seeds_that_change_nothing_have_no_share():
     assert (found.within, found.seed_share.estimate, found.seed_share.low, found.seed_share.high) == (0, 0, 0, 0)
 
 
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_components_of_tiny_and_of_huge_numbers(unit):
+    groups = [np.array([1.0, 3.0]), np.array([5.0, 7.0])]
+    found, scaled = variance_components(groups), variance_components([unit * group for group in groups])
+    assert [scaled.between, scaled.within] == pytest.approx([unit * found.between, unit * found.within])
+    assert scaled.seed_share.low == pytest.approx(found.seed_share.low)
+
+
 @pytest.mark.parametrize(
     ("groups", "message"),
     [
@@ -179,6 +187,20 @@ def test_a_switch_counts_with_the_variance_of_both_its_values():
     at[..., 0] = np.where(at[..., 0] < 0.5, 0.25, 0.75)
     found = importance(at, at.sum(axis=2), ["a", "b"])
     assert found.share == pytest.approx([3 / 7, 4 / 7], abs=0.03)
+
+
+def test_values_without_an_order_have_a_level_each():
+    # Eight values, by turns good and bad: the variance between them is 0.04, and that of the noise 0.0144.
+    at, random = uniform(8, d=2)
+    kinds = random.integers(8, size=at.shape[:2])
+    at[..., 0] = kinds / 7
+    y = np.where(kinds % 2, 0.5, 0.9) + random.normal(0, 0.12, size=at.shape[:2])
+    ranks = stats.rankdata(y).reshape(y.shape)
+    between = sum((kinds == k).sum() * (ranks[kinds == k].mean() - ranks.mean()) ** 2 for k in range(8))
+    share = between / ((ranks - ranks.mean()) ** 2).sum()  # the one-way analysis of variance of the ranks
+    found = importance(at, y, ["kind", "b"], unordered=["kind"])
+    assert found.share == pytest.approx([share, 0], abs=0.03)
+    assert 0.7 < found.share[0] < 0.8
 
 
 def test_a_bend_is_seen_that_a_straight_line_would_miss():

@@ -227,12 +227,16 @@ def refused(command, file, folder):
     return str(error.value)
 
 
+BOUNDS = "UPDATE comparison SET resolved = json_set(resolved, '$.objective.bounds', "
 CASES = {
     "another table's JSON": "UPDATE comparison SET spec = (SELECT space FROM methods)",
     "a study file of no methods": "UPDATE comparison SET spec = json_set(spec, '$.methods', json('{}'))",
     "settings nested hundreds deep": f"UPDATE comparison SET resolved = json_set(resolved, '$.task.a', json('{DEEP}'))",
     "a setting nested hundreds deep": f"UPDATE comparison SET spec = json_set(spec, '$.task.a', json('{DEEP}'))",
     "a bound that is a text": "UPDATE methods SET space = replace(space, '10.0', '\"ten\"') WHERE id = 1",
+    "an objective with one bound": f"{BOUNDS}json('[0.0]'))",
+    "an objective's bound that is a text": f"{BOUNDS}json('[\"a\", null]'))",
+    "bounds without chance": f"{BOUNDS}json('[1e9, null]'))",
     "a schedule that is a number": "UPDATE methods SET schedules = '{\"x\": 1}'",
     "a value that is a text": "UPDATE trials SET configuration = json_set(configuration, '$.x', 'a') WHERE rowid = 1",
     "no value": "UPDATE trials SET configuration = json_remove(configuration, '$.x') WHERE rowid = 1",
