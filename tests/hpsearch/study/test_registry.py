@@ -126,19 +126,6 @@ settings.factor = 2.0
 """
 
 
-@pytest.fixture(autouse=True)
-def _as_it_was():
-    """Modules of one test are not those of the next; a process finds entry points once."""
-    before, path = set(sys.modules), list(sys.path)
-    registry._declared.cache_clear()
-    yield
-    sys.path[:] = path
-    for name in set(sys.modules) - before:
-        if re.search(r"_(beside|installed|broken|old|unrelated)$", name):
-            del sys.modules[name]
-    registry._declared.cache_clear()
-
-
 def written(folder, name):
     """A module of each kind."""
     folder.mkdir(exist_ok=True)
