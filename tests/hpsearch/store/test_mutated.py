@@ -34,7 +34,7 @@ from tests.tools.commands import cli
 from tests.tools.editing import edited
 from tests.tools.studies import OWN_STUDY, OWN_TASK, run_to_end
 
-COUNT = int(os.environ.get("HPSEARCH_FUZZ", "25"))
+COUNT = int(os.environ.get("HPSEARCH_FUZZ", "15"))
 TABLES = ("comparison", "methods", "studies", "runs", "trials", "attempts")
 MODULE = "task_of_mutated"
 
