@@ -18,8 +18,9 @@ demo: .venv/installed  ## Install, compare two methods on synthetic speech, and 
 	$(BIN)/hpsearch report demo.db --to demo-report
 	@echo "The report is in $(CURDIR)/demo-report/README.md, its picture in demo-report/curves.png"
 
+# One process more than the two cores that the tests are made for: a quarter of their time they wait, for kills and clocks.
 test: .venv/developing  ## Run all tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 check: .venv/developing  ## Check style, types and the floors of the design
 	$(BIN)/ruff format --check .
