@@ -15,6 +15,8 @@ from hpsearch.contracts.json import Json
 
 Value = float | int | bool | str
 Configuration = Mapping[str, Value]
+RESERVED_OF_CURVES = frozenset(("method", "repeat", "trial", "epoch"))
+"""Columns beside the curves, whose names no curve may have."""
 RESERVED = frozenset(
     ("method", "repeat", "trial", "objective", "state", "reason", "seconds", "seed", "step", "progress")
 )

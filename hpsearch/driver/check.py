@@ -16,6 +16,7 @@ from hpsearch.driver.proposing import propose
 from hpsearch.store.database import Database
 from hpsearch.store.rows import Comparison, StudyRow, TrialRow
 from hpsearch.store.schema import STATES
+from hpsearch.study.faults import shortened
 from hpsearch.study.plan import searcher_of
 from hpsearch.study.registry import Registry
 from hpsearch.system.provenance import code_changes, differences, provenance
@@ -86,8 +87,8 @@ def check(file: Path, *, proposals: bool, progress: Progress, trust: bool = Fals
         text for of_method in _by_method(studies) for text in again.compare(of_method, trials, progress, count)
     ]
     if differing and incomparable:  # to be expected from another machine or version
-        return Check(count, again.done, (), (*incomparable, *_shortened(differing)), len(differing), code)
-    return Check(count, again.done, tuple(_shortened(differing)), incomparable, changed_code=code)
+        return Check(count, again.done, (), (*incomparable, *shortened(differing, MOST_NAMED)), len(differing), code)
+    return Check(count, again.done, tuple(shortened(differing, MOST_NAMED)), incomparable, changed_code=code)
 
 
 def _settings(comparison: Comparison) -> list[str]:
@@ -132,7 +133,7 @@ def _records(
                 parameter.contains(trial.configuration[parameter.name]) for parameter in space.searched
             ):
                 faults.append(f"{where}: its configuration is not in the method's space")
-    return _shortened(faults)
+    return shortened(faults, MOST_NAMED)
 
 
 class _Again:
@@ -170,9 +171,3 @@ def _by_method(studies: Sequence[StudyRow]) -> list[list[StudyRow]]:
     for study in studies:
         groups.setdefault(study.method, []).append(study)
     return list(groups.values())
-
-
-def _shortened(faults: list[str]) -> list[str]:
-    if len(faults) <= MOST_NAMED:
-        return faults
-    return [*faults[:MOST_NAMED], f"and {len(faults) - MOST_NAMED} more"]

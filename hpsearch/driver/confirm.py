@@ -11,7 +11,6 @@ from hpsearch.contracts.seeds import derived_seed
 from hpsearch.contracts.space import Value
 from hpsearch.store.chosen import BETWEEN, chosen, typed
 from hpsearch.store.tables import Tables
-from hpsearch.study.code import own_code
 from hpsearch.study.plan import Plan, resolve, task_of
 from hpsearch.study.registry import Registry
 from hpsearch.study.schema import Confirm, MethodSpec, Named, Spec
@@ -80,7 +79,7 @@ def confirmation(
 
 
 def _refuse_changed_code(tables: Tables, plan: Plan) -> None:
-    now: Json = {"code": own_code(plan)}
+    now: Json = {"code": plan.code}
     if changed := sorted({name for run in tables.runs for name in changed_modules(run.provenance, now, ["training"])}):
         raise DatabaseError(
             f"{tables.comparison.name}: the code of {', '.join(changed)} has changed since the search, so that what is "

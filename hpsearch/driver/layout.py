@@ -14,10 +14,9 @@ from hpsearch.contracts.task import Task
 from hpsearch.driver import clock
 from hpsearch.store.database import Database
 from hpsearch.store.rows import Comparison, MethodRow, NewStudy
-from hpsearch.study.code import own_code
 from hpsearch.study.faults import shortened
 from hpsearch.study.plan import Plan
-from hpsearch.study.schema import Spec
+from hpsearch.study.schema import MOVED, Spec
 from hpsearch.system.provenance import changed_modules
 
 FREE = frozenset(("description", "time_limit", "on_failure"))
@@ -67,7 +66,7 @@ def prepare(
 
 def _refuse_changed_code(database: Database, plan: Plan) -> None:
     runs = database.runs()
-    if runs and (changed := changed_modules(runs[-1].provenance, {"code": own_code(plan)})):
+    if runs and (changed := changed_modules(runs[-1].provenance, {"code": plan.code})):
         raise DatabaseError(
             f"{database.path}: the code of {', '.join(changed)} has changed since it was run, so that new trials may "
             "measure something else: give another database with --database, or extend it all the same with "
@@ -99,8 +98,7 @@ def _another(old: Comparison, plan: Plan) -> str:
 
 def _deciding(resolved: Json) -> Json:
     """Recorded settings that decide trials: without bounds, and without `confirm`, which version 0.1 kept there."""
-    moved = ("confirms", "recorded", "changed")
-    searcher = {name: value for name, value in resolved.get("searcher", {}).items() if name not in moved}
+    searcher = {name: value for name, value in resolved.get("searcher", {}).items() if name not in MOVED}
     parts = {name: part for name, part in resolved.items() if name != "objective"}
     return {**parts, "searcher": searcher}
 

@@ -23,7 +23,6 @@ from hpsearch.driver.pack import PackError, Trained, train_pack
 from hpsearch.driver.proposing import propose
 from hpsearch.store.database import Database
 from hpsearch.store.rows import Measured, StudyRow, TrialRow
-from hpsearch.study.code import own_code
 from hpsearch.study.plan import Plan
 from hpsearch.system import stopping
 from hpsearch.system.output import noted
@@ -83,7 +82,7 @@ def differs_from_last_run(database: Database, plan: Plan) -> list[str]:
     runs = database.runs()
     if not runs:
         return []
-    last, here = runs[-1].provenance, provenance(searcher_version=plan.searcher.version, code=own_code(plan))
+    last, here = runs[-1].provenance, provenance(searcher_version=plan.searcher.version, code=plan.code)
     said = [f"results may not repeat to the last bit: {difference}" for difference in differences(last, here)]
     if changed := changed_modules(last, here):
         said.append(f"the code of {', '.join(changed)} has changed: new trials may measure something else")
@@ -115,7 +114,7 @@ def run(
         workers=executor.workers,
         device=executor.device,
         searcher_version=plan.searcher.version,
-        code=own_code(plan),
+        code=plan.code,
         **facts,
     )
     loop.run_id = database.start_run(clock.now(), here)

@@ -14,7 +14,6 @@ from hpsearch.contracts.progress import Progress
 from hpsearch.driver.pack import PackError, train_pack
 from hpsearch.store.database import Database
 from hpsearch.store.rows import Trial, find_trial, stored
-from hpsearch.study.code import own_code
 from hpsearch.study.plan import Plan, resolve
 from hpsearch.study.registry import Registry
 from hpsearch.system.devices import CPU, named, use_here
@@ -70,7 +69,7 @@ def replay(file: Path, method: str, repeat: int, trial: int, progress: Progress,
     kept = stored(result)
     new = _numbers(kept.state, kept.reason, kept.objective, kept.metrics, kept.curves)
     then, now = place.get("commit"), here["commit"]
-    code = changed_modules(place, {"code": own_code(plan)}, ["training"])
+    code = changed_modules(place, {"code": plan.code}, ["training"])
     changes = ([] if then == now else [f"{then} then, {now} now"]) + ([", ".join(code)] if code else [])
     return Replay(
         numbers=len(old),

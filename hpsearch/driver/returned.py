@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import cast
 
 from hpsearch.contracts.objective import Result, number
-from hpsearch.contracts.space import RESERVED
+from hpsearch.contracts.space import RESERVED, RESERVED_OF_CURVES
 from hpsearch.contracts.task import ReturnError, Task, function_of, place_of
 from hpsearch.contracts.text import in_characters
 
@@ -76,7 +76,7 @@ def _named(what: str, given: object) -> dict[object, object] | str:
 def _no_curves(curves: dict[object, object]) -> Iterator[str]:
     lengths = set()
     for name, curve in curves.items():
-        yield from _misnamed(name, ("method", "repeat", "trial", "epoch"))
+        yield from _misnamed(name, RESERVED_OF_CURVES)
         try:
             values = list(cast(Iterable[object], curve))
         except TypeError:

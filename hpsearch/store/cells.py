@@ -15,20 +15,16 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.objective import Objective
 from hpsearch.contracts.seeds import SEED_BITS, TRIAL_SEED_BITS
-from hpsearch.contracts.space import RESERVED, Space, space_from_json
+from hpsearch.contracts.space import RESERVED, RESERVED_OF_CURVES, Space, space_from_json
 from hpsearch.contracts.text import in_characters
 from hpsearch.store.rows import Comparison, MethodRow, Run, StudyRow, Trial, TrialRow
 from hpsearch.store.schema import STATES
-from hpsearch.study.schema import STRICT, Scalar, from_record
+from hpsearch.study.schema import MOST, STRICT, Scalar, from_record
 
 T = TypeVar("T")
 
 DEEPEST = 100
 """How deep the JSON of a cell may be nested."""
-MOST = 100_000
-"""The most trials or repeats that a study file may ask for."""
-KEYS_OF_CURVES = frozenset(("method", "repeat", "trial", "epoch"))
-"""Columns beside the curves, whose names no curve may have."""
 
 
 class UndecodableError(ValueError):
@@ -244,7 +240,7 @@ def _out_of_order(trial: Trial, before: Trial | None) -> str:
 def _are_curves(curves: Mapping[str, Any]) -> bool:
     values = list(curves.values())
     return (
-        KEYS_OF_CURVES.isdisjoint(curves)
+        RESERVED_OF_CURVES.isdisjoint(curves)
         and all(type(curve) is list for curve in values)
         and len({len(curve) for curve in values}) == 1
         and _are_numbers(chain.from_iterable(values))

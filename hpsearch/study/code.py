@@ -14,24 +14,29 @@ from pathlib import Path
 
 from hpsearch.contracts.json import Json
 from hpsearch.study import kinds
-from hpsearch.study.plan import Plan
+from hpsearch.study.registry import Registry
+from hpsearch.study.schema import Spec
 from hpsearch.system.provenance import commit
 
 DIGITS = 16
 """Hexadecimal digits of a hash that are kept."""
 
 
-def own_code(plan: Plan) -> Json:
+def own_code(spec: Spec, found_in: Registry, package: str | None) -> Json:
     """What a run records: hashes of what the user's own modules do, and the commit of the folder that holds them.
 
     "training" has those of the task and the methods, "proposing" those of the searcher, each module -> hash. Both are
     empty where all that is compared ships with hpsearch, or is in no file.
+
+    Args:
+        spec: the study file.
+        found_in: where its names are looked for.
+        package: the one that its task takes methods from, if any.
     """
-    spec, found_in = plan.spec, plan.found_in
     training = {found_in.own_file(kinds.TASK, spec.task.name)}
-    if plan.task.methods is not None:
+    if package is not None:
         names = {method.method or label for label, method in spec.methods.items()}
-        training |= {found_in.own_file(kinds.METHOD, name, plan.task.methods) for name in names}
+        training |= {found_in.own_file(kinds.METHOD, name, package) for name in names}
     proposing = {found_in.own_file(kinds.SEARCHER, spec.searcher.name)}
     files = sorted(file for file in training | proposing if file is not None)
     return {

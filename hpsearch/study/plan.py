@@ -19,6 +19,7 @@ from hpsearch.contracts.seeds import TRIAL_SEED_BITS
 from hpsearch.contracts.space import Choice, Space, space_as_json
 from hpsearch.contracts.task import Task
 from hpsearch.study import kinds
+from hpsearch.study.code import own_code
 from hpsearch.study.faults import unknown
 from hpsearch.study.registry import Registry
 from hpsearch.study.schema import MethodSpec, Spec, parse
@@ -91,6 +92,11 @@ class Plan:
         name = PlanByName(self.spec.model_dump_json(), tuple(map(str, self.found_in.folders)))
         _keep(name, self)
         return name
+
+    @cached_property
+    def code(self) -> Json:
+        """What the user's own modules do, as a run records it; looked at once."""
+        return own_code(self.spec, self.found_in, self.task.methods)
 
     def settings(self) -> Json:
         """Every setting with its value as a database keeps it, whether the study file gives it or it is a default."""

@@ -16,6 +16,7 @@ import traceback
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -185,13 +186,10 @@ class Registry:
     def _within(self, package: str) -> list[str]:
         """The folders of a package; none where it cannot be imported."""
         look_in(map(str, self.folders))
-        try:
-            there = find_spec(package)
-        except Stopped:
-            raise
-        except (Exception, SystemExit):  # it imports the packages around it, which may raise anything
-            return []
-        return list(there.submodule_search_locations or []) if there else []
+        with suppress(SpecError):
+            if there := _spec(package):
+                return list(there.submodule_search_locations or [])
+        return []
 
     def _nowhere(self, kind: Kind[T], name: str, key: str, package: str | None) -> str:
         known = self.names(kind) if package is None else members(self._within(package), kind.attribute)
@@ -249,15 +247,22 @@ class Registry:
         return module
 
 
-def _installed(module: str) -> Path | None:
-    """The file that importing a module would run; None where there is none."""
+def _spec(module: str) -> ModuleSpec | None:
+    """Where Python finds a module; None if nowhere. Raises SpecError if a package around it cannot be imported."""
     try:
-        there = find_spec(module)
+        return find_spec(module)
     except Stopped:
         raise
-    except (Exception, SystemExit):  # it imports the packages around it, which may raise anything
-        return None
-    return Path(there.origin) if there and there.origin and Path(there.origin).exists() else None
+    except (Exception, SystemExit) as error:  # it imports the packages around it, which may raise anything
+        raise SpecError(f"cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def _installed(module: str) -> Path | None:
+    """The file that importing a module would run; None where there is none."""
+    with suppress(SpecError):
+        there = _spec(module)
+        return Path(there.origin) if there and there.origin and Path(there.origin).exists() else None
+    return None
 
 
 def _folder(file: Path) -> Path:
@@ -298,13 +303,9 @@ def _is_ours(entry: EntryPoint) -> bool:
 def _locations(entry: EntryPoint) -> list[str]:
     """Folders of the package that an entry point names. Raises SpecError if there is none."""
     try:
-        there = find_spec(entry.value)
-    except Stopped:
-        raise
-    except (Exception, SystemExit) as error:  # it imports the packages around it, which may raise anything
-        raise SpecError(
-            f"{entry.group}: {entry.value} of {entry.name} cannot be imported: {type(error).__name__}: {error}"
-        ) from error
+        there = _spec(entry.value)
+    except SpecError as error:
+        raise SpecError(f"{entry.group}: {entry.value} of {entry.name} {error}") from error
     if there is None or not there.submodule_search_locations:
         raise SpecError(f"{entry.group}: {entry.value} of {entry.name} is no package; name an object as module:NAME")
     return list(there.submodule_search_locations)

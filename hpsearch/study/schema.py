@@ -15,6 +15,8 @@ from hpsearch.contracts.errors import SpecError
 from hpsearch.contracts.json import Json
 from hpsearch.study.faults import MOST_FAULTS, lower, shortened, shown, unknown
 
+MOST = 100_000
+"""The most trials or repeats that a study file may ask for."""
 STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
@@ -126,8 +128,8 @@ class Spec(BaseModel):
     model_config = STRICT
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     description: str = ""
-    trials: Annotated[int, Field(ge=1, le=100_000)]
-    repeats: Annotated[int, Field(ge=1, le=100_000)]
+    trials: Annotated[int, Field(ge=1, le=MOST)]
+    repeats: Annotated[int, Field(ge=1, le=MOST)]
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     pack: Annotated[int, Field(ge=1)] | None = None
     time_limit: Annotated[float, Field(gt=0, le=1e9), BeforeValidator(_seconds)] | None = None
@@ -138,6 +140,8 @@ class Spec(BaseModel):
     confirm: Confirm | None = None
 
 
+MOVED = ("confirms", "recorded", "changed")
+"""What was a setting of the searcher up to version 0.1, and is the table `confirm` now."""
 DEEP_KEY = re.compile(r"""(?<![\w"'.\\-])(?:(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){50}""")
 """A key of so many parts that reading it takes too long: time and memory grow with their square."""
 
@@ -171,7 +175,7 @@ def from_record(recorded: Json) -> Spec:
     if isinstance(searcher, dict) and "confirms" in searcher:
         confirm = {"of": searcher["confirms"], "recorded": searcher.get("recorded", {})}
         confirm["changed"] = searcher.get("changed", {})
-        kept = {key: value for key, value in searcher.items() if key not in ("confirms", "recorded", "changed")}
+        kept = {key: value for key, value in searcher.items() if key not in MOVED}
         recorded = {**recorded, "searcher": kept, "confirm": confirm}
     try:
         return Spec.model_validate(recorded)

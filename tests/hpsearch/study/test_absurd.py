@@ -13,22 +13,8 @@ from hpsearch.study.registry import Registry
 from hpsearch.study.schema import parse
 from hpsearch.study.spaces import changed
 from tests.tools.editing import edited
+from tests.tools.spec_texts import HEAD, fault
 from tests.tools.studies import OWN_STUDY
-
-HEAD = """
-name = "one"
-trials = 4
-repeats = 3
-seed = 1
-task = "audio_task"
-searcher = "sobol"
-"""
-
-
-def fault(text):
-    with pytest.raises(SpecError) as caught:
-        resolve(parse(text, "one.toml"), Registry(), "one.toml")
-    return str(caught.value)
 
 
 def test_a_file_of_megabytes_is_not_even_read(tmp_path):

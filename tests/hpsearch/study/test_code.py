@@ -5,7 +5,6 @@ import sys
 import pytest
 
 from hpsearch.study import code
-from hpsearch.study.code import own_code
 from hpsearch.study.plan import read_plan
 from hpsearch.study.registry import Registry
 from tests.tools.editing import edited
@@ -28,7 +27,7 @@ def modules(tmp_path, monkeypatch):
         for name, text in {"__init__": init, "deep": deep, "deeper": deeper, "unrelated": "Y = 2\n"}.items():
             (tmp_path / "beside" / f"{name}.py").write_text(text)
         (tmp_path / "mine.py").write_text(task)
-        return own_code(read_plan(tmp_path / "own.toml"))["training"]
+        return read_plan(tmp_path / "own.toml").code["training"]
 
     yield of
     sys.path[:] = [entry for entry in sys.path if entry != str(tmp_path)]
@@ -74,7 +73,7 @@ def test_what_ships_is_known_by_its_version(tmp_path, monkeypatch):
     (tmp_path / "a.toml").write_text(
         'name = "a"\ntrials = 1\nrepeats = 1\nseed = 1\ntask = "audio_task"\n[methods.latent]\n[methods.filter]\n'
     )
-    assert own_code(read_plan(tmp_path / "a.toml")) == {"training": {}, "proposing": {}, "commit": None}
+    assert read_plan(tmp_path / "a.toml").code == {"training": {}, "proposing": {}, "commit": None}
 
 
 def test_of_an_installed_package_its_own_modules_count_and_not_its_neighbours(tmp_path):

@@ -4,36 +4,16 @@ import pytest
 
 from hpsearch.contracts.errors import SpecError
 from hpsearch.contracts.space import Choice, Fixed, Float, Int, Space
-from hpsearch.study.plan import read_plan, resolve
-from hpsearch.study.registry import Registry
-from hpsearch.study.schema import parse
+from hpsearch.study.plan import read_plan
 from hpsearch.study.shipped import find_study, recorded_name, shipped_studies
 from hpsearch.study.spaces import described
 from tests.tools.editing import edited
+from tests.tools.spec_texts import HEAD, fault, plan_of
 from tests.tools.studies import OWN_STUDY, OWN_TASK
-
-HEAD = """
-name = "one"
-trials = 4
-repeats = 3
-seed = 1
-task = "audio_task"
-searcher = "sobol"
-"""
-
-
-def plan_of(text):
-    return resolve(parse(text, "one.toml"), Registry(), "one.toml")
 
 
 def space_of(text, label):
     return plan_of(HEAD + text).spaces[label]
-
-
-def fault(text):
-    with pytest.raises(SpecError) as caught:
-        plan_of(text)
-    return str(caught.value)
 
 
 def test_a_method_keeps_its_own_space_unless_a_line_changes_it():
