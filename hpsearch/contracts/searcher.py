@@ -31,10 +31,13 @@ class History:
         configurations: configurations of the trials so far, in order.
         objectives: one per configuration, finite, oriented so that larger is better whatever the task's
             direction; a diverged or failed trial has the chance level, or the worst of the others if that is worse.
+        pending: configurations that were proposed after those and have no result yet, in order: the trials of a round
+            that are trained in parallel with the one to propose.
     """
 
     configurations: tuple[Configuration, ...] = ()
     objectives: tuple[float, ...] = ()
+    pending: tuple[Configuration, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.configurations) != len(self.objectives):
@@ -43,11 +46,20 @@ class History:
     def __len__(self) -> int:
         return len(self.objectives)
 
+    @property
+    def proposed(self) -> int:
+        """How many configurations were proposed before, with those that have no result yet."""
+        return len(self.configurations) + len(self.pending)
+
     @classmethod
-    def of(cls, trials: Sequence[PastTrial], objective: Objective) -> History:
-        """The history that recorded trials make."""
+    def of(cls, trials: Sequence[PastTrial], objective: Objective, pending: Sequence[PastTrial] = ()) -> History:
+        """The history that recorded trials make, and those of the same round, whose results nobody waits for."""
         counted = objective.counted([trial.objective for trial in trials])
-        return cls(tuple(trial.configuration for trial in trials), tuple(map(objective.oriented, counted)))
+        return cls(
+            tuple(trial.configuration for trial in trials),
+            tuple(map(objective.oriented, counted)),
+            tuple(trial.configuration for trial in pending),
+        )
 
 
 class StandIn(UserWarning):

@@ -2,19 +2,28 @@
 
 A space is an ordered tuple of parameters. The recorded configuration is the truth: what a searcher's
 model sees is computed from it, never from an earlier point of the cube. Decoding clips to the bounds.
+
+A parameter may be conditional: `when={"optimizer": "sgd"}` makes it part of a configuration only where another
+parameter, which comes before it in the space, has that value, or one of several. A configuration has no value for a
+parameter that is not active, and its place in the unit cube is then INACTIVE in that coordinate.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import TypeGuard
 
 from hpsearch.contracts.json import Json
 
 Value = float | int | bool | str
 Configuration = Mapping[str, Value]
+When = Mapping[str, Value | Sequence[Value]]
+"""Name of a parameter -> the value, or the values, that it must have."""
+INACTIVE = 0.5
+"""Where a parameter that is not active lies in the unit cube: a fixed place, so that it tells a model nothing."""
 RESERVED_OF_CURVES = frozenset(("method", "repeat", "trial", "epoch"))
 """Columns beside the curves, whose names no curve may have."""
 RESERVED = frozenset(
@@ -31,6 +40,7 @@ class Float:
     low: float
     high: float
     log: bool = False
+    when: When = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         _check_bounds(self.name, self.low, self.high, self.log)
@@ -66,6 +76,7 @@ class Int:
     low: int
     high: int
     log: bool = False
+    when: When = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         _check_bounds(self.name, self.low, self.high, self.log)
@@ -100,6 +111,7 @@ class Choice:
     name: str
     values: tuple[Value, ...]
     ordered: bool = False
+    when: When = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", tuple(self.values))
@@ -129,6 +141,7 @@ class Fixed:
 
     name: str
     value: Value
+    when: When = field(default_factory=dict, hash=False)
 
     def fits(self, value: object) -> bool:
         """Whether `value` is the one it is held at."""
@@ -150,6 +163,12 @@ class Space:
         names = [parameter.name for parameter in self.parameters]
         if len(set(names)) < len(names):
             raise ValueError(f"the names in a space must differ, got {names}")
+        before: dict[str, Parameter] = {}
+        for parameter in self.parameters:
+            for name, wanted in parameter.when.items():
+                if fault := _fault_of_condition(before.get(name), _several(wanted)):
+                    raise ValueError(f"{parameter.name}: when = {{{name} = {wanted!r}}}: {fault}")
+            before[parameter.name] = parameter
 
     def __iter__(self) -> Iterator[Parameter]:
         return iter(self.parameters)
@@ -167,49 +186,101 @@ class Space:
         """The parameters that a searcher may move: one coordinate of the unit cube each."""
         return tuple(parameter for parameter in self.parameters if not isinstance(parameter, Fixed))
 
+    @cached_property
+    def conditional(self) -> bool:
+        """Whether some parameter is active under a condition only."""
+        return any(parameter.when for parameter in self.parameters)
+
+    def active(self, configuration: Mapping[str, object]) -> tuple[Parameter, ...]:
+        """The parameters that have a value in this configuration, in order; those before decide about those after."""
+        if not self.conditional:
+            return self.parameters
+        found: dict[str, Parameter] = {}
+        for parameter in self.parameters:
+            if all(
+                name in found and configuration.get(name) in _several(wanted) for name, wanted in parameter.when.items()
+            ):
+                found[parameter.name] = parameter
+        return tuple(found.values())
+
     def encode(self, configuration: Configuration) -> tuple[float, ...]:
-        """Point of the unit cube, shape (searched,)."""
-        return tuple(parameter.encode(configuration[parameter.name]) for parameter in self.searched)
+        """Point of the unit cube, shape (searched,); a parameter that is not active is at INACTIVE."""
+        return tuple(
+            INACTIVE
+            if parameter.when and parameter.name not in configuration
+            else parameter.encode(configuration[parameter.name])
+            for parameter in self.searched
+        )
 
     def decode(self, point: Sequence[float]) -> dict[str, Value]:
-        """Configuration at a point of the unit cube, shape (searched,); fixed values are filled in."""
+        """Configuration at a point of the unit cube, shape (searched,): fixed values filled in, without the inactive.
+
+        Points that differ only in parameters that are not active are the same configuration.
+        """
         if len(point) != len(self.searched):
             raise ValueError(f"a point of this space has {len(self.searched)} coordinates, got {len(point)}")
         positions = dict(zip((parameter.name for parameter in self.searched), point, strict=True))
-        return {
+        everything = {
             parameter.name: parameter.value
             if isinstance(parameter, Fixed)
             else parameter.decode(float(positions[parameter.name]))
             for parameter in self.parameters
         }
+        return {parameter.name: everything[parameter.name] for parameter in self.active(everything)}
 
     def misfit(self, configuration: Mapping[str, object]) -> str:
         """Why this is no configuration of the space, whatever its bounds are; empty if it is one."""
-        for parameter in self.parameters:
+        active = self.active(configuration)
+        for parameter in active:
             if parameter.name not in configuration:
                 return f"has no {parameter.name}"
             if not parameter.fits(configuration[parameter.name]):
                 return f"has {parameter.name} = {configuration[parameter.name]!r}"
-        if len(configuration) == len(self.parameters):
+        if len(configuration) == len(active):
             return ""
-        return f"has {min(configuration.keys() - set(self.names))!r}, which its space has not"
+        extra = min(configuration.keys() - {parameter.name for parameter in active})
+        return f"has {extra!r}, which {'is not active in it' if extra in self.names else 'its space has not'}"
 
-    def replaced(self, parameter: Parameter) -> Space:
-        """This space with the parameter of the same name replaced, or with a new one appended."""
-        if parameter.name not in self.names:
-            return Space((*self.parameters, parameter))
-        return Space(tuple(parameter if old.name == parameter.name else old for old in self.parameters))
+    def contains(self, configuration: Mapping[str, object]) -> bool:
+        """Whether this is a configuration of the space and within its bounds."""
+        return not self.misfit(configuration) and all(
+            isinstance(parameter, Fixed) or parameter.contains(configuration[parameter.name])
+            for parameter in self.active(configuration)
+        )
+
+    @classmethod
+    def possible(cls, parameters: Iterable[Parameter]) -> Space:
+        """The space of these without those whose condition can never hold, as after narrowing what it is on."""
+        kept: dict[str, Parameter] = {}
+        for parameter in parameters:
+            if not any(_fault_of_condition(kept.get(n), _several(wanted)) for n, wanted in parameter.when.items()):
+                kept[parameter.name] = parameter
+        return cls(tuple(kept.values()))
 
 
 def space_as_json(space: Space) -> list[Json]:
     """The space as plain values, for the database and the report."""
-    return [{"kind": type(p).__name__.lower(), **asdict(p)} for p in space]
+    return [
+        {"kind": type(p).__name__.lower(), **{k: v for k, v in asdict(p).items() if k != "when" or v}} for p in space
+    ]
 
 
 def space_from_json(rows: Iterable[Json]) -> Space:
     """The space whose `space_as_json` is `rows`."""
     kinds: dict[str, type[Parameter]] = {"float": Float, "int": Int, "choice": Choice, "fixed": Fixed}
-    return Space(tuple(kinds[r["kind"]](**{k: v for k, v in r.items() if k != "kind"}) for r in rows))
+    return Space(tuple(kinds[r["kind"]](**_settings(r)) for r in rows))
+
+
+def _settings(row: Json) -> Json:
+    settings = {key: value for key, value in row.items() if key != "kind"}
+    if "when" in settings:
+        settings["when"] = conditions(settings["when"])
+    return settings
+
+
+def conditions(when: When) -> When:
+    """Conditions that are read from a file, which has lists: equal to those that have tuples."""
+    return {name: tuple(wanted) if isinstance(wanted, list) else wanted for name, wanted in when.items()}
 
 
 def _check_bounds(name: str, low: float, high: float, log: bool) -> None:
@@ -225,6 +296,22 @@ def _check_bounds(name: str, low: float, high: float, log: bool) -> None:
         raise ValueError(f"{name}: a logarithmic scale needs low above 0, got {low}")
     if log and not math.log(low) < math.log(high):
         raise ValueError(f"{name}: low and high are too close for a logarithmic scale, got {low}, {high}")
+
+
+def _several(wanted: Value | Sequence[Value]) -> Sequence[Value]:
+    """The values that a condition names, which may be one alone."""
+    return wanted if isinstance(wanted, list | tuple) else (wanted,)
+
+
+def _fault_of_condition(on: Parameter | None, wanted: Sequence[Value]) -> str:
+    """Why a condition cannot be meant, given the parameter that it is on, if one of that name comes before."""
+    if on is None:
+        return "no parameter of this name comes before it in the space"
+    if isinstance(on, Float):
+        return "a condition is on a choice, an integer or a fixed value, not on a real number"
+    if not any(on.fits(value) if isinstance(on, Fixed) else on.contains(value) for value in wanted):
+        return f"{on.name} can never have such a value"
+    return ""
 
 
 def _clip(value: float, low: float, high: float) -> float:

@@ -57,8 +57,8 @@ class Ax(Searcher):
     def propose(self, space: Space, histories: Sequence[History], seeds: Sequence[int]) -> list[dict[str, Value]]:
         """Propose for one study after the other; each takes about 0.4 s in two dimensions and 1.2 s in six."""
         return [
-            sobol_configuration(space, seed, len(history))
-            if len(history) < self.initial or not space.searched
+            sobol_configuration(space, seed, history.proposed)
+            if history.proposed < self.initial or not space.searched or not len(history)
             else _proposal_or_sobol(space, history, seed, study)
             for study, (history, seed) in enumerate(zip(histories, seeds, strict=True))
         ]
@@ -78,7 +78,7 @@ def _proposal_or_sobol(space: Space, history: History, seed: int, study: int) ->
     except Exception as error:  # Ax, BoTorch and GPyTorch have no common ancestor for theirs
         said = str(error) if isinstance(error, NothingNewError) else f"{type(error).__name__}: {error}".splitlines()[0]
         warnings.warn(StandIn(study, f"Ax had no proposal ({said[:200]}), so a Sobol point stands in"), stacklevel=2)
-        return sobol_configuration(space, seed, len(history))
+        return sobol_configuration(space, seed, history.proposed)
 
 
 def _proposal(space: Space, history: History, seed: int) -> dict[str, Value]:
@@ -87,11 +87,13 @@ def _proposal(space: Space, history: History, seed: int) -> dict[str, Value]:
         for configuration, objective in zip(history.configurations, _seen(history.objectives), strict=True):
             point = dict(zip(_names(space), space.encode(configuration), strict=True))
             client.complete_trial(client.attach_trial(point), raw_data={"objective": objective})
+        for configuration in history.pending:
+            client.attach_trial(dict(zip(_names(space), space.encode(configuration), strict=True)))
         ((index, proposed),) = client.get_next_trials(max_trials=1).items()
         generator = client._experiment.trials[index].generation_method_str
     configuration = space.decode([proposed[name] for name in _names(space)])
     # Ax itself replaces what was tried already by a Sobol point; it does not see that positions are the same integer.
-    if "Sobol" in generator or configuration in history.configurations:
+    if "Sobol" in generator or configuration in (*history.configurations, *history.pending):
         raise NothingNewError("what its model thinks best was tried already")
     return configuration
 

@@ -33,14 +33,14 @@ class FixedConfigurations(Searcher):
                     "searcher.configurations, or values instead of ranges in the space"
                 )
             for parameter in space.searched:
-                for value in (configuration[parameter.name] for configuration in given):
+                for value in (c[parameter.name] for c in given if parameter.name in c):
                     if not parameter.contains(value):
                         raise ValueError(
                             f"searcher.configurations: {parameter.name} = {value!r} is not in the space of "
                             f"methods.{label}; widen that, or give another value"
                         )
-        known = [{parameter.name for parameter in space.searched} for space in spaces.values()]
-        if strange := [configuration for configuration in self.configurations if set(configuration) not in known]:
+        known = [configuration for space in spaces.values() for configuration in self._of(space)]
+        if strange := [configuration for configuration in self.configurations if configuration not in known]:
             raise ValueError(
                 f"searcher.configurations: {dict(strange[0])} has exactly the open hyperparameters of no method"
             )
@@ -48,14 +48,24 @@ class FixedConfigurations(Searcher):
     def propose(self, space: Space, histories: Sequence[History], seeds: Sequence[int]) -> list[dict[str, Value]]:  # noqa: ARG002
         """Propose the next configuration in turn, whatever the objectives were."""
         given = self._of(space)
-        return [
-            {p.name: p.value if isinstance(p, Fixed) else given[len(history) % len(given)][p.name] for p in space}
-            for history in histories
-        ]
+        return [_whole(space, given[history.proposed % len(given)]) for history in histories]
 
     def _of(self, space: Space) -> Sequence[Mapping[str, Value]]:
-        searched = {parameter.name for parameter in space.searched}
-        return [c for c in self.configurations if set(c) == searched] if searched else [{}]
+        if not space.searched:
+            return [{}]
+        return [c for c in self.configurations if c and set(c) == _open(space, c)]
+
+
+def _whole(space: Space, given: Mapping[str, Value]) -> dict[str, Value]:
+    """The configuration that has these values of the open hyperparameters."""
+    held = {p.name: p.value for p in space if isinstance(p, Fixed)}
+    return {p.name: {**held, **given}[p.name] for p in space.active({**held, **given})}
+
+
+def _open(space: Space, given: Mapping[str, Value]) -> set[str]:
+    """Names of the open hyperparameters that are active with these values."""
+    held = {p.name: p.value for p in space if isinstance(p, Fixed)}
+    return {p.name for p in space.active({**held, **given}) if p.name not in held}
 
 
 SEARCHER = FixedConfigurations()

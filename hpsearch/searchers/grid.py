@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice, repeat
 from typing import ClassVar
 
 from hpsearch.contracts.searcher import History, Searcher
-from hpsearch.contracts.space import Choice, Int, Searched, Space, Value
+from hpsearch.contracts.space import Choice, Fixed, Int, Searched, Space, Value
 
 MOST_POINTS = 10_000
 
@@ -34,8 +35,10 @@ class Grid(Searcher):
 
     def propose(self, space: Space, histories: Sequence[History], seeds: Sequence[int]) -> list[dict[str, Value]]:  # noqa: ARG002
         """Propose the next point in turn, whatever the objectives were."""
-        axes = [self._values(parameter) for parameter in space.searched]
-        return [self._point(space, axes, len(history)) for history in histories]
+        values = {parameter.name: self._values(parameter) for parameter in space.searched}
+        places = sorted({history.proposed for history in histories})
+        found = dict(zip(places, _at(places, lambda: _points(space, values, {})), strict=True))
+        return [dict(found[history.proposed]) for history in histories]
 
     def _values(self, parameter: Searched) -> list[Value]:
         if isinstance(parameter, Choice):
@@ -49,15 +52,28 @@ class Grid(Searcher):
         values = [kind(parameter.low), *(parameter.decode(position) for position in inner), kind(parameter.high)]
         return list(dict.fromkeys(values))
 
-    @staticmethod
-    def _point(space: Space, axes: Sequence[Sequence[Value]], index: int) -> dict[str, Value]:
-        chosen = []
-        for values in reversed(axes):
-            index, place = divmod(index, len(values))
-            chosen.append(values[place])
-        found = dict(zip((parameter.name for parameter in space.searched), reversed(chosen), strict=True))
-        fixed = space.decode([0.5] * len(space.searched))
-        return {name: found.get(name, fixed[name]) for name in space.names}
+
+def _points(
+    space: Space, values: Mapping[str, Sequence[Value]], begun: dict[str, Value], place: int = 0
+) -> Iterator[dict[str, Value]]:
+    """All points of the grid that begin with these values; a parameter that is not active in one has no value there."""
+    if place == len(space.parameters):
+        yield begun
+        return
+    parameter = space.parameters[place]
+    if parameter not in space.active(begun):
+        yield from _points(space, values, begun, place + 1)
+        return
+    for value in (parameter.value,) if isinstance(parameter, Fixed) else values[parameter.name]:
+        yield from _points(space, values, {**begun, parameter.name: value}, place + 1)
+
+
+def _at(places: Sequence[int], points: Callable[[], Iterator[dict[str, Value]]]) -> Iterator[dict[str, Value]]:
+    """The points at these places, in ascending order, of a grid that begins again after its last one."""
+    endless, now = chain.from_iterable(points() for _ in repeat(None)), 0
+    for place in places:
+        yield next(islice(endless, place - now, None))
+        now = place + 1
 
 
 SEARCHER = Grid()

@@ -18,10 +18,11 @@ class Random(Searcher):
 
     def propose(self, space: Space, histories: Sequence[History], seeds: Sequence[int]) -> list[dict[str, Value]]:
         """Draw a configuration that depends on the seed and the number of trials so far."""
-        return [
-            space.decode(np.random.default_rng(derived_seed(seed, len(history))).random(len(space.searched)).tolist())
+        generators = [
+            np.random.default_rng(derived_seed(seed, history.proposed))
             for history, seed in zip(histories, seeds, strict=True)
         ]
+        return [space.decode(random.random(len(space.searched)).tolist()) for random in generators]
 
 
 SEARCHER = Random()

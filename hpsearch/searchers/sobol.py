@@ -33,7 +33,8 @@ class Sobol(Searcher):
 
     def propose(self, space: Space, histories: Sequence[History], seeds: Sequence[int]) -> list[dict[str, Value]]:
         """Propose the element that follows those of the trials so far."""
-        return [sobol_configuration(space, seed, len(history)) for history, seed in zip(histories, seeds, strict=True)]
+        studies = zip(histories, seeds, strict=True)
+        return [sobol_configuration(space, seed, history.proposed) for history, seed in studies]
 
 
 SEARCHER = Sobol()

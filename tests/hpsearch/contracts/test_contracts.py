@@ -30,14 +30,26 @@ MIXED = Space(
         Fixed("held", 3),
     )
 )
+CONDITIONAL = Space(
+    (
+        Choice("optimizer", ("sgd", "adam", "adamw")),
+        Float("rate", 1e-4, 1.0, log=True),
+        Float("momentum", 0.0, 0.99, when={"optimizer": "sgd"}),
+        Choice("nesterov", (False, True), when={"optimizer": "sgd"}),
+        Int("warm", 1, 9, when={"nesterov": True}),
+        Float("beta", 0.5, 0.999, when={"optimizer": ("adam", "adamw")}),
+        Fixed("decoupled", True, when={"optimizer": "adamw"}),
+    )
+)
 SEARCHERS, EXECUTORS, TASKS = (Registry().names(kind) for kind in (kinds.SEARCHER, kinds.EXECUTOR, kinds.TASK))
 DECADE = 10  # trials of a history that every searcher has left its initial design by
 
 
-def history(space, n, seed):
-    points = np.random.default_rng(seed).random((n, len(space.searched)))
+def history(space, n, seed, pending=0):
+    points = np.random.default_rng(seed).random((n + pending, len(space.searched)))
     configurations = tuple(space.decode(point.tolist()) for point in points)
-    return History(configurations, tuple(float(-((point - 0.6) ** 2).sum()) for point in points))
+    objectives = tuple(float(-((point - 0.6) ** 2).sum()) for point in points[:n])
+    return History(configurations[:n], objectives, configurations[n:])
 
 
 # "fixed" and "grid" draw nothing at random, and have tests of their own.
@@ -89,6 +101,27 @@ class TestSearchers:
             warnings.simplefilter("ignore")
             (proposed,) = searcher.propose(space, [history(space, DECADE, 4)], [1])
         assert proposed["on"] in (False, True)
+
+    @pytest.mark.parametrize("n", [0, 3, DECADE])
+    def test_a_parameter_has_a_value_where_it_is_active_only(self, searcher, n):
+        proposed = searcher.propose(CONDITIONAL, [history(CONDITIONAL, n, seed) for seed in range(3)], [1, 2, 3])
+        assert all(CONDITIONAL.contains(configuration) for configuration in proposed)
+
+    def test_a_round_proposes_what_is_not_pending_already(self, searcher):
+        """Four trials in parallel: each knows those before it in its round, and none is the same."""
+        before = history(MIXED, DECADE, 3)
+        for _ in range(4):
+            (proposed,) = searcher.propose(MIXED, [before], [9])
+            assert proposed not in before.configurations
+            assert proposed not in before.pending
+            assert searcher.propose(MIXED, [history(MIXED, DECADE, 8), before], [2, 9])[1] == proposed
+            before = replace(before, pending=(*before.pending, proposed))
+
+    @pytest.mark.parametrize("unit", [1e300, 1e-300, -1.7e308])
+    def test_huge_and_tiny_objectives_are_no_obstacle(self, searcher, unit):
+        values = tuple(unit * np.random.default_rng(6).random(DECADE))
+        (proposed,) = searcher.propose(MIXED, [replace(history(MIXED, DECADE, 5), objectives=values)], [1])
+        assert MIXED.contains(proposed)
 
     def test_the_first_trials_of_many_studies_are_uniform(self, searcher):
         space = Space((Float("x", 0.0, 1.0),))

@@ -1,3 +1,4 @@
+import json
 import math
 
 import pytest
@@ -101,3 +102,66 @@ def test_what_is_no_configuration_of_a_space_is_said_whatever_its_bounds():
         assert space.misfit({**good, **changed}) == said
     del good["n"]
     assert space.misfit(good) == "has no n"
+
+
+SHALLOW = Space(
+    (
+        Choice("optimizer", ("sgd", "adam")),
+        Float("rate", 1e-4, 1.0, log=True),
+        Choice("nesterov", (False, True), when={"optimizer": "sgd"}),
+        Int("layers", 1, 3),
+        Float("momentum", 0.0, 0.99, when={"nesterov": True, "layers": (2, 3)}),
+    )
+)
+
+
+@given(st.lists(st.floats(0, 1), min_size=5, max_size=5))
+def test_a_configuration_has_what_is_active_and_nothing_else(point):
+    found = SHALLOW.decode(point)
+    assert ("nesterov" in found) == (found["optimizer"] == "sgd")
+    assert ("momentum" in found) == (found.get("nesterov", False) and found["layers"] > 1)
+    assert SHALLOW.contains(found)
+    again = SHALLOW.encode(found)
+    inactive = [p.name for p in SHALLOW.searched if p.name not in found]
+    assert all(again[SHALLOW.names.index(name)] == 0.5 for name in inactive)
+    assert SHALLOW.decode(again) == pytest.approx(found)
+
+
+@pytest.mark.parametrize(
+    ("configuration", "said"),
+    [
+        ({"optimizer": "adam", "rate": 0.1, "layers": 1}, ""),
+        ({"optimizer": "adam", "rate": 0.1, "layers": 1, "nesterov": True}, "has 'nesterov', which is not active"),
+        ({"optimizer": "sgd", "rate": 0.1, "layers": 1}, "has no nesterov"),
+        ({"optimizer": "sgd", "rate": 0.1, "nesterov": True, "layers": 2}, "has no momentum"),
+        ({"optimizer": "adam", "rate": 0.1, "layers": 1, "alpha": 1}, "has 'alpha', which its space has not"),
+    ],
+)
+def test_what_does_not_fit_a_conditional_space_is_said(configuration, said):
+    assert SHALLOW.misfit(configuration).startswith(said)
+    assert bool(SHALLOW.misfit(configuration)) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [
+        ({"optimiser": "sgd"}, "no parameter of this name comes before it"),
+        ({"late": True}, "no parameter of this name comes before it"),
+        ({"rate": 0.1}, "not on a real number"),
+        ({"optimizer": "sdg"}, "optimizer can never have such a value"),
+    ],
+)
+def test_a_condition_that_cannot_be_meant_is_refused(when, said):
+    parameters = SHALLOW.parameters[:2]
+    with pytest.raises(ValueError, match=said):
+        Space((*parameters, Float("beta", 0, 1, when=when), Choice("late", (False, True))))
+
+
+def test_what_a_narrowed_choice_rules_out_is_left_out_with_what_hangs_on_it():
+    narrowed = (Fixed("optimizer", "adam"), *SHALLOW.parameters[1:])
+    assert Space.possible(narrowed).names == ("optimizer", "rate", "layers")
+
+
+def test_conditions_survive_a_database():
+    assert space_from_json(json.loads(json.dumps(space_as_json(SHALLOW)))) == SHALLOW
+    assert "when" not in json.dumps(space_as_json(SPACE))
