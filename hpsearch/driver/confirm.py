@@ -51,7 +51,7 @@ def confirmation(
             name = f"{label}{BETWEEN}{row['repeat']}"
             values = {p.name: typed(p, row[p.name]) for p in tables.methods[label]}
             old = spec.methods[label]
-            named = old.method or (None if without_methods else label)
+            named = None if without_methods else old.method or label
             methods[name] = MethodSpec(method=named, space=dict(values), schedules=old.schedules, settings=old.settings)
             recorded[name] = float(row["objective"])
     if not methods:

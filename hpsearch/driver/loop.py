@@ -82,7 +82,7 @@ def differs_from_last_run(database: Database, plan: Plan) -> list[str]:
     runs = database.runs()
     if not runs:
         return []
-    last, here = runs[-1].provenance, provenance(searcher_version=plan.searcher.version, code=plan.code)
+    last, here = runs[-1].provenance, provenance(**plan.searchers.versions(plan.methods), code=plan.code)
     said = [f"results may not repeat to the last bit: {difference}" for difference in differences(last, here)]
     if changed := changed_modules(last, here):
         said.append(f"the code of {', '.join(changed)} has changed: new trials may measure something else")
@@ -113,7 +113,7 @@ def run(
     here = provenance(
         workers=executor.workers,
         device=executor.device,
-        searcher_version=plan.searcher.version,
+        **plan.searchers.versions(plan.methods),
         code=plan.code,
         **facts,
     )
@@ -227,7 +227,7 @@ class _Loop:
     def _propose(self, pack: _Pack, studies: Sequence[StudyRow]) -> None:
         histories = [History.of(self.trials[study.id], self.plan.task.objective) for study in studies]
         seeds = [study.seed for study in studies]
-        proposed = propose(self.plan.searcher, self.spaces[pack.method], histories, seeds)
+        proposed = propose(self.plan.searchers[pack.method], self.spaces[pack.method], histories, seeds)
         rows = [
             (study.id, pack.trial, self._trial_seed(study, pack.trial), configuration)
             for study, configuration in zip(studies, proposed.configurations, strict=True)

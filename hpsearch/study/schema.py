@@ -94,13 +94,17 @@ LINE = "expected a value, [low, high], {low, high, log} or {choices = [...]}"
 
 
 class MethodSpec(BaseModel):
-    """One method of the comparison: where it is found and what differs from its defaults."""
+    """One method of the comparison: where it is found, what differs from its defaults, and who searches it.
+
+    Without a `searcher` of its own it is searched by the comparison's.
+    """
 
     model_config = STRICT
     method: str | None = None
     space: dict[str, SpaceChange] = Field(default_factory=dict)
     schedules: dict[str, str] = Field(default_factory=dict)
     settings: dict[str, Scalar] = Field(default_factory=dict)
+    searcher: Annotated[Named, BeforeValidator(_named)] | None = None
 
 
 class Confirm(BaseModel):
@@ -117,8 +121,9 @@ class Confirm(BaseModel):
 
 
 class Spec(BaseModel):
-    """A comparison: methods x repeats studies of `trials` trials each, on one task, by one searcher.
+    """A comparison: methods x repeats studies of `trials` trials each, on one task.
 
+    `searcher` searches those methods that name none of their own.
     `time_limit` is how many seconds a worker may train a pack, with the loading of its data, before it is ended and
     the pack counts as failed. `on_failure` says what becomes of a trial that fails whenever it is tried: it counts at
     chance level ("count"), or it ends the run with its reason and is tried again by the next run ("stop"). A trial that
