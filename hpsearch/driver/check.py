@@ -128,10 +128,7 @@ def _records(
                 faults.append(f"{where}: its seed is not the one that derives from the comparison's")
             if trial.state not in STATES:
                 faults.append(f"{where}: its state is {trial.state!r}")
-            space = spaces[study.method]
-            if set(trial.configuration) != set(space.names) or not all(
-                parameter.contains(trial.configuration[parameter.name]) for parameter in space.searched
-            ):
+            if not spaces[study.method].contains(trial.configuration):
                 faults.append(f"{where}: its configuration is not in the method's space")
     return shortened(faults, MOST_NAMED)
 
@@ -156,7 +153,9 @@ class _Again:
             for study, configuration in zip(present, proposed.configurations, strict=True):
                 recorded = trials[study.id][number].configuration
                 if dict(configuration) != dict(recorded):
-                    names = ", ".join(name for name in recorded if recorded[name] != configuration.get(name))
+                    names = ", ".join(
+                        n for n in {**recorded, **configuration} if recorded.get(n) != configuration.get(n)
+                    )
                     faults.append(
                         f"{study.method}, study {study.repeat}, trial {number + 1}: "
                         f"the searcher proposes another {names}"

@@ -31,7 +31,8 @@ def tables(file: Path) -> dict[str, Table]:
         training: when (ISO 8601, UTC), where and how each trial was trained.
         curves: one row per epoch, counted from 1.
         studies: one row per study, with its seed and what the comparison measures.
-        hyperparameters: one row per hyperparameter of a method; `values` and `value` are JSON.
+        hyperparameters: one row per hyperparameter of a method; `values`, `value` and `when`, the condition under which
+            it is active, are JSON.
     """
     with Database(file) as database:
         comparison, methods, studies = database.existing(), database.methods(), database.studies()
@@ -74,11 +75,11 @@ def tables(file: Path) -> dict[str, Table]:
         "hyperparameters": _table(
             [
                 {"method": label, **parameter, "schedule": method.schedules.get(parameter["name"], "constant")}
-                | {key: json.dumps(parameter[key]) for key in ("values", "value") if key in parameter}
+                | {key: json.dumps(parameter[key]) for key in ("values", "value", "when") if key in parameter}
                 for label, method in methods.items()
                 for parameter in space_as_json(method.space)
             ],
-            ("method", "name", "kind", "low", "high", "log", "values", "ordered", "value", "schedule"),
+            ("method", "name", "kind", "low", "high", "log", "values", "ordered", "value", "when", "schedule"),
         ),
     }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from hpsearch.contracts.errors import FileError
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.objective import Objective
-from hpsearch.contracts.space import Fixed, Float, Int, Parameter
+from hpsearch.contracts.space import Fixed, Float, Int, Parameter, condition_text
 from hpsearch.report.context import ReportContext
 from hpsearch.report.folder import DISCUSSION
 from hpsearch.report.markdown import plain, table
@@ -115,6 +115,11 @@ def searcher_name(tables: Tables, label: str) -> str:
 
 
 def _described(parameter: Parameter) -> list[str]:
+    values, scale = _values_and_scale(parameter)
+    return [f"{values}, if {plain(condition_text(parameter))}" if parameter.when else values, scale]
+
+
+def _values_and_scale(parameter: Parameter) -> list[str]:
     if isinstance(parameter, Fixed):
         return [plain(parameter.value), "fixed"]
     if isinstance(parameter, Float | Int):

@@ -19,7 +19,7 @@ from hpsearch.contracts.space import RESERVED, RESERVED_OF_CURVES, Space, space_
 from hpsearch.contracts.text import in_characters
 from hpsearch.store.rows import Comparison, MethodRow, Run, StudyRow, Trial, TrialRow
 from hpsearch.store.schema import STATES
-from hpsearch.study.schema import MOST, STRICT, Scalar, from_record
+from hpsearch.study.schema import MOST, STRICT, Scalar, When, from_record
 
 T = TypeVar("T")
 
@@ -38,6 +38,7 @@ class _Range(BaseModel):
     low: int | float
     high: int | float
     log: bool = False
+    when: When = Field(default_factory=dict)
 
 
 class _Choice(BaseModel):
@@ -46,6 +47,7 @@ class _Choice(BaseModel):
     name: str
     values: list[Scalar]
     ordered: bool = False
+    when: When = Field(default_factory=dict)
 
 
 class _Fixed(BaseModel):
@@ -53,6 +55,7 @@ class _Fixed(BaseModel):
     kind: Literal["fixed"]
     name: str
     value: Scalar
+    when: When = Field(default_factory=dict)
 
 
 class _Method(BaseModel):

@@ -41,6 +41,8 @@ def _named(value: object) -> object:
 
 
 Scalar = bool | int | float | str
+When = dict[str, Scalar | list[Scalar]]
+"""Condition of a hyperparameter: another one -> the value, or the values, that it must have."""
 
 
 class Range(BaseModel):
@@ -51,6 +53,7 @@ class Range(BaseModel):
     high: int | float | None = None
     log: bool | None = None
     integer: bool | None = None
+    when: When | None = None
 
 
 class Choices(BaseModel):
@@ -59,6 +62,7 @@ class Choices(BaseModel):
     model_config = STRICT
     choices: list[Scalar]
     ordered: bool = False
+    when: When | None = None
 
 
 MEANT = {
@@ -67,6 +71,7 @@ MEANT = {
     **dict.fromkeys(("scale", "logarithmic"), "log"),
     **dict.fromkeys(("step", "whole", "type"), "integer"),
     **dict.fromkeys(("values", "options", "categories"), "choices"),
+    **dict.fromkeys(("if", "condition", "conditions", "only_if"), "when"),
 }
 """Names that other tools give to the keys of a range or of choices -> their names here."""
 
@@ -90,7 +95,7 @@ SpaceChange = Annotated[
     Discriminator(_kind),
 ]
 """One line of a method's space."""
-LINE = "expected a value, [low, high], {low, high, log} or {choices = [...]}"
+LINE = "expected a value, [low, high], {low, high, log, when} or {choices = [...], when}"
 
 
 class MethodSpec(BaseModel):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.contracts.json import Json
-from hpsearch.contracts.space import Choice, Fixed, Parameter
+from hpsearch.contracts.space import Choice, Fixed, Parameter, condition_text
 from hpsearch.report.context import ReportContext
 from hpsearch.report.facts import provenance_facts, schedule_of, warnings
 from hpsearch.report.search.findings import Findings, Reach
@@ -130,7 +130,7 @@ def _extra(values: Array) -> list[float | None] | None:
 
 
 def _parameter(parameter: Parameter, schedule: str) -> Json:
-    said: Json = {"name": parameter.name, "schedule": schedule}
+    said: Json = {"name": parameter.name, "schedule": schedule, "when": condition_text(parameter)}
     if isinstance(parameter, Fixed):
         return {**said, "kind": "fixed", "value": _value(parameter.value)}
     if isinstance(parameter, Choice):

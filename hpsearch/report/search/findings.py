@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hpsearch.contracts.objective import last_word
 from hpsearch.contracts.progress import Progress, silent
-from hpsearch.contracts.space import Choice, Float, Int, Space
+from hpsearch.contracts.space import INACTIVE, Choice, Float, Int, Space
 from hpsearch.report.search.curves import Curves, compute_curves
 from hpsearch.statistics.area import area_under_curve
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
@@ -321,11 +321,13 @@ def _importance(tables: Tables, label: str, sign: float) -> Importance | None:
     objectives = sign * counted(first, tables.lost).reshape(len(studies), length)
     for i, parameter in enumerate(searched):
         column = first[parameter.name]
+        active = column.notna().to_numpy()
+        found = np.full(len(column), INACTIVE)
         if isinstance(parameter, Float | Int):
-            found = positions(parameter, column.to_numpy(np.float64))
+            found[active] = positions(parameter, column[active].to_numpy(np.float64))
         else:
             values = list(parameter.values)
-            found = np.array([values.index(value) for value in column]) / max(1, len(values) - 1)
+            found[active] = np.array([values.index(value) for value in column[active]]) / max(1, len(values) - 1)
         places[:, :, i] = found.reshape(len(studies), length)
     unordered = [p.name for p in searched if isinstance(p, Choice) and not p.ordered]
     return importance(places, objectives, [p.name for p in searched], unordered=unordered)
