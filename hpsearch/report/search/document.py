@@ -50,6 +50,7 @@ def document(found: Findings, context: ReportContext) -> Json:
             for t in found.targets
         ],
         "shown": found.targets.index(found.shown()),
+        "unit": found.unit,
         "extra": [
             {"a": a, "b": b, **{k: _extra(getattr(e, k)) for k in ("estimate", "low", "high")}}
             for (a, b), e in found.extra.items()
