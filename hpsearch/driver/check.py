@@ -1,4 +1,4 @@
-"""Verify a database wholly: the file, whether its rows agree, and whether its searcher proposes the same again."""
+"""Verify a database wholly: the file, whether its rows agree, and whether its searchers propose the same again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.objective import Objective, Outcome, Result
 from hpsearch.contracts.progress import Progress
-from hpsearch.contracts.searcher import History, Searcher
+from hpsearch.contracts.searcher import History
 from hpsearch.contracts.seeds import derived_seed, trial_seed
 from hpsearch.contracts.space import Space
 from hpsearch.driver.averaged import averaged
@@ -18,8 +18,8 @@ from hpsearch.store.database import Database
 from hpsearch.store.rows import Comparison, SeedRow, StudyRow, TrialRow
 from hpsearch.store.schema import STATES
 from hpsearch.study.faults import shortened
-from hpsearch.study.plan import searcher_of
 from hpsearch.study.registry import Registry
+from hpsearch.study.searching import Searchers, searchers_of
 from hpsearch.system.provenance import code_changes, differences, provenance
 
 MOST_NAMED = 10
@@ -53,13 +53,13 @@ def check(file: Path, *, proposals: bool, progress: Progress, trust: bool = Fals
 
     Args:
         file: the database of a comparison, running or not.
-        proposals: whether to let the searcher propose all trials again, which takes as long as in the run.
+        proposals: whether to let the searchers propose all trials again, which takes as long as in the run.
         progress: told about each part.
-        trust: whether its searcher may be imported from a folder of the database, and not only if it is installed.
+        trust: whether its searchers may be imported from a folder of the database, and not only if it is installed.
 
     Raises:
         DatabaseError: if the file cannot be read.
-        SpecError: if its searcher is not here, or not trusted.
+        SpecError: if a searcher of it is not here, or not trusted.
     """
     with Database(file) as database:
         comparison, runs, studies = database.existing(), database.runs(), database.studies()
@@ -84,10 +84,10 @@ def check(file: Path, *, proposals: bool, progress: Progress, trust: bool = Fals
     code = tuple(code_changes([run.provenance for run in runs]))
     if not proposals or faults:
         return Check(count, 0, tuple(faults), (), changed_code=code)
-    searcher = searcher_of(comparison.spec, Registry.of_database(file, comparison.study_file, trust))
-    here = provenance(searcher_version=searcher.version)
+    searchers = searchers_of(comparison.spec, Registry.of_database(file, comparison.study_file, trust))
+    here = provenance(**searchers.versions(spaces))
     incomparable = tuple(dict.fromkeys(said for run in runs for said in differences(run.provenance, here)))
-    again = _Again(searcher, spaces, objective, comparison.spec.parallel)
+    again = _Again(searchers, spaces, objective, comparison.spec.parallel)
     differing = [
         text for of_method in _by_method(studies) for text in again.compare(of_method, trials, progress, count)
     ]
@@ -172,10 +172,10 @@ def _outcome(state: str) -> Outcome:
 
 
 class _Again:
-    """Lets the searcher propose again what it proposed in the run: it is a pure function of history and seed."""
+    """Lets each searcher propose again what it proposed in the run: it is a pure function of history and seed."""
 
-    def __init__(self, searcher: Searcher, spaces: dict[str, Space], objective: Objective, parallel: int) -> None:
-        self.searcher, self.spaces, self.objective, self.parallel = searcher, spaces, objective, parallel
+    def __init__(self, searchers: Searchers, spaces: dict[str, Space], objective: Objective, parallel: int) -> None:
+        self.searchers, self.spaces, self.objective, self.parallel = searchers, spaces, objective, parallel
         self.done = 0
 
     def compare(
@@ -183,7 +183,7 @@ class _Again:
     ) -> list[str]:
         """Faults in the proposals of one method, all its studies at once, trial by trial."""
         faults = []
-        space = self.spaces[studies[0].method]
+        method = studies[0].method
         for number in range(max((len(trials[study.id]) for study in studies), default=0)):
             present = [study for study in studies if len(trials[study.id]) > number]
             first = number // self.parallel * self.parallel  # of its round
@@ -191,7 +191,9 @@ class _Again:
                 History.of(trials[study.id][:first], self.objective, trials[study.id][first:number])
                 for study in present
             ]
-            proposed = propose(self.searcher, space, histories, [study.seed for study in present])
+            proposed = propose(
+                self.searchers[method], self.spaces[method], histories, [study.seed for study in present]
+            )
             for study, configuration in zip(present, proposed.configurations, strict=True):
                 recorded = trials[study.id][number].configuration
                 if dict(configuration) != dict(recorded):

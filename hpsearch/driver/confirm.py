@@ -51,7 +51,7 @@ def confirmation(
             name = f"{label}{BETWEEN}{row['repeat']}"
             values = configuration_of(tables.methods[label], row)
             old = spec.methods[label]
-            named = old.method or (None if without_methods else label)
+            named = None if without_methods else old.method or label
             methods[name] = MethodSpec(method=named, space={**values}, schedules=old.schedules, settings=old.settings)
             recorded[name] = float(row["objective"])
     if not methods:

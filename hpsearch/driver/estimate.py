@@ -128,9 +128,9 @@ def _proposal_seconds(
     for study in range(size):
         history = [tried[(study + trial) % size] for trial in range(trials)]
         histories.append(History(tuple(c for c, _ in history), tuple(value for _, value in history)))
-    propose(plan.searcher, plan.spaces[label], histories, range(size))  # the first call also imports
+    propose(plan.searchers[label], plan.spaces[label], histories, range(size))  # the first call also imports
     started = time.perf_counter()
-    propose(plan.searcher, plan.spaces[label], histories, range(size, 2 * size))
+    propose(plan.searchers[label], plan.spaces[label], histories, range(size, 2 * size))
     return (time.perf_counter() - started) / size
 
 

@@ -92,7 +92,7 @@ def differs_from_last_run(database: Database, plan: Plan) -> list[str]:
     runs = database.runs()
     if not runs:
         return []
-    last, here = runs[-1].provenance, provenance(searcher_version=plan.searcher.version, code=plan.code)
+    last, here = runs[-1].provenance, provenance(**plan.searchers.versions(plan.methods), code=plan.code)
     said = [f"results may not repeat to the last bit: {difference}" for difference in differences(last, here)]
     if changed := changed_modules(last, here):
         said.append(f"the code of {', '.join(changed)} has changed: new trials may measure something else")
@@ -123,7 +123,7 @@ def run(
     here = provenance(
         workers=executor.workers,
         device=executor.device,
-        searcher_version=plan.searcher.version,
+        **plan.searchers.versions(plan.methods),
         code=plan.code,
         **facts,
     )
@@ -259,7 +259,7 @@ class _Loop:
                 continue
             histories = [self._history(study, pack.first, number, new) for study in missing]
             seeds = [study.seed for study in missing]
-            proposed = propose(self.plan.searcher, self.spaces[pack.method], histories, seeds)
+            proposed = propose(self.plan.searchers[pack.method], self.spaces[pack.method], histories, seeds)
             for study, configuration in zip(missing, proposed.configurations, strict=True):
                 seed = self._trial_seed(study, number)
                 new[study.id, number] = TrialRow(study.id, number, seed, configuration, "proposed", None)

@@ -81,7 +81,7 @@ def changed_within(tables: Tables) -> list[str]:
 
 
 def searches(comparison: Comparison) -> bool:
-    """Whether the comparison's searcher looks for the best, rather than tries given configurations.
+    """Whether the comparison looks for the best, rather than tries given configurations.
 
     Nothing is imported because a database names it: a searcher that does not ship with hpsearch is taken to search.
     """

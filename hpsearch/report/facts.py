@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from hpsearch.contracts.errors import FileError
@@ -15,6 +15,7 @@ from hpsearch.report.folder import DISCUSSION
 from hpsearch.report.markdown import plain, table
 from hpsearch.store.rows import Comparison, stand_ins_said
 from hpsearch.store.tables import Tables
+from hpsearch.study.schema import MOVED
 
 UNKNOWN: Json = {
     **dict.fromkeys(("command", "executor", "workers", "device", "processor", "cores", "system", "commit"), "unknown"),
@@ -96,8 +97,8 @@ def provenance_facts(context: ReportContext) -> list[tuple[str, str]]:
         ("trials per study, studies per method", _sizes(context)),
         *_rounds_and_seeds(parts),
         ("comparison seed", ", ".join(str(part.seed) for part in parts)),
-        ("searcher", _each(_settings(part.spec.searcher.name, part.resolved["searcher"]) for part in parts)),
-        ("task", _each(_settings(part.spec.task.name, part.resolved["task"]) for part in parts)),
+        ("searcher", _each(_searchers(part) for part in parts)),
+        ("task", _each(with_settings(part.spec.task.name, part.resolved["task"]) for part in parts)),
         *((f"data: {name}", value) for name, value in data.items()),
         ("pack size", f"{_each(str(part.pack_size) for part in parts)}{_halved(tables.halved)}"),
         ("training time, all workers together", f"{trained:.0f} s"),
@@ -111,8 +112,36 @@ def provenance_facts(context: ReportContext) -> list[tuple[str, str]]:
 
 
 def searcher_name(tables: Tables, label: str) -> str:
-    """Name of the searcher that proposed a method's trials; files compared by force may have different ones."""
-    return tables.part_with(label).spec.searcher.name
+    """Name of the searcher that proposed a method's trials: a method may have its own."""
+    return tables.part_with(label).searcher(label)[0]
+
+
+def with_settings(name: str, settings: Json) -> str:
+    """A plug-in's name, and its settings in brackets if it has any."""
+    listed = ", ".join(f"{key} = {value}" for key, value in _flat(settings))
+    return f"{name} ({listed})" if listed else name
+
+
+def _flat(settings: Json) -> Iterator[tuple[str, object]]:
+    """Every setting, those of a table as "table.setting"; not what version 0.1 kept among those of a searcher."""
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            yield from ((f"{key}.{inner}", deep) for inner, deep in _flat(value) if key not in MOVED)
+        else:
+            yield key, value
+
+
+def _searchers(part: Comparison) -> str:
+    """The searcher of a comparison with its settings; where methods have their own, each with the methods it searches.
+
+    It is the settings that tell searchers of one name apart.
+    """
+    searched: dict[str, list[str]] = {}
+    for label in part.resolved["methods"]:
+        searched.setdefault(with_settings(*part.searcher(label)), []).append(label)
+    if len(searched) == 1:
+        return next(iter(searched))
+    return "; ".join(f"{searcher} for {', '.join(labels)}" for searcher, labels in searched.items())
 
 
 def _described(parameter: Parameter) -> list[str]:
@@ -160,11 +189,6 @@ def _portable(command: str) -> str:
         program, *words = command.split(" ")
     program = "hpsearch" if program in ("cli.py", "__main__.py") else program
     return shlex.join([program, *(Path(word).name or word for word in words)])
-
-
-def _settings(name: str, settings: Json) -> str:
-    listed = ", ".join(f"{key} = {value}" for key, value in settings.items() if not isinstance(value, dict))
-    return f"{name} ({listed})" if listed else name
 
 
 def _versions(place: Json) -> str:

@@ -11,6 +11,8 @@ import pandas as pd
 from hpsearch.contracts.errors import DifferentError
 from hpsearch.contracts.text import in_characters
 from hpsearch.report.context import ReportContext, changed_within, searches
+from hpsearch.report.facts import with_settings
+from hpsearch.store.rows import Comparison
 from hpsearch.store.tables import Tables
 
 
@@ -82,10 +84,19 @@ def _held(tables: Tables) -> dict[str, object]:
         "seeds": comparison.spec.seeds,
         "task": comparison.spec.task.name,
         **{f"task.{name}": value for name, value in comparison.resolved["task"].items()},
-        "searcher": comparison.spec.searcher.name,
-        **{f"searcher.{name}": value for name, value in comparison.resolved["searcher"].items()},
+        **_searchers(comparison),
         **{f"data.{name}": value for name, value in comparison.data.items()},
     }
+
+
+def _searchers(comparison: Comparison) -> dict[str, object]:
+    """The searcher and its settings; where methods have searchers of their own, all that there are."""
+    found = [comparison.searcher(label) for label in comparison.resolved["methods"]]
+    used = {with_settings(*searcher): searcher for searcher in found}
+    if len(used) > 1:
+        return {"searcher": ", ".join(sorted(used))}
+    ((name, settings),) = used.values()
+    return {"searcher": name, **{f"searcher.{key}": value for key, value in settings.items()}}
 
 
 def _joined(files: Sequence[Path], all_tables: Sequence[Tables]) -> Tables:

@@ -58,9 +58,16 @@ class _Fixed(BaseModel):
     when: When = Field(default_factory=dict)
 
 
+class _Searcher(BaseModel):
+    model_config = STRICT
+    name: str
+    settings: Json
+
+
 class _Method(BaseModel):
     model_config = ConfigDict(strict=True)
     schedules: dict[str, str]
+    searcher: _Searcher | None = None
 
 
 class _Objective(BaseModel):
@@ -88,6 +95,8 @@ class _Provenance(BaseModel):
     versions: dict[str, str] = Field(default_factory=dict)
     commit: str | None = None
     command: str = ""
+    searcher_version: int = 1
+    searcher_versions: dict[str, int] = Field(default_factory=dict)
     executor: str = ""
     workers: int = 0
     device: str = ""
@@ -101,7 +110,8 @@ _SCHEDULES = TypeAdapter(dict[str, str], config=ConfigDict(strict=True))
 def comparison(row: Json, labels: Sequence[str]) -> Comparison:
     """The comparison's row; `labels` are of the methods that are laid out."""
     resolved = _settings(row["resolved"], "its settings")
-    low, high = _shaped(_RESOLVED, resolved, "its settings").objective.bounds
+    shaped = _shaped(_RESOLVED, resolved, "its settings")
+    low, high = shaped.objective.bounds
     try:
         objective = Objective(row["objective"], row["chance"], row["direction"], row["unit"], bounds=(low, high))
         spec = from_record(_settings(row["spec"], "the study file in it"))
@@ -112,6 +122,10 @@ def comparison(row: Json, labels: Sequence[str]) -> Comparison:
     for known in (resolved["methods"], spec.methods):
         if sorted(known) != sorted(labels):
             raise UndecodableError(f"its methods are {', '.join(labels)}, and others in its settings")
+    for label, named in spec.methods.items():
+        resolved_to = shaped.methods[label].searcher
+        if (named.searcher and named.searcher.name) != (resolved_to and resolved_to.name):
+            raise UndecodableError(f"the searcher of {label} is another one in its settings")
     if spec.confirm is not None and sorted(spec.confirm.recorded) != sorted(labels):
         raise UndecodableError("it confirms others than its methods")
     for name, least in (("trials", 1), ("repeats", 1), ("seed", 0), ("pack_size", 1)):

@@ -29,7 +29,8 @@ class Comparison:
         objective: what was measured.
         data: what the task said about its data.
         created: when it was laid out, ISO 8601, UTC.
-        resolved: every setting with its value: "objective", "task", "searcher", and "methods" by their labels.
+        resolved: every setting with its value: "objective", "task", "searcher", and "methods" by their labels, each
+            with a "searcher" (its "name" and "settings") if it has one of its own.
         seed_bits: of the trials' seeds.
     """
 
@@ -50,6 +51,12 @@ class Comparison:
         """Schedules of a method: hyperparameter -> schedule."""
         found: dict[str, str] = self.resolved["methods"][label]["schedules"]
         return found
+
+    def searcher(self, label: str) -> tuple[str, Json]:
+        """Name and settings of the searcher that proposes a method's trials: its own, or else the comparison's."""
+        if own := self.resolved["methods"][label].get("searcher"):
+            return own["name"], own["settings"]
+        return self.spec.searcher.name, self.resolved["searcher"]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Which code of one's own a comparison depends on, known by what it does: a comment changes nothing, a statement does.
 
-It covers each module that the plan's task, methods and searcher come from, and the modules beside it that it imports
+It covers each module that the plan's task, methods and searchers come from, and the modules beside it that it imports
 (by statements, in functions too). What ships with hpsearch is known by its version, and a file that is opened by a
 task, or a module imported by a computed name, is not seen.
 """
@@ -25,7 +25,7 @@ DIGITS = 16
 def own_code(spec: Spec, found_in: Registry, package: str | None) -> Json:
     """What a run records: hashes of what the user's own modules do, and the commit of the folder that holds them.
 
-    "training" has those of the task and the methods, "proposing" those of the searcher, each module -> hash. Both are
+    "training" has those of the task and the methods, "proposing" those of the searchers, each module -> hash. Both are
     empty where all that is compared ships with hpsearch, or is in no file.
 
     Args:
@@ -37,7 +37,8 @@ def own_code(spec: Spec, found_in: Registry, package: str | None) -> Json:
     if package is not None:
         names = {method.method or label for label, method in spec.methods.items()}
         training |= {found_in.own_file(kinds.METHOD, name, package) for name in names}
-    proposing = {found_in.own_file(kinds.SEARCHER, spec.searcher.name)}
+    searchers = {(method.searcher or spec.searcher).name for method in spec.methods.values()}
+    proposing = {found_in.own_file(kinds.SEARCHER, name) for name in searchers}
     files = sorted(file for file in training | proposing if file is not None)
     return {
         "training": _hashes(training, found_in.folders),

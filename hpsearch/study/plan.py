@@ -14,7 +14,6 @@ from unicodedata import normalize
 from hpsearch.contracts.errors import SpecError
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.method import Method
-from hpsearch.contracts.searcher import Searcher
 from hpsearch.contracts.seeds import TRIAL_SEED_BITS
 from hpsearch.contracts.space import Choice, Space, space_as_json
 from hpsearch.contracts.task import Task
@@ -23,6 +22,7 @@ from hpsearch.study.code import own_code
 from hpsearch.study.faults import unknown
 from hpsearch.study.registry import Registry
 from hpsearch.study.schema import MethodSpec, Spec, parse
+from hpsearch.study.searching import Searchers, searchers_of
 from hpsearch.study.settings import plain_settings, with_settings
 from hpsearch.study.spaces import changed
 
@@ -62,7 +62,7 @@ class Plan:
         found_in: where its names were looked for.
         task: the task, with the study file's settings.
         methods: label -> method, its space and schedules changed as the study file says.
-        searcher: the searcher, with the study file's settings.
+        searchers: the searcher of each method, with the study file's settings.
         pack_size: how many studies of a method travel together: the study file's `pack`, or else the task's wish
             made even. At a wish of 16, 20 repeats make two packs of 10 rather than 16 and 4.
         seed_bits: length of the trials' seeds, if the comparison begins with this plan.
@@ -72,7 +72,7 @@ class Plan:
     found_in: Registry
     task: Task
     methods: Mapping[str, Method]
-    searcher: Searcher
+    searchers: Searchers
     pack_size: int
     seed_bits: int = TRIAL_SEED_BITS
 
@@ -103,13 +103,14 @@ class Plan:
         settings = {
             "objective": {"bounds": [end if math.isfinite(end) else None for end in self.task.objective.ends]},
             "task": plain_settings(self.task),
-            "searcher": plain_settings(self.searcher),
-            "searches": self.searcher.searches,
+            "searcher": plain_settings(self.searchers.default),
+            "searches": self.searchers[next(iter(self.methods))].searches,
             "methods": {
                 label: {
                     "space": space_as_json(method.space),
                     "schedules": dict(method.schedules),
                     "settings": {k: v for k, v in plain_settings(method).items() if k not in ("space", "schedules")},
+                    **self.searchers.own_settings(label),
                 }
                 for label, method in self.methods.items()
             },
@@ -146,12 +147,7 @@ def resolve(spec: Spec, found_in: Registry, source: str = "") -> Plan:
         SpecError: with one line for each fault.
     """
     try:
-        task, searcher = task_of(spec, found_in), searcher_of(spec, found_in)
-        if not task.objective.searchable and searcher.searches:
-            raise SpecError(
-                f"searcher: the task measures its {task.objective.name}, by which nothing may be chosen; say "
-                'searcher = "fixed", which tries given configurations, or let the task measure on validation data'
-            )
+        task, searchers = task_of(spec, found_in), searchers_of(spec, found_in)
         if len(spec.methods) * spec.repeats > MOST_STUDIES:
             raise SpecError(
                 f"repeats: {len(spec.methods):,} methods with {spec.repeats:,} studies each are more than the "
@@ -162,10 +158,7 @@ def resolve(spec: Spec, found_in: Registry, source: str = "") -> Plan:
         _refuse_lookalikes("hyperparameters", [name for method in methods.values() for name in method.space.names])
         if spec.confirm is not None and (strange := set(spec.confirm.recorded).difference(methods)):
             raise SpecError(unknown(f"confirm.recorded.{min(strange)}", min(strange), methods))
-        try:
-            searcher.check({label: method.space for label, method in methods.items()})
-        except ValueError as error:
-            raise SpecError(str(error)) from error
+        searchers.check(task, {label: method.space for label, method in methods.items()})
     except SpecError as error:
         where = f"{source}: " if source else ""
         raise SpecError("\n".join(f"{where}{line}" for line in str(error).splitlines())) from error
@@ -173,7 +166,7 @@ def resolve(spec: Spec, found_in: Registry, source: str = "") -> Plan:
         raise SpecError(f"{source or spec.name}: cannot be read: {str(error).splitlines()[0]}") from error
     wish = min(spec.pack or task.pack, spec.repeats)
     packs = -(-spec.repeats // wish)
-    return Plan(spec, found_in, task, methods, searcher, -(-spec.repeats // packs))
+    return Plan(spec, found_in, task, methods, searchers, -(-spec.repeats // packs))
 
 
 def task_of(spec: Spec, found_in: Registry) -> Task:
@@ -182,11 +175,6 @@ def task_of(spec: Spec, found_in: Registry) -> Task:
     if fault := kinds.fault_of_task(made):  # with these settings
         raise SpecError(f"task: {spec.task.name} {fault}")
     return made
-
-
-def searcher_of(spec: Spec, found_in: Registry) -> Searcher:
-    """The searcher alone, for a comparison whose task is not on this machine. Raises SpecError."""
-    return with_settings(found_in.find(kinds.SEARCHER, spec.searcher.name), spec.searcher.settings, "searcher")
 
 
 def _refuse_lookalikes(what: str, names: Iterable[str]) -> None:
@@ -204,7 +192,7 @@ def _methods(task: Task, spec: Spec, found_in: Registry) -> dict[str, Method]:
     methods = {}
     for label, wanted in spec.methods.items():
         if task.methods is None:
-            methods[label] = _only_a_space(label, wanted)
+            methods[label] = _only_a_space(label, wanted, spec.methods)
             continue
         name = wanted.method or label
         if name not in found:
@@ -213,12 +201,20 @@ def _methods(task: Task, spec: Spec, found_in: Registry) -> dict[str, Method]:
     return methods
 
 
-def _only_a_space(label: str, spec: MethodSpec) -> Method:
-    """The method of this label of a task that has no methods of its own."""
+def _only_a_space(label: str, spec: MethodSpec, others: Mapping[str, MethodSpec]) -> Method:
+    """The method of this label of a task that has no methods of its own, or another label's with its own changes."""
     key = f"methods.{label}"
-    if spec.method is not None or spec.schedules or spec.settings:
-        wrong = "method" if spec.method is not None else "schedules" if spec.schedules else "settings"
+    if spec.schedules or spec.settings:
+        wrong = "schedules" if spec.schedules else "settings"
         raise SpecError(f"{key}.{wrong}: this task has no methods to choose from; give only a space")
+    if spec.method is not None:
+        if spec.method not in others or others[spec.method].method is not None:
+            raise SpecError(
+                f"{key}.method: this task has no methods to choose from; give only a space, or the label of another "
+                "method of this file that has one"
+            )
+        same = _only_a_space(spec.method, others[spec.method], others)
+        return Method(changed(same.space, spec.space, key, open_space=False))
     if not spec.space:
         raise SpecError(f"{key}.space: this task has no methods, so a space is needed here")
     return Method(changed(Space(()), spec.space, key, open_space=True))

@@ -110,13 +110,17 @@ LINE = "expected a value, [low, high], {low, high, log, when} or {choices = [...
 
 
 class MethodSpec(BaseModel):
-    """One method of the comparison: where it is found and what differs from its defaults."""
+    """One method of the comparison: where it is found, what differs from its defaults, and who searches it.
+
+    Without a `searcher` of its own it is searched by the comparison's.
+    """
 
     model_config = STRICT
     method: str | None = None
     space: dict[str, SpaceChange] = Field(default_factory=dict)
     schedules: dict[str, str] = Field(default_factory=dict)
     settings: dict[str, Scalar] = Field(default_factory=dict)
+    searcher: Annotated[Named, BeforeValidator(_named)] | None = None
 
 
 class Confirm(BaseModel):
@@ -150,12 +154,13 @@ class Budget(BaseModel):
 
 
 class Spec(BaseModel):
-    """A comparison: methods x repeats studies of `trials` trials each, on one task, by one searcher.
+    """A comparison: methods x repeats studies of `trials` trials each, on one task.
 
     A study ends after `trials` trials, or when its `budget` is spent, whichever comes first; one of the two is needed.
     Its trials are proposed in rounds of `parallel`, each round from the results of those before it. A configuration is
     trained with `seeds` seeds, and its objective is their mean.
 
+    `searcher` searches those methods that name none of their own.
     `time_limit` is how many seconds a worker may train a pack, with the loading of its data, before it is ended and
     the pack counts as failed. `on_failure` says what becomes of a trial that fails whenever it is tried: it counts at
     chance level ("count"), or it ends the run with its reason and is tried again by the next run ("stop"). A trial that

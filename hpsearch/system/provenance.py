@@ -76,9 +76,10 @@ def _version(name: str) -> str | None:
 
 
 def differences(old: Json, new: Json) -> Iterable[str]:
-    """Differences between two runs that may change results: processor, versions, and the searcher's own version.
+    """Differences between two runs that may change results: processor, versions, and the searchers' own versions.
 
-    A run that recorded no version of its searcher had the first; if `new` has none, it is not compared.
+    A run that recorded no version of any searcher had the first of its only one; what `new` does not have, such as a
+    searcher that it does not use, is not compared.
     """
     if old.get("processor") != new.get("processor"):
         yield f"processor: {old.get('processor')} before, {new.get('processor')} now"
@@ -87,9 +88,16 @@ def differences(old: Json, new: Json) -> Iterable[str]:
     for name in sorted(was.keys() & now.keys()):
         if was[name] != now[name]:
             yield f"{name}: {was[name]} before, {now[name]} now"
-    first = old.get("searcher_version", 1)
-    if (searcher := new.get("searcher_version", first)) != first:
-        yield f"proposals of the searcher: version {first} before, {searcher} now"
+    was, now = _searcher_versions(old) or {"": 1}, _searcher_versions(new)
+    for name in sorted(was.keys() & now.keys()):
+        if was[name] != now[name]:
+            yield f"proposals of the searcher{name}: version {was[name]} before, {now[name]} now"
+
+
+def _searcher_versions(run: Json) -> dict[str, int]:
+    """Version of each searcher that a run used: that of the comparison has no name, those of single methods have."""
+    of_comparison = {"": run["searcher_version"]} if "searcher_version" in run else {}
+    return of_comparison | {f" {name}": version for name, version in run.get("searcher_versions", {}).items()}
 
 
 def changed_modules(old: Json, new: Json, parts: Sequence[str] = ("training", "proposing")) -> list[str]:

@@ -20,6 +20,7 @@ from hpsearch.executors.inline import Inline
 from hpsearch.store.database import Database
 from hpsearch.study.plan import read_plan
 from hpsearch.study.registry import Registry
+from hpsearch.study.searching import Searchers
 
 OWN_TASK = """
 from hpsearch import FunctionTask, Objective, Result
@@ -59,7 +60,7 @@ def going_on(
 ) -> Iterator[Iterator[Recorded | SetAside]]:
     """Begin or resume a study file's comparison in a database beside it, as far as its records are asked for."""
     plan, executor = read_plan(study), executor or Inline()
-    plan = replace(plan, searcher=searcher or plan.searcher, seed_bits=seed_bits)
+    plan = replace(plan, searchers=Searchers(searcher) if searcher else plan.searchers, seed_bits=seed_bits)
     with Database(study.parent / name, write=True) as database:
         prepare(database, plan, str(study), silent)
         with closing(run(database, plan, executor, {"executor": type(executor).__name__.lower()})) as records:

@@ -176,7 +176,7 @@ class TestTrialsThatGoWrong:
         seen = []
         task = edited(OWN_TASK, "    value =", '    if configuration["x"] > 5: return float("nan")\n    value =')
         study = own_study(task)
-        searcher = read_plan(study).searcher
+        searcher = read_plan(study).searchers["wide"]
 
         class Spy(Searcher):
             def propose(self, space, histories, seeds):

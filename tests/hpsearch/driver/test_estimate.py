@@ -58,7 +58,7 @@ def test_a_task_that_fails_is_a_sentence_which_says_where(own_study, tmp_path):
 def test_proposals_are_timed_for_whole_packs(own_study, tmp_path, monkeypatch):
     asked = []
     plan = read_plan(own_study(PACKED.format(log=str(tmp_path / "sizes")), STUDY))
-    searcher = type(plan.searcher)
+    searcher = type(plan.searchers["wide"])
     propose = searcher.propose
     monkeypatch.setattr(searcher, "propose", lambda *a: asked.append([len(h) for h in a[2]]) or propose(*a))
     estimate(plan, tmp_path / "none.db", 2, silent)

@@ -91,7 +91,7 @@ def study_of(own_study, kind, extra=""):
         study.write_text(edited(study.read_text(), f"seed = {seed - 1 or 1}\n", f"seed = {seed}\n"))
         plan = read_plan(study)
         seeds = [derived_seed(seed, "only", repeat) for repeat in range(1, 9)]
-        found = plan.searcher.propose(plan.spaces["only"], [History()] * 8, seeds)
+        found = plan.searchers["only"].propose(plan.spaces["only"], [History()] * 8, seeds)
         if [configuration["x"] for configuration in found].count(5) == 1:
             return study
     raise AssertionError("no such seed")
