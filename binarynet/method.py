@@ -32,6 +32,7 @@ class BinaryMethod(Method, ABC):
     GPU can replay its step.
     """
 
+    conditions: ClassVar[bool] = False  # a pack's trials are stacked: each hyperparameter has a value in all of them
     real_in_training: ClassVar[bool] = False
     """Whether training may use weights other than a sign times one scale per output unit; evaluation never does."""
 

@@ -38,6 +38,7 @@ def status(file: File) -> None:
     from hpsearch.contracts.objective import Objective
     from hpsearch.store.database import Database
     from hpsearch.store.rows import stand_ins_said
+    from hpsearch.store.tables import load_tables
     from hpsearch.system.lock import holder
 
     with Database(file) as database:
@@ -48,22 +49,26 @@ def status(file: File) -> None:
         comparison = database.existing()
         counts, runs, best = database.counts(), database.runs(), database.best_objectives()
         warnings = stand_ins_said(database.stand_ins())
+        lengths = None if comparison.spec.budget is None else load_tables(file).lengths
     planned = comparison.trials * comparison.repeats
     best_of = _literal(f"best {comparison.objective.name}")
     table = Table("method", "trials", "of", "complete", "diverged", "failed", best_of)
     for label, states in counts.items():
         done = {state: states.get(state, 0) for state in ("complete", "diverged", "failed")}
         found = best.get(label)
+        of = str(planned) if lengths is None else "-"
         table.add_row(
-            _literal(label), str(sum(done.values())), str(planned), *map(str, done.values()),
+            _literal(label), str(sum(done.values())), of, *map(str, done.values()),
             "-" if found is None else Objective.text(found),
         )  # fmt: skip
     console = Console(emoji=False)
-    console.print(f"{comparison.name}: {comparison.repeats} studies of {comparison.trials} trials per method")
+    console.print(f"{comparison.name}: {comparison.repeats} studies of {comparison.spec.length} per method")
     console.print(table)
     for warning in warnings:
         console.print(f"warning: {_literal(warning)}")
-    left = planned * len(counts) - sum(n for states in counts.values() for s, n in states.items() if s != "proposed")
+    finished = sum(n for states in counts.values() for state, n in states.items() if state != "proposed")
+    ended = lengths is not None and all(length.has_ended for length in lengths.values())
+    left = planned * len(counts) - finished if lengths is None else int(not ended)
     # Not broken into lines, for a command to be copied.
     console.print(
         _printable(_state(file, comparison, runs, left, writer)), markup=False, highlight=False, soft_wrap=True

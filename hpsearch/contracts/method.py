@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from hpsearch.contracts.space import Space
 
@@ -20,5 +21,7 @@ class Method:
         schedules: hyperparameter -> name of its schedule over training; one that is not named stays constant.
     """
 
+    conditions: ClassVar[bool] = True
+    """Whether the space may have conditional hyperparameters, so that a configuration may lack some."""
     space: Space
     schedules: Mapping[str, str] = field(default_factory=dict)

@@ -34,9 +34,11 @@ def derived_seed(seed: int, *path: str | int) -> int:
     return int(np.random.SeedSequence([seed, len(words), *words]).generate_state(1, np.uint64)[0] >> (64 - SEED_BITS))
 
 
-def trial_seed(seed: int, method: str, repeat: int, trial: int, bits: int = TRIAL_SEED_BITS) -> int:
+def trial_seed(seed: int, method: str, repeat: int, trial: int, bits: int = TRIAL_SEED_BITS, number: int = 1) -> int:
     """The seed that a trial is trained with: the first `bits` of the seed that derives from its place.
 
-    A comparison that an older version began has seeds of SEED_BITS, and keeps them.
+    A trial may be trained with several seeds, numbered from 1. The first is the one that it has alone, so that more of
+    them change none. A comparison that an older version began has seeds of SEED_BITS, and keeps them.
     """
-    return derived_seed(seed, method, repeat, trial) >> (SEED_BITS - bits)
+    path = (method, repeat, trial) if number == 1 else (method, repeat, trial, number)
+    return derived_seed(seed, *path) >> (SEED_BITS - bits)

@@ -298,6 +298,13 @@ def _check_bounds(name: str, low: float, high: float, log: bool) -> None:
         raise ValueError(f"{name}: low and high are too close for a logarithmic scale, got {low}, {high}")
 
 
+def condition_text(parameter: Parameter) -> str:
+    """Condition of a parameter for people: "optimizer = sgd or adam, and nesterov = True"; empty if it has none."""
+    return ", and ".join(
+        f"{name} = {' or '.join(map(str, _several(wanted)))}" for name, wanted in parameter.when.items()
+    )
+
+
 def _several(wanted: Value | Sequence[Value]) -> Sequence[Value]:
     """The values that a condition names, which may be one alone."""
     return wanted if isinstance(wanted, list | tuple) else (wanted,)

@@ -21,11 +21,14 @@ class Context:
     """Which trial is trained: its method's label, and the numbers, from 1, of its study and of itself in that study.
 
     A task may name files by it, or say in its log what it is at. A result depends on configuration and seed only.
+    `seed` is the number, from 1, of the seed among those that the trial is trained with, if the study file wants
+    several.
     """
 
     method: str
     repeat: int
     trial: int
+    seed: int = 1
 
 
 class ReturnError(TypeError):

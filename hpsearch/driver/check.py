@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hpsearch.contracts.errors import DatabaseError
-from hpsearch.contracts.objective import Objective
+from hpsearch.contracts.objective import Objective, Outcome, Result
 from hpsearch.contracts.progress import Progress
 from hpsearch.contracts.searcher import History
 from hpsearch.contracts.seeds import derived_seed, trial_seed
 from hpsearch.contracts.space import Space
+from hpsearch.driver.averaged import averaged
 from hpsearch.driver.proposing import propose
 from hpsearch.store.database import Database
-from hpsearch.store.rows import Comparison, StudyRow, TrialRow
+from hpsearch.store.rows import Comparison, SeedRow, StudyRow, TrialRow
 from hpsearch.store.schema import STATES
 from hpsearch.study.faults import shortened
 from hpsearch.study.registry import Registry
@@ -65,6 +66,9 @@ def check(file: Path, *, proposals: bool, progress: Progress, trust: bool = Fals
         spaces = {label: method.space for label, method in database.methods().items()}
         faults = database.faults()
         trials = {study.id: database.trials(study.id) for study in studies}
+        of_seeds: dict[tuple[str, int, int], list[SeedRow]] = {}
+        for row in database.seeds():
+            of_seeds.setdefault((row.method, row.repeat, row.trial), []).append(row)
         objective = comparison.objective
         try:
             database.failed_attempts()
@@ -74,6 +78,7 @@ def check(file: Path, *, proposals: bool, progress: Progress, trust: bool = Fals
     progress("records", 0, 1)
     faults += _settings(comparison)
     faults += _records(comparison, studies, trials, spaces)
+    faults += _seeds(comparison, studies, trials, of_seeds)
     progress("records", 1, 1)
     count = sum(map(len, trials.values()))
     code = tuple(code_changes([run.provenance for run in runs]))
@@ -82,7 +87,7 @@ def check(file: Path, *, proposals: bool, progress: Progress, trust: bool = Fals
     searchers = searchers_of(comparison.spec, Registry.of_database(file, comparison.study_file, trust))
     here = provenance(**searchers.versions(spaces))
     incomparable = tuple(dict.fromkeys(said for run in runs for said in differences(run.provenance, here)))
-    again = _Again(searchers, spaces, objective)
+    again = _Again(searchers, spaces, objective, comparison.spec.parallel)
     differing = [
         text for of_method in _by_method(studies) for text in again.compare(of_method, trials, progress, count)
     ]
@@ -128,19 +133,49 @@ def _records(
                 faults.append(f"{where}: its seed is not the one that derives from the comparison's")
             if trial.state not in STATES:
                 faults.append(f"{where}: its state is {trial.state!r}")
-            space = spaces[study.method]
-            if set(trial.configuration) != set(space.names) or not all(
-                parameter.contains(trial.configuration[parameter.name]) for parameter in space.searched
-            ):
+            if not spaces[study.method].contains(trial.configuration):
                 faults.append(f"{where}: its configuration is not in the method's space")
     return shortened(faults, MOST_NAMED)
+
+
+def _seeds(
+    comparison: Comparison,
+    studies: Sequence[StudyRow],
+    trials: dict[int, list[TrialRow]],
+    of_seeds: dict[tuple[str, int, int], list[SeedRow]],
+) -> list[str]:
+    """Faults where what each seed gave does not make the trial's result. A trial that broke has none of them."""
+    faults, spec = [], comparison.spec
+    for study in studies:
+        for trial in trials[study.id]:
+            place = (study.method, study.repeat, trial.trial)
+            rows = of_seeds.get(place, [])
+            wanted = [
+                trial_seed(comparison.seed, *place, comparison.seed_bits, number) for number in range(1, spec.seeds + 1)
+            ]
+            where = f"{study.method}, study {study.repeat}, trial {trial.trial}"
+            if spec.seeds == 1 or (not rows and trial.state in ("failed", "proposed")):
+                if rows:
+                    faults.append(f"{where}: has results of seeds that were not planned")
+            elif [row.seed for row in rows] != wanted:
+                faults.append(f"{where}: its seeds are not those that derive from the comparison's")
+            else:
+                results = [Result(row.objective, outcome=_outcome(row.state), reason=row.reason) for row in rows]
+                mean = averaged(results, comparison.objective)
+                if (mean.outcome, mean.objective) != (trial.state, trial.objective):
+                    faults.append(f"{where}: its objective is not the mean over its seeds")
+    return shortened(faults, MOST_NAMED)
+
+
+def _outcome(state: str) -> Outcome:
+    return "complete" if state == "complete" else "diverged" if state == "diverged" else "failed"
 
 
 class _Again:
     """Lets each searcher propose again what it proposed in the run: it is a pure function of history and seed."""
 
-    def __init__(self, searchers: Searchers, spaces: dict[str, Space], objective: Objective) -> None:
-        self.searchers, self.spaces, self.objective = searchers, spaces, objective
+    def __init__(self, searchers: Searchers, spaces: dict[str, Space], objective: Objective, parallel: int) -> None:
+        self.searchers, self.spaces, self.objective, self.parallel = searchers, spaces, objective, parallel
         self.done = 0
 
     def compare(
@@ -151,14 +186,20 @@ class _Again:
         method = studies[0].method
         for number in range(max((len(trials[study.id]) for study in studies), default=0)):
             present = [study for study in studies if len(trials[study.id]) > number]
-            histories = [History.of(trials[study.id][:number], self.objective) for study in present]
+            first = number // self.parallel * self.parallel  # of its round
+            histories = [
+                History.of(trials[study.id][:first], self.objective, trials[study.id][first:number])
+                for study in present
+            ]
             proposed = propose(
                 self.searchers[method], self.spaces[method], histories, [study.seed for study in present]
             )
             for study, configuration in zip(present, proposed.configurations, strict=True):
                 recorded = trials[study.id][number].configuration
                 if dict(configuration) != dict(recorded):
-                    names = ", ".join(name for name in recorded if recorded[name] != configuration.get(name))
+                    names = ", ".join(
+                        n for n in {**recorded, **configuration} if recorded.get(n) != configuration.get(n)
+                    )
                     faults.append(
                         f"{study.method}, study {study.repeat}, trial {number + 1}: "
                         f"the searcher proposes another {names}"

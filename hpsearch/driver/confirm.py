@@ -9,7 +9,7 @@ from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.seeds import derived_seed
 from hpsearch.contracts.space import Value
-from hpsearch.store.chosen import BETWEEN, chosen, typed
+from hpsearch.store.chosen import BETWEEN, chosen, configuration_of
 from hpsearch.store.tables import Tables
 from hpsearch.study.plan import Plan, resolve, task_of
 from hpsearch.study.registry import Registry
@@ -49,10 +49,10 @@ def confirmation(
     for label, rows in chosen_rows.items():
         for row in rows.to_dict("records"):
             name = f"{label}{BETWEEN}{row['repeat']}"
-            values = {p.name: typed(p, row[p.name]) for p in tables.methods[label]}
+            values = configuration_of(tables.methods[label], row)
             old = spec.methods[label]
             named = None if without_methods else old.method or label
-            methods[name] = MethodSpec(method=named, space=dict(values), schedules=old.schedules, settings=old.settings)
+            methods[name] = MethodSpec(method=named, space={**values}, schedules=old.schedules, settings=old.settings)
             recorded[name] = float(row["objective"])
     if not methods:
         raise DatabaseError(f"{comparison.name}: no trial is complete yet, so there is nothing to confirm")

@@ -70,7 +70,7 @@ class Display:
         self._done: dict[str, int] = {}
         self._begun_with: Mapping[str, int] = {}
         self._best: dict[str, float] = {}
-        self._planned: dict[str, int] = {}
+        self._planned: dict[str, int | None] = {}
         self._lost = {"diverged": 0, "failed": 0}
         self._diverged: dict[str, int] = {}
         self._told_of: set[str] = set()
@@ -107,14 +107,17 @@ class Display:
         elif done == total or self._line_is_due():
             self.say(f"{what}: {done} of {total}")
 
-    def begin(self, database: Database, planned: int) -> None:
-        """Show the trials of a comparison, `planned` per method; those already recorded count as done."""
+    def begin(self, database: Database, planned: int | None) -> None:
+        """Show the trials of a comparison, `planned` per method; those already recorded count as done.
+
+        None stands for as many as a budget allows.
+        """
         self._objective = database.existing().objective
         for label, best in database.best_objectives().items():
             self._improve(self._group(label), [best])
         for label, states in database.counts().items():
             group = self._group(label)
-            self._planned[group] = self._planned.get(group, 0) + planned
+            self._planned[group] = None if planned is None else (self._planned.get(group) or 0) + planned
             self._done[group] = self._done.get(group, 0) + sum(n for state, n in states.items() if state != "proposed")
             self._diverged[group] = self._diverged.get(group, 0) + states.get("diverged", 0)
             for state in self._lost:
@@ -147,9 +150,9 @@ class Display:
             self._bars.update(self._tasks[label], completed=self._done[label], note=self._note(label))
         elif self._done == self._planned or self._line_is_due():
             counts = ", ".join(
-                f"{label} {done}/{self._planned[label]} {self._note(label)}" for label, done in self._done.items()
+                f"{label} {done}{self._of(label)} {self._note(label)}" for label, done in self._done.items()
             )
-            self.say(f"{counts}, {self._time_left()} left at this rate")
+            self.say(f"{counts}{self._time_left()}")
 
     def set_aside(self, told: SetAside) -> None:
         """Say that a method is set aside; what was taken back of it counts no longer."""
@@ -168,7 +171,11 @@ class Display:
     def _tell_of_divergence(self, label: str, reason: str) -> None:
         """Say once that nearly all trials of a method diverge, as soon as there are enough to say so."""
         done, diverged = self._done[label], self._diverged[label]
-        if done < min(OF_AT_LEAST, self._planned[label]) or diverged < NEARLY_ALL * done or label in self._told_of:
+        if (
+            done < min(OF_AT_LEAST, self._planned[label] or OF_AT_LEAST)
+            or diverged < NEARLY_ALL * done
+            or label in self._told_of
+        ):
             return
         self._told_of.add(label)
         self.say(
@@ -187,11 +194,19 @@ class Display:
         best = f"best {Objective.text(self._best[label])}" if label in self._best else ""
         return f"{best} {60 * rate:.1f}/min".strip()
 
+    def _of(self, label: str) -> str:
+        planned = self._planned[label]
+        return "" if planned is None else f"/{planned}"
+
     def _time_left(self) -> str:
+        """Say how long the rest will take, unless a budget decides how many trials that is."""
+        planned = [trials for trials in self._planned.values() if trials is not None]
+        if len(planned) < len(self._planned):
+            return ""
         done = sum(self._done.values())
         fresh = done - sum(self._begun_with.values())
-        left = (sum(self._planned.values()) - done) * (time.monotonic() - self._started) / max(1, fresh)
-        return f"{left / 60:.0f} min" if left > 90 else f"{left:.0f} s"
+        left = (sum(planned) - done) * (time.monotonic() - self._started) / max(1, fresh)
+        return f", {left / 60:.0f} min left at this rate" if left > 90 else f", {left:.0f} s left at this rate"
 
     def _line_is_due(self) -> bool:
         if time.monotonic() - self._last_line < SECONDS_BETWEEN_LINES:

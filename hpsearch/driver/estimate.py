@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ from hpsearch.driver.pack import PackError, train_pack
 from hpsearch.driver.proposing import propose
 from hpsearch.searchers.random import SEARCHER as RANDOM
 from hpsearch.store.database import Database
+from hpsearch.store.rows import epochs_of
 from hpsearch.study.plan import Plan
+from hpsearch.study.schema import Spec
 
 TRIALS_BEFORE = 10
 """How many trials a study has, at most, when its next proposal is timed."""
@@ -74,8 +77,6 @@ def estimate(plan: Plan, file: Path, workers: int, progress: Progress) -> Estima
     training = proposing = texts = 0.0
     left, lost = 0, []
     for label, method in plan.methods.items():
-        remaining = spec.trials * spec.repeats - recorded.get(label, 0)
-        left += remaining
         configurations = RANDOM.propose(method.space, [History()] * size, range(size))
         try:
             trained = train_pack(plan.by_name, label, configurations, list(range(size)))
@@ -84,11 +85,26 @@ def estimate(plan: Plan, file: Path, workers: int, progress: Progress) -> Estima
         if trained.together < size:  # the first attempt found out how many fit; a run does so once per worker
             trained = train_pack(plan.by_name, label, configurations, list(range(size)))
         lost += _lost(label, trained.results)
-        training += remaining * trained.seconds / size
+        cost = spec.seeds * trained.seconds / size
+        remaining = max(0, spec.repeats * _length(spec, cost, trained.results) - recorded.get(label, 0))
+        left += remaining
+        training += remaining * cost
         proposing += remaining * _proposal_seconds(plan, label, configurations, trained.results)
         texts += remaining * (_text_bytes(configurations, trained.results) + len(trained.output)) / size
-    total = spec.trials * spec.repeats * len(plan.methods)
-    return Estimate(total, total - left, training, proposing, workers, int(texts + left * ROW_BYTES), lost)
+    done = sum(recorded.values())
+    return Estimate(left + done, done, training, proposing, workers, int(texts + left * ROW_BYTES), lost)
+
+
+def _length(spec: Spec, seconds: float, results: Sequence[Result]) -> int:
+    """How many trials a study will have, each of which takes so many seconds and trains as these results were."""
+    budget, epochs = spec.budget, epochs_of(results)
+    ends = [float(spec.trials)]
+    if budget is not None and budget.seconds is not None:
+        ends.append(budget.seconds / max(seconds, 1e-9))
+    if budget is not None and budget.epochs is not None and epochs:
+        ends.append(budget.epochs / (spec.seeds * epochs / len(results)))
+    rounds = math.ceil(min(ends) / spec.parallel)
+    return min(spec.trials, rounds * spec.parallel)
 
 
 def _lost(label: str, results: Sequence[Result]) -> list[str]:

@@ -79,7 +79,7 @@ def _another(old: Comparison, plan: Plan) -> str:
     if changed := _not_an_extension(_defining(old.spec), _defining(plan.spec)):
         return (
             f"holds a comparison from another study file: {'; '.join(shortened(changed, MOST_LISTED))}; give another "
-            "database with --database, or the old study file (more trials, repeats or methods may be added)"
+            "database with --database, or the old study file (more trials, budget, repeats or methods may be added)"
         )
     # `searchable` is not compared: it says nothing about what was measured, and is not recorded.
     measured = replace(plan.task.objective, searchable=True)
@@ -164,14 +164,25 @@ def _extend(database: Database, plan: Plan, old: Comparison) -> None:
 
 
 def _not_an_extension(old: Json, new: Json) -> list[str]:
-    """Changes that are not allowed, each with both values. Only trials, repeats and methods may be added."""
+    """Changes that are not allowed, each with both values. Only trials, budget, repeats and methods may be added."""
     grown = {
         **new,
         "trials": old["trials"] if new["trials"] >= old["trials"] else new["trials"],
         "repeats": old["repeats"] if new["repeats"] >= old["repeats"] else new["repeats"],
         "methods": {label: method for label, method in new["methods"].items() if label in old["methods"]},
+        "budget": _grown(old["budget"], new["budget"]),
     }
     return list(_changes(old, grown, ""))
+
+
+def _grown(old: Json | None, new: Json | None) -> Json | None:
+    """The old budget if the new one only allows more of the same."""
+    if not old or not new:
+        return new
+    return {
+        unit: most if most is not None and new[unit] is not None and new[unit] >= most else new[unit]
+        for unit, most in old.items()
+    }
 
 
 def _changes(old: object, new: object, path: str) -> Iterator[str]:

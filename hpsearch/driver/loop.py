@@ -19,10 +19,12 @@ from hpsearch.contracts.objective import Result
 from hpsearch.contracts.searcher import History
 from hpsearch.contracts.seeds import trial_seed
 from hpsearch.driver import clock
+from hpsearch.driver.averaged import averaged
 from hpsearch.driver.pack import PackError, Trained, train_pack
 from hpsearch.driver.proposing import propose
 from hpsearch.store.database import Database
 from hpsearch.store.rows import Measured, StudyRow, TrialRow
+from hpsearch.store.spent import has_ended
 from hpsearch.study.plan import Plan
 from hpsearch.system import stopping
 from hpsearch.system.output import noted
@@ -55,10 +57,18 @@ class SetAside:
 
 @dataclass
 class _Pack:
-    """The studies of one method that travel together, and how many of their present trials are open."""
+    """The studies of one method that travel together, with their present round.
+
+    Attributes:
+        studies: all of them.
+        going: those that have not ended.
+        first: the number of the round's first trial.
+        open: how many trials of the round are to be trained.
+    """
 
     studies: list[StudyRow]
-    trial: int
+    going: list[StudyRow]
+    first: int = 1
     open: int = 0
 
     @property
@@ -68,7 +78,7 @@ class _Pack:
 
 @dataclass
 class _Job:
-    """Trials of one pack, all with the same number, to be trained together."""
+    """Trials of one pack's round, to be trained together."""
 
     pack: _Pack
     trials: list[TrialRow]
@@ -131,12 +141,11 @@ def _work(loop: _Loop, packs: list[_Pack], executor: Executor) -> Generator[Reco
         while packs or ready or flying:
             while len(flying) < executor.workers + executor.waiting:
                 # What has to be tried again comes first, then the pack that is furthest behind.
-                if ready:
-                    job = ready.pop()
-                elif (place := loop.choose(packs, bool(flying))) is not None:
-                    job = loop.next_job(packs.pop(place))
-                else:
-                    break
+                if not ready:
+                    if (place := loop.choose(packs, bool(flying))) is None:
+                        break
+                    ready += reversed(loop.next_round(packs.pop(place)))
+                job = ready.pop()
                 flying[loop.submit(job, executor)] = job
             done, _ = wait(flying, timeout=1, return_when=FIRST_COMPLETED)
             stopping.check()
@@ -159,8 +168,7 @@ def _work(loop: _Loop, packs: list[_Pack], executor: Executor) -> Generator[Reco
                 if job.pack.method in loop.set_aside:
                     packs[:] = [pack for pack in packs if pack.method not in loop.set_aside]
                     ready[:] = [other for other in ready if other.pack.method not in loop.set_aside]
-                elif job.pack.open == 0 and job.pack.trial < loop.plan.spec.trials:
-                    job.pack.trial += 1
+                elif job.pack.open == 0 and loop.goes_on(job.pack):
                     packs.append(job.pack)
         loop.end()
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
@@ -189,18 +197,33 @@ class _Loop:
         # Kept as the database has them, each read back after it is written: reading all each time would cost ever more.
         self.trials = {study.id: database.trials(study.id) for study in self.studies}
         self.worked = False
+        # How many trials are trained at once at most, so that with their seeds they are no more than the task wishes.
+        together = max(comparison.pack_size, plan.spec.pack or plan.task.pack)
+        self.most = max(1, together // plan.spec.seeds)
 
     def packs(self) -> list[_Pack]:
-        """All packs with something left to do, each at the first trial that some of its studies have not finished."""
+        """All packs with something left to do, each at the first round that some of its studies have not finished."""
         members: dict[tuple[str, int], list[StudyRow]] = {}
         for study in self.studies:
             members.setdefault((study.method, study.pack), []).append(study)
-        packs = []
-        for studies in members.values():
-            trials = [[t for t in self.trials[s.id] if t.state != "proposed"] for s in studies]
-            self.worked |= any(t.state != "failed" for finished in trials for t in finished)
-            packs.append(_Pack(studies, min(len(finished) for finished in trials) + 1))
-        return [pack for pack in packs if pack.trial <= self.plan.spec.trials]
+        states = {trial.state for trials in self.trials.values() for trial in trials}
+        self.worked = not states <= {"failed", "proposed"}
+        packs = [_Pack(studies, studies) for studies in members.values()]
+        return [pack for pack in packs if self.goes_on(pack)]
+
+    def goes_on(self, pack: _Pack) -> bool:
+        """Whether a study of the pack has not ended; then the pack is at the first round that one has not finished."""
+        pack.going = [study for study in pack.studies if not self._has_ended(study)]
+        if pack.going:
+            parallel = self.plan.spec.parallel
+            pack.first = min(len(self._finished(study)) for study in pack.going) // parallel * parallel + 1
+        return bool(pack.going)
+
+    def _finished(self, study: StudyRow) -> list[TrialRow]:
+        return [trial for trial in self.trials[study.id] if trial.state != "proposed"]
+
+    def _has_ended(self, study: StudyRow) -> bool:
+        return has_ended(self._finished(study), self.plan.spec)
 
     def choose(self, packs: Sequence[_Pack], busy: bool) -> int | None:
         """The place of the pack to go on with; None if there is none, or if it is better to wait for those in training.
@@ -210,58 +233,93 @@ class _Loop:
         places = [place for place, pack in enumerate(packs) if not self._in_doubt(pack.method)]
         if not places and not busy:
             places = list(range(len(packs)))
-        return min(places, key=lambda place: packs[place].trial, default=None)
+        return min(places, key=lambda place: packs[place].first, default=None)
 
     def _in_doubt(self, method: str) -> bool:
         return not self.worked and len(self.failed_in_a_row[method]) >= self.doubt_after
 
-    def next_job(self, pack: _Pack) -> _Job:
-        """A job for the pack's present trial, which is proposed and recorded unless an earlier run did so."""
-        if missing := [study for study in pack.studies if len(self.trials[study.id]) < pack.trial]:
-            self._propose(pack, missing)
-        trials = [self.trials[study.id][pack.trial - 1] for study in pack.studies]
-        job = _Job(pack, [trial for trial in trials if trial.state == "proposed"])
-        pack.open = len(job.trials)
-        return job
+    def next_round(self, pack: _Pack) -> list[_Job]:
+        """Jobs for the pack's present round, which is proposed and recorded unless an earlier run did so."""
+        numbers = range(pack.first, min(pack.first + self.plan.spec.parallel, self.plan.spec.trials + 1))
+        self._propose(pack, numbers)
+        trials = [self.trials[study.id][number - 1] for number in numbers for study in pack.going]
+        left = [trial for trial in trials if trial.state == "proposed"]
+        pack.open = len(left)
+        size = -(-len(left) // -(-len(left) // self.most))
+        return [_Job(pack, left[start : start + size]) for start in range(0, len(left), size)]
 
-    def _propose(self, pack: _Pack, studies: Sequence[StudyRow]) -> None:
-        histories = [History.of(self.trials[study.id], self.plan.task.objective) for study in studies]
-        seeds = [study.seed for study in studies]
-        proposed = propose(self.plan.searchers[pack.method], self.spaces[pack.method], histories, seeds)
-        rows = [
-            (study.id, pack.trial, self._trial_seed(study, pack.trial), configuration)
-            for study, configuration in zip(studies, proposed.configurations, strict=True)
-        ]
-        stand_ins = {(studies[place].id, pack.trial): why for place, why in proposed.stand_ins.items()}
-        self.database.propose(self.run_id, clock.now(), rows, stand_ins, proposed.warnings)
-        for study in studies:
-            self.trials[study.id].append(self.database.trial(study.id, pack.trial))
+    def _propose(self, pack: _Pack, numbers: range) -> None:
+        """Propose what is missing of a round, all of it in one transaction: a kill leaves no round half proposed."""
+        new: dict[tuple[int, int], TrialRow] = {}
+        stand_ins: dict[tuple[int, int], str] = {}
+        warned = 0
+        for number in numbers:
+            missing = [study for study in pack.going if len(self.trials[study.id]) < number]
+            if not missing:
+                continue
+            histories = [self._history(study, pack.first, number, new) for study in missing]
+            seeds = [study.seed for study in missing]
+            proposed = propose(self.plan.searchers[pack.method], self.spaces[pack.method], histories, seeds)
+            for study, configuration in zip(missing, proposed.configurations, strict=True):
+                seed = self._trial_seed(study, number)
+                new[study.id, number] = TrialRow(study.id, number, seed, configuration, "proposed", None)
+            stand_ins |= {(missing[place].id, number): why for place, why in proposed.stand_ins.items()}
+            warned += proposed.warnings
+        if new:
+            rows = [(trial.study_id, trial.trial, trial.seed, trial.configuration) for trial in new.values()]
+            self.database.propose(self.run_id, clock.now(), rows, stand_ins, warned)
+            for study_id, number in new:
+                self.trials[study_id].append(self.database.trial(study_id, number))
 
-    def _trial_seed(self, study: StudyRow, trial: int) -> int:
-        return trial_seed(self.plan.spec.seed, study.method, study.repeat, trial, self.seed_bits)
+    def _history(self, study: StudyRow, first: int, number: int, new: dict[tuple[int, int], TrialRow]) -> History:
+        """What is known when a trial of the round that begins with trial `first` is proposed."""
+        trials = self.trials[study.id]
+        pending = [*trials[first - 1 :], *(new[study.id, n] for n in range(len(trials) + 1, number))]
+        return History.of(trials[: first - 1], self.plan.task.objective, pending)
+
+    def _trial_seed(self, study: StudyRow, trial: int, number: int = 1) -> int:
+        return trial_seed(self.plan.spec.seed, study.method, study.repeat, trial, self.seed_bits, number)
+
+    def _seeds(self, job: _Job) -> list[list[int]]:
+        """The seeds that each trial of a job is trained with."""
+        studies, numbers = {study.id: study for study in job.pack.studies}, range(1, self.plan.spec.seeds + 1)
+        return [[self._trial_seed(studies[t.study_id], t.trial, number) for number in numbers] for t in job.trials]
 
     def submit(self, job: _Job, executor: Executor) -> Future[Trained]:
         """Send a job to be trained."""
-        label, repeats = job.pack.method, {study.id: study.repeat for study in job.pack.studies}
+        repeats, numbers = {study.id: study.repeat for study in job.pack.studies}, range(1, self.plan.spec.seeds + 1)
         job.attempts += 1
         job.submitted = time.monotonic()
         return executor.submit(
             train_pack,
             self.plan.by_name,
-            label,
-            [trial.configuration for trial in job.trials],
-            [trial.seed for trial in job.trials],
-            [(repeats[trial.study_id], trial.trial) for trial in job.trials],
+            job.pack.method,
+            [trial.configuration for trial in job.trials for _ in numbers],
+            [seed for seeds in self._seeds(job) for seed in seeds],
+            [(repeats[trial.study_id], trial.trial, number) for trial in job.trials for number in numbers],
         )
 
     def record(self, job: _Job, trained: Trained) -> Recorded:
         """Record what a worker returned; not of trials that were taken back meanwhile with those before them."""
         seconds = trained.seconds / len(job.trials)
+        self._check_epochs(job, trained.results)
         started, ended = clock.text(trained.started), clock.text(trained.ended)
         place = (trained.host, trained.device)
-        halved = trained.together < len(job.trials)
+        halved = trained.together < len(trained.results)
         measured = Measured(started, ended, seconds, trained.together, job.attempts, *place, halved)
-        return self._record(job, trained.results, measured, trained.warnings, trained.output)
+        size = self.plan.spec.seeds
+        of_trials = [trained.results[start : start + size] for start in range(0, len(trained.results), size)]
+        results = [averaged(of_trial, self.plan.task.objective) for of_trial in of_trials]
+        return self._record(job, results, measured, trained.warnings, trained.output, of_trials if size > 1 else ())
+
+    def _check_epochs(self, job: _Job, results: Sequence[Result]) -> None:
+        """Raise TaskError if a budget counts epochs and a complete training does not tell its own."""
+        budget = self.plan.spec.budget
+        if budget and budget.epochs and any(r.outcome == "complete" and not r.curves for r in results):
+            raise TaskError(
+                f"{job.pack.method}: a training has no curve, so that the epochs of the study file's budget cannot be "
+                "counted: let the task return curves, one value per epoch, or give a budget of seconds or trials"
+            )
 
     def note_attempt(self, job: _Job, error: BaseException) -> None:
         """Record the end of the error, whatever becomes of the trials."""
@@ -302,14 +360,13 @@ class _Loop:
 
     def _nothing_else_may_work(self, method: str) -> bool:
         """Whether nothing has worked, and all methods that have trials left but `method` are in doubt."""
-        trials, length = self.trials, self.plan.spec.trials
-        left = {s.method for s in self.studies if len(trials[s.id]) < length or trials[s.id][-1].state == "proposed"}
+        left = {s.method for s in self.studies if not self._has_ended(s)}
         return not self.worked and all(self._in_doubt(other) for other in left - {method})
 
     def _set_aside(self, method: str, reason: str) -> SetAside:
         """Take back what failed in a row, with a last one that is not recorded: a kill must not leave it to count."""
         failures = self.failed_in_a_row[method]
-        self.database.reopen(failures)
+        self.database.reopen(failures, self.plan.spec.parallel)
         for study_id in {study_id for study_id, _ in failures}:
             self.trials[study_id] = self.database.trials(study_id)
         said = f"{len(failures) + 1} trials in a row failed, the last with {reason}"
@@ -327,12 +384,25 @@ class _Loop:
             "mend the cause and run again: they will be tried again"
         )
 
-    def _record(self, job: _Job, results: Sequence[Result], measured: Measured, warned: int, output: str) -> Recorded:
+    def _record(
+        self,
+        job: _Job,
+        results: Sequence[Result],
+        measured: Measured,
+        warned: int,
+        output: str,
+        of_seeds: Sequence[Sequence[Result]] = (),
+    ) -> Recorded:
         recorded = zip(job.trials, results, strict=True)
         rows = [(t.study_id, t.trial, result) for t, result in recorded if t.trial <= len(self.trials[t.study_id])]
         # `last_failures` needs ends in the order of recording, whatever the clocks of workers and driver do.
         self.last_end = measured.ended if measured.ended > self.last_end else clock.just_after(self.last_end)
-        self.database.record(self.run_id, rows, replace(measured, ended=self.last_end), warned, output)
+        measured = replace(measured, ended=self.last_end)
+        seeds = {
+            (trial.study_id, trial.trial): list(zip(own, of_trial, strict=True))
+            for trial, own, of_trial in zip(job.trials, self._seeds(job), of_seeds, strict=bool(of_seeds))
+        }
+        self.database.record(self.run_id, rows, measured, warned, output, seeds)
         for study_id, trial, _ in rows:
             self.trials[study_id][trial - 1] = self.database.trial(study_id, trial)
         job.pack.open -= len(rows)

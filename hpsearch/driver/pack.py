@@ -61,7 +61,7 @@ def train_pack(
     label: str,
     configurations: Sequence[Configuration],
     seeds: Sequence[int],
-    numbers: Sequence[tuple[int, int]] | None = None,
+    numbers: Sequence[tuple[int, int, int]] | None = None,
 ) -> Trained:
     """Train the configurations together, on this process's device.
 
@@ -72,14 +72,15 @@ def train_pack(
         label: the method's label.
         configurations: one per trial, from the method's space.
         seeds: one per trial.
-        numbers: study and trial of each; None for trials of no study, which count as the first ones of so many.
+        numbers: study, trial and number of the seed of each; None for trials of no study, which count as the first
+            ones of so many.
 
     Raises:
         DeviceError: if the device may have stopped working; this process can train no more.
         PackError: if the task raises anything else, or returns something wrong.
     """
     results: list[Result] = []
-    contexts = [Context(label, *pair) for pair in numbers or [(i, 1) for i, _ in enumerate(seeds, 1)]]
+    contexts = [Context(label, *pair) for pair in numbers or [(i, 1, 1) for i, _ in enumerate(seeds, 1)]]
     with captured() as printed, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:

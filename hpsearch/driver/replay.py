@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +11,11 @@ from hpsearch.contracts.errors import DeviceError, OtherDataError, ReplayError
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.objective import Result
 from hpsearch.contracts.progress import Progress
+from hpsearch.contracts.seeds import trial_seed
+from hpsearch.driver.averaged import averaged
 from hpsearch.driver.pack import PackError, train_pack
 from hpsearch.store.database import Database
-from hpsearch.store.rows import Trial, find_trial, stored
+from hpsearch.store.rows import Comparison, SeedRow, Stored, Trial, find_trial, stored
 from hpsearch.study.plan import Plan, resolve
 from hpsearch.study.registry import Registry
 from hpsearch.system.devices import CPU, named, use_here
@@ -52,6 +54,7 @@ def replay(file: Path, method: str, repeat: int, trial: int, progress: Progress,
     """
     with Database(file) as database:
         comparison, runs, row = database.existing(), database.runs(), _row(database, file, method, repeat, trial)
+        seeds = [seed for seed in database.seeds() if (seed.method, seed.repeat, seed.trial) == row[:3]]
     plan = resolve(comparison.spec, Registry.of_database(file, comparison.study_file, trust))
     data = dict(plan.task.prepare(progress))
     if other := [name for name, value in comparison.data.items() if data.get(name) != value]:
@@ -62,12 +65,16 @@ def replay(file: Path, method: str, repeat: int, trial: int, progress: Progress,
     if (row.device or CPU).startswith(("cuda", "GPU")):
         use_here(_first_gpu(file, str(row.device)))
     started = time.monotonic()
-    result = _train(plan, method, row)
+    result, of_seeds = _train(plan, comparison, row)
     place = next((run.provenance for run in runs if run.id == row.run_id), {})
     here = provenance()
-    old = _numbers(row.state, row.reason, row.objective, row.metrics, row.curves)
-    kept = stored(result)
-    new = _numbers(kept.state, kept.reason, kept.objective, kept.metrics, kept.curves)
+    old, new = _numbers(row), _numbers(stored(result))
+    for seed in seeds:
+        name = f"seed {seed.number}: "
+        old |= {f"{name}{key}": value for key, value in _numbers(seed).items()}
+        if of_seeds:
+            again = _numbers(stored(of_seeds[seed.number - 1]))
+            new |= {f"{name}{key}": value for key, value in again.items()}
     then, now = place.get("commit"), here["commit"]
     code = changed_modules(place, {"code": plan.code}, ["training"])
     changes = ([] if then == now else [f"{then} then, {now} now"]) + ([", ".join(code)] if code else [])
@@ -96,23 +103,23 @@ def _first_gpu(file: Path, recorded: str) -> str:
     return first
 
 
-def _train(plan: Plan, method: str, row: Trial) -> Result:
+def _train(plan: Plan, comparison: Comparison, row: Trial) -> tuple[Result, list[Result]]:
+    """The trial's result, and those of its seeds if it has several."""
+    numbers = range(1, plan.spec.seeds + 1)
+    more = [trial_seed(comparison.seed, *row[:3], comparison.seed_bits, number) for number in numbers[1:]]
+    places = [(row.repeat, row.trial, number) for number in numbers]
     try:
-        trained = train_pack(plan.by_name, method, [row.configuration], [row.seed], [(row.repeat, row.trial)])
+        configurations = [row.configuration for _ in numbers]
+        trained = train_pack(plan.by_name, row.method, configurations, [row.seed, *more], places)
     except (PackError, DeviceError) as error:
-        return Result(None, outcome="failed", reason=str(error))
-    return trained.results[0]
+        return Result(None, outcome="failed", reason=str(error)), []
+    return averaged(trained.results, plan.task.objective), trained.results if len(numbers) > 1 else []
 
 
-def _numbers(
-    state: str,
-    reason: str,
-    objective: float | None,
-    metrics: Mapping[str, float | None],
-    curves: Mapping[str, Sequence[float | None]],
-) -> dict[str, float | str | None]:
-    numbers: dict[str, float | str | None] = {"state": state, "reason": reason, "objective": objective, **metrics}
-    for name, values in curves.items():
+def _numbers(of: Trial | SeedRow | Stored) -> dict[str, float | str | None]:
+    numbers: dict[str, float | str | None] = {"state": of.state, "reason": of.reason, "objective": of.objective}
+    numbers |= of.metrics
+    for name, values in of.curves.items():
         numbers |= {f"{name} in epoch {epoch}": value for epoch, value in enumerate(values, 1)}
     return numbers
 

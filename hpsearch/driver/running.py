@@ -72,7 +72,7 @@ def run_shown(
                 layout.prepare(database, plan, study_file, display.preparing, display.say, changed_code=changed_code)
             for line in described(plan.spaces):
                 display.say(line)
-            display.begin(database, spec.trials * spec.repeats)
+            display.begin(database, spec.trials * spec.repeats if spec.budget is None else None)
             for difference in loop.differs_from_last_run(database, plan):
                 display.say(f"warning: {difference}")
             with closing(loop.run(database, plan, executor, {"executor": where.executor, "threads": 1})) as records:

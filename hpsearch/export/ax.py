@@ -21,7 +21,7 @@ from hpsearch.contracts.export import Format
 from hpsearch.contracts.objective import Objective
 from hpsearch.contracts.progress import Progress
 from hpsearch.contracts.seeds import derived_seed
-from hpsearch.contracts.space import Choice, Fixed, Float, Int, Parameter, Space, Value
+from hpsearch.contracts.space import INACTIVE, Choice, Fixed, Float, Int, Parameter, Space, Value
 from hpsearch.export.studies import Study, optional, quiet, read_studies
 from hpsearch.searchers.ax import MOST_VALUES
 from hpsearch.store.rows import Trial
@@ -65,7 +65,9 @@ def _client(study: Study, goal: str) -> Any:
 
 
 def _attach(client: Any, space: Space, trial: Trial, metric: str) -> None:
-    index = client.attach_trial({_name(p): _value(p, trial.configuration[p.name]) for p in space})
+    # Ax wants a value of each: what is not active is in the middle of its range, where our searchers see it.
+    middle = {p.name: p.value if isinstance(p, Fixed) else p.decode(INACTIVE) for p in space}
+    index = client.attach_trial({_name(p): _value(p, {**middle, **trial.configuration}[p.name]) for p in space})
     if trial.state == "complete":
         measured = {name: value for name, value in trial.metrics.items() if value is not None}
         client.complete_trial(index, raw_data={**measured, metric: trial.objective})

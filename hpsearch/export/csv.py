@@ -1,4 +1,4 @@
-"""Comma-separated tables of trials, training, curves, studies and hyperparameters, with floats to the last bit."""
+"""Comma-separated tables: trials, training, seeds, curves, studies, hyperparameters; floats to the last bit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hpsearch.contracts.export import Format
 from hpsearch.contracts.progress import Progress
 from hpsearch.contracts.space import Value, space_as_json
 from hpsearch.store.database import Database
-from hpsearch.store.rows import Trial
+from hpsearch.store.rows import SeedRow, Trial
 
 Cell = Value | None
 Table = dict[str, list[Cell]]
@@ -19,7 +19,7 @@ Table = dict[str, list[Cell]]
 
 KEY = ("method", "repeat", "trial")
 RESULT = (*KEY, "objective", "state", "reason", "seconds", "seed")
-TRAINING = ("proposed", "started", "ended", "trained_together", "attempts", "host", "device")
+TRAINING = ("proposed", "started", "ended", "trained_together", "attempts", "host", "device", "epochs")
 
 
 def tables(file: Path) -> dict[str, Table]:
@@ -29,13 +29,15 @@ def tables(file: Path) -> dict[str, Table]:
         trials: one row per trial, also if it is only proposed: its objective (None unless it is complete),
             hyperparameters (None if its method does not have one), metrics, state, reason, seconds and seed.
         training: when (ISO 8601, UTC), where and how each trial was trained.
+        seeds: one row per seed of a trial, if trials were trained with several, numbered from 1.
         curves: one row per epoch, counted from 1.
         studies: one row per study, with its seed and what the comparison measures.
-        hyperparameters: one row per hyperparameter of a method; `values` and `value` are JSON.
+        hyperparameters: one row per hyperparameter of a method; `values`, `value` and `when`, the condition under which
+            it is active, are JSON.
     """
     with Database(file) as database:
         comparison, methods, studies = database.existing(), database.methods(), database.studies()
-        trials = database.all_trials()
+        trials, seeds = database.all_trials(), database.seeds()
     objective = comparison.objective
     measured: dict[str, Cell] = {
         "comparison": comparison.name,
@@ -59,6 +61,7 @@ def tables(file: Path) -> dict[str, Table]:
             [{**_recorded(trial, (*KEY, *TRAINING)), "run": trial.run_id} for trial in trials],
             (*KEY, *TRAINING, "run"),
         ),
+        **({"seeds": _seeds(seeds)} if seeds else {}),
         "curves": _table(
             (
                 {**_recorded(trial, KEY), "epoch": epoch, **dict(zip(trial.curves, values, strict=True))}
@@ -74,17 +77,32 @@ def tables(file: Path) -> dict[str, Table]:
         "hyperparameters": _table(
             [
                 {"method": label, **parameter, "schedule": method.schedules.get(parameter["name"], "constant")}
-                | {key: json.dumps(parameter[key]) for key in ("values", "value") if key in parameter}
+                | {key: json.dumps(parameter[key]) for key in ("values", "value", "when") if key in parameter}
                 for label, method in methods.items()
                 for parameter in space_as_json(method.space)
             ],
-            ("method", "name", "kind", "low", "high", "log", "values", "ordered", "value", "schedule"),
+            ("method", "name", "kind", "low", "high", "log", "values", "ordered", "value", "when", "schedule"),
         ),
     }
 
 
+def _seeds(rows: Sequence[SeedRow]) -> Table:
+    metrics = [name for row in rows for name in row.metrics]
+    return _table(
+        [
+            {
+                **{name: value for name, value in row._asdict().items() if name not in ("metrics", "curves")},
+                "objective": row.objective if row.state == "complete" else None,
+                **row.metrics,
+            }
+            for row in rows
+        ],
+        (*KEY, "number", "objective", *metrics, "state", "reason", "seed"),
+    )
+
+
 def _recorded(trial: Trial, names: Sequence[str]) -> dict[str, Cell]:
-    fields = trial._asdict()
+    fields = {**trial._asdict(), "epochs": trial.epochs_trained}
     return {name: fields[name] for name in names}
 
 

@@ -65,13 +65,15 @@ def _distribution(distributions: Any, parameter: Searched) -> Any:
 
 def _trial(module: Any, trial: Trial, study: Study, distributions: Mapping[str, object]) -> Any:
     complete = trial.state == "complete"
-    fixed = {p.name: trial.configuration[p.name] for p in study.space if isinstance(p, Fixed)}
+    active = study.space.active(trial.configuration)
+    fixed = {p.name: trial.configuration[p.name] for p in active if isinstance(p, Fixed)}
+    searched = [p.name for p in active if not isinstance(p, Fixed)]
     outcome = {"seed": trial.seed, "state": trial.state, "reason": trial.reason, "seconds": trial.seconds}
     made = module.create_trial(
         state=module.TrialState.COMPLETE if complete else module.TrialState.FAIL,
         value=trial.objective if complete else None,
-        params={name: trial.configuration[name] for name in distributions},
-        distributions=distributions,
+        params={name: trial.configuration[name] for name in searched},
+        distributions={name: distributions[name] for name in searched},
         user_attrs={**fixed, **trial.metrics, **outcome},
     )
     made.datetime_start, made.datetime_complete = _local(trial.started), _local(trial.ended)

@@ -50,7 +50,7 @@ def read_studies(file: Path) -> tuple[Objective, list[Study]]:
         for trial in database.all_trials():
             if trial.state == "proposed":
                 continue
-            if not all(p.contains(trial.configuration[p.name]) for p in methods[trial.method].space.searched):
+            if not methods[trial.method].space.contains(trial.configuration):
                 raise ExportError(
                     f"{file}: the configuration of {trial.method}, study {trial.repeat}, trial {trial.trial} lies "
                     "outside of the method's space, which only csv and parquet can tell"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from hpsearch.contracts.errors import FileError
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.objective import Objective
-from hpsearch.contracts.space import Fixed, Float, Int, Parameter
+from hpsearch.contracts.space import Fixed, Float, Int, Parameter, condition_text
 from hpsearch.report.context import ReportContext
 from hpsearch.report.folder import DISCUSSION
 from hpsearch.report.markdown import plain, table
@@ -95,6 +95,7 @@ def provenance_facts(context: ReportContext) -> list[tuple[str, str]]:
         ("commands", _each(_portable(p["command"]) for p in places)),
         ("report", context.command),
         ("trials per study, studies per method", _sizes(context)),
+        *_rounds_and_seeds(parts),
         ("comparison seed", ", ".join(str(part.seed) for part in parts)),
         ("searcher", _each(_searchers(part) for part in parts)),
         ("task", _each(with_settings(part.spec.task.name, part.resolved["task"]) for part in parts)),
@@ -144,6 +145,11 @@ def _searchers(part: Comparison) -> str:
 
 
 def _described(parameter: Parameter) -> list[str]:
+    values, scale = _values_and_scale(parameter)
+    return [f"{values}, if {plain(condition_text(parameter))}" if parameter.when else values, scale]
+
+
+def _values_and_scale(parameter: Parameter) -> list[str]:
     if isinstance(parameter, Fixed):
         return [plain(parameter.value), "fixed"]
     if isinstance(parameter, Float | Int):
@@ -153,10 +159,22 @@ def _described(parameter: Parameter) -> list[str]:
 
 
 def _sizes(context: ReportContext) -> str:
-    sizes = [f"{part.trials}, {part.repeats}" for part in context.tables.parts]
+    sizes = [
+        f"{part.trials if part.spec.budget is None else part.spec.length}, {part.repeats}"
+        for part in context.tables.parts
+    ]
     if len(sizes) == 1:
         return sizes[0]
     return "; ".join(f"{file.name}: {size}" for file, size in zip(context.files, sizes, strict=True))
+
+
+def _rounds_and_seeds(parts: Sequence[Comparison]) -> list[tuple[str, str]]:
+    """What is worth saying only where it is not one: trials proposed at once, and seeds of a trial."""
+    said = {
+        "trials in parallel, proposed from the rounds before": [str(part.spec.parallel) for part in parts],
+        "seeds per trial, whose mean is its objective": [str(part.spec.seeds) for part in parts],
+    }
+    return [(name, _each(values)) for name, values in said.items() if set(values) != {"1"}]
 
 
 def _halved(trials: int) -> str:

@@ -79,7 +79,9 @@ def _held(tables: Tables) -> dict[str, object]:
     """What comparisons must have in common: name in messages -> value."""
     comparison = tables.comparison
     return {
-        "trials": comparison.trials,
+        "trials": comparison.spec.length,
+        "parallel": comparison.spec.parallel,
+        "seeds": comparison.spec.seeds,
         "task": comparison.spec.task.name,
         **{f"task.{name}": value for name, value in comparison.resolved["task"].items()},
         **_searchers(comparison),
@@ -117,7 +119,9 @@ def _joined(files: Sequence[Path], all_tables: Sequence[Tables]) -> Tables:
         methods={label: space for tables in renamed for label, space in tables.methods.items()},
         metrics=tuple(dict.fromkeys(name for tables in renamed for name in tables.metrics)),
         trials=pd.concat([tables.trials for tables in renamed], ignore_index=True),
+        epochs=pd.concat([tables.epochs for tables in renamed], ignore_index=True),
         curves=pd.concat([tables.curves for tables in renamed], ignore_index=True),
+        seeds=pd.concat([tables.seeds for tables in renamed], ignore_index=True),
         runs=[run for tables in renamed for run in tables.runs],
         halved=sum(tables.halved for tables in renamed),
         stand_ins=[attempt for tables in renamed for attempt in tables.stand_ins],
@@ -136,4 +140,5 @@ def _renamed(tables: Tables, names: dict[str, str]) -> Tables:
         methods={names[label]: space for label, space in tables.methods.items()},
         trials=labelled(tables.trials),
         curves=labelled(tables.curves),
+        seeds=labelled(tables.seeds),
     )

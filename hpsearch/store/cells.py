@@ -17,9 +17,9 @@ from hpsearch.contracts.objective import Objective
 from hpsearch.contracts.seeds import SEED_BITS, TRIAL_SEED_BITS
 from hpsearch.contracts.space import RESERVED, RESERVED_OF_CURVES, Space, space_from_json
 from hpsearch.contracts.text import in_characters
-from hpsearch.store.rows import Comparison, MethodRow, Run, StudyRow, Trial, TrialRow
+from hpsearch.store.rows import Comparison, MethodRow, Run, SeedRow, StudyRow, Trial, TrialRow
 from hpsearch.store.schema import STATES
-from hpsearch.study.schema import MOST, STRICT, Scalar, from_record
+from hpsearch.study.schema import MOST, STRICT, Scalar, When, from_record
 
 T = TypeVar("T")
 
@@ -38,6 +38,7 @@ class _Range(BaseModel):
     low: int | float
     high: int | float
     log: bool = False
+    when: When = Field(default_factory=dict)
 
 
 class _Choice(BaseModel):
@@ -46,6 +47,7 @@ class _Choice(BaseModel):
     name: str
     values: list[Scalar]
     ordered: bool = False
+    when: When = Field(default_factory=dict)
 
 
 class _Fixed(BaseModel):
@@ -53,6 +55,7 @@ class _Fixed(BaseModel):
     kind: Literal["fixed"]
     name: str
     value: Scalar
+    when: When = Field(default_factory=dict)
 
 
 class _Searcher(BaseModel):
@@ -190,11 +193,17 @@ def trial(row: Json, of: Space) -> TrialRow:
     if misfit := of.misfit(configuration):
         raise UndecodableError(f"the configuration of {where} {misfit}")
     objective = row["objective"] if row["state"] == "complete" else None
-    return TrialRow(row["study_id"], row["trial"], row["seed"], configuration, row["state"], objective)
+    seconds, epochs = row["seconds"], row["epochs"]
+    if (seconds is not None and not math.isfinite(seconds)) or (epochs or 0) < 0:
+        raise UndecodableError(f"{where} took {seconds} seconds and {epochs} epochs")
+    return TrialRow(row["study_id"], row["trial"], row["seed"], configuration, row["state"], objective, seconds, epochs)
 
 
-def trials(rows: Sequence[Sequence[Any]], spaces: Mapping[str, Space]) -> list[Trial]:
-    """Rows of all columns, in the order of the fields of Trial; there may be a hundred thousand."""
+def trials(rows: Sequence[Sequence[Any]], spaces: Mapping[str, Space], parallel: int = 1) -> list[Trial]:
+    """Rows of all columns, in the order of the fields of Trial; there may be a hundred thousand.
+
+    Trials of a study are finished in rounds of `parallel`, in any order within a round.
+    """
     place = Trial._fields.index
     configurations, metrics, curves = (
         _objects([row[place(name)] for row in rows], name) for name in ("configuration", "metrics", "curves")
@@ -206,7 +215,7 @@ def trials(rows: Sequence[Sequence[Any]], spaces: Mapping[str, Space]) -> list[T
     ]
     before = None
     for each in found:
-        if fault := _fault(each, spaces[each.method]) or _out_of_order(each, before):
+        if fault := _fault(each, spaces[each.method]) or _out_of_order(each, before, parallel):
             raise UndecodableError(f"{each.method}, study {each.repeat}, trial {each.trial}: {fault}")
         before = each
     return found
@@ -230,6 +239,8 @@ def _fault(trial: Trial, space: Space) -> str:
     for name, number in (("objective", trial.objective), ("seconds", trial.seconds)):
         if number is not None and not math.isfinite(number):
             return f"its {name} is {number}"
+    if trial.epochs is not None and trial.epochs < 0:
+        return f"its epochs are {trial.epochs}"
     if misfit := space.misfit(trial.configuration):
         return f"its configuration {misfit}"
     if not (_are_numbers(trial.metrics.values()) and RESERVED.isdisjoint(trial.metrics)):
@@ -241,12 +252,33 @@ def _fault(trial: Trial, space: Space) -> str:
     return ""
 
 
-def _out_of_order(trial: Trial, before: Trial | None) -> str:
+def seeds(rows: Sequence[Sequence[Any]]) -> list[SeedRow]:
+    """Rows of all seeds, in the order of the fields of SeedRow."""
+    metrics, curves = (
+        _objects([row[SeedRow._fields.index(name)] for row in rows], name) for name in ("metrics", "curves")
+    )
+    found = []
+    for row, measured, curve in zip(rows, metrics, curves, strict=True):
+        each = SeedRow._make((*row[:7], measured, curve, row[9]))
+        where = f"{each.method}, study {each.repeat}, trial {each.trial}, seed {each.number}"
+        if each.state not in STATES or each.number < 1:
+            raise UndecodableError(f"{where}: its state is {each.state!r}")
+        if each.state == "complete" and each.objective is None:
+            raise UndecodableError(f"{where}: is complete and has no objective")
+        if each.objective is not None and not math.isfinite(each.objective):
+            raise UndecodableError(f"{where}: its objective is {each.objective}")
+        if not _are_numbers(measured.values()) or (curve and not _are_curves(curve)):
+            raise UndecodableError(f"{where}: its metrics or curves are not what they should be")
+        found.append(each)
+    return found
+
+
+def _out_of_order(trial: Trial, before: Trial | None, parallel: int) -> str:
     """What is wrong with a trial after the one before it, which may be another study's."""
     number = 1
     if before is not None and before[:2] == trial[:2]:
         number = before.trial + 1
-        if before.state == "proposed" != trial.state:
+        if before.state == "proposed" != trial.state and (trial.trial - 1) % parallel == 0:
             return "is finished, and the trial before it is not"
     return "" if trial.trial == number else "the trials before it have gaps"
 

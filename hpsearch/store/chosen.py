@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from hpsearch.contracts.json import Json
-from hpsearch.contracts.space import Choice, Fixed, Int, Parameter, Value
+from hpsearch.contracts.space import Choice, Fixed, Int, Parameter, Space, Value
 from hpsearch.store.tables import Tables
 
 BETWEEN = " / study "
@@ -66,9 +66,15 @@ def _row(tables: Tables, label: str, row: Mapping[Any, Any]) -> Json:
         "trial": row["trial"],
         "objective": row["objective"],
         "seed": row["seed"],
-        "configuration": {p.name: typed(p, row[p.name]) for p in tables.methods[label]},
+        "configuration": configuration_of(tables.methods[label], row),
         "metrics": metrics,
     }
+
+
+def configuration_of(space: Space, row: Mapping[Any, Any]) -> dict[str, Value]:
+    """The configuration in a row of the trials table, whose cell of what is not active is empty."""
+    values = {p.name: typed(p, row[p.name]) for p in space if isinstance(p, Fixed) or not pd.isna(row[p.name])}
+    return {parameter.name: values[parameter.name] for parameter in space.active(values)}
 
 
 def typed(parameter: Parameter, value: Value) -> Value:

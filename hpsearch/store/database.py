@@ -30,19 +30,23 @@ from hpsearch.store.rows import (
     NewStudy,
     Output,
     Run,
+    SeedRow,
     StudyRow,
     Trial,
     TrialRow,
+    epochs_of,
     stored,
 )
 from hpsearch.store.schema import columns
+from hpsearch.store.seeds import all_of as all_seeds
+from hpsearch.store.seeds import keep as keep_seeds
 from hpsearch.study.schema import Spec
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-TRIAL = "SELECT study_id, trial, seed, configuration, state, objective FROM trials"
+TRIAL = "study_id, trial, seed, configuration, state, objective, seconds"
 FAILED = (
     "INSERT INTO attempts (study_id, trial, attempt, run_id, at, together, error, output_id) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -177,38 +181,47 @@ class Database(DatabaseFile):
         measured: Measured,
         warnings: int = 0,
         output: str = "",
+        seeds: Mapping[tuple[int, int], Sequence[tuple[int, Result]]] | None = None,
     ) -> None:
-        """Record results, (study id, trial, result), and what was printed, in one transaction. A result is final."""
+        """Record results, (study id, trial, result), and what was printed, in one transaction. A result is final.
+
+        `seeds` has what each seed gave, (study id, trial) -> (seed, result), of trials that are trained with several.
+        """
         changed = 0
         with self.transaction() as connection:
             output_id = keep(connection, output)
             for study_id, trial, result in results:
-                kept = stored(result)
-                changed += connection.execute(
-                    "UPDATE trials SET state = ?, objective = ?, metrics = ?, curves = ?, reason = ?, "
-                    "run_id = ?, started = ?, ended = ?, seconds = ?, trained_together = ?, attempts = ?, "
-                    "host = ?, device = ?, halved = ?, output_id = ? "
-                    "WHERE study_id = ? AND trial = ? AND state = 'proposed'",
-                    (
-                        kept.state,
-                        kept.objective,
-                        json.dumps(kept.metrics),
-                        json.dumps(kept.curves),
-                        kept.reason,
-                        run_id,
-                        measured.started,
-                        measured.ended,
-                        measured.seconds,
-                        measured.trained_together,
-                        measured.attempts,
-                        measured.host,
-                        measured.device,
-                        measured.halved,
-                        output_id,
-                        study_id,
-                        trial,
-                    ),
-                ).rowcount
+                kept, of_seeds = stored(result), (seeds or {}).get((study_id, trial), ())
+                changed += (
+                    new := connection.execute(
+                        "UPDATE trials SET state = ?, objective = ?, metrics = ?, curves = ?, reason = ?, "
+                        "run_id = ?, started = ?, ended = ?, seconds = ?, trained_together = ?, attempts = ?, "
+                        "host = ?, device = ?, halved = ?, output_id = ?, epochs = ? "
+                        "WHERE study_id = ? AND trial = ? AND state = 'proposed'",
+                        (
+                            kept.state,
+                            kept.objective,
+                            json.dumps(kept.metrics),
+                            json.dumps(kept.curves),
+                            kept.reason,
+                            run_id,
+                            measured.started,
+                            measured.ended,
+                            measured.seconds,
+                            measured.trained_together,
+                            measured.attempts,
+                            measured.host,
+                            measured.device,
+                            measured.halved,
+                            output_id,
+                            epochs_of([each for _, each in of_seeds] or [result]),
+                            study_id,
+                            trial,
+                        ),
+                    ).rowcount
+                )
+                if new:
+                    keep_seeds(connection, study_id, trial, of_seeds)
             if changed:
                 self._count_warnings(connection, run_id, warnings)
             else:  # a stop at the end of a transaction has the same results recorded twice
@@ -258,21 +271,22 @@ class Database(DatabaseFile):
         ]
         return found
 
-    def reopen(self, failures: Sequence[tuple[int, int]]) -> None:
+    def reopen(self, failures: Sequence[tuple[int, int]], parallel: int = 1) -> None:
         """Take back failures, (study id, trial), whose cause turned out to lie outside the trials.
 
-        In each study the first of them is to be trained again. Later proposals are removed: they came from a
-        history in which that trial counted as chance.
+        In each study those of the first round that has some are to be trained again; what else is finished of that
+        round stays. Later proposals are removed: they came from a history in which those trials counted as chance.
         """
         first: dict[int, int] = {}
         for study_id, trial in failures:
             first[study_id] = min(trial, first.get(study_id, trial))
         with self.transaction() as connection:
             for study_id, trial in first.items():
-                connection.execute("DELETE FROM trials WHERE study_id = ? AND trial > ?", (study_id, trial))
-                connection.execute(
+                last = -(-trial // parallel) * parallel
+                connection.execute("DELETE FROM trials WHERE study_id = ? AND trial > ?", (study_id, last))
+                connection.executemany(
                     "UPDATE trials SET state = 'proposed', reason = '' WHERE study_id = ? AND trial = ?",
-                    (study_id, trial),
+                    [failure for failure in failures if failure[0] == study_id and failure[1] <= last],
                 )
             drop_unused(connection)
 
@@ -312,10 +326,16 @@ class Database(DatabaseFile):
         )
         return [cells.study(row) for row in rows]
 
+    @cached_property
+    def _trial(self) -> str:
+        """SQL for a trial's row as the loop needs it; a file from before epochs were noted has none."""
+        epochs = "epochs" if ("trials", "epochs") in columns(self.connection) else "NULL AS epochs"
+        return f"SELECT {TRIAL}, {epochs} FROM trials"
+
     @_reading
     def trials(self, study_id: int) -> list[TrialRow]:
         """The trials of one study, in order, without their metrics."""
-        rows = self._rows(f"{TRIAL} WHERE study_id = ? ORDER BY trial", study_id)
+        rows = self._rows(f"{self._trial} WHERE study_id = ? ORDER BY trial", study_id)
         return [cells.trial(row, self._space(study_id)) for row in rows]
 
     @cached_property
@@ -335,7 +355,7 @@ class Database(DatabaseFile):
     @_reading
     def trial(self, study_id: int, trial: int) -> TrialRow:
         """One trial of a study."""
-        (row,) = self._rows(f"{TRIAL} WHERE study_id = ? AND trial = ?", study_id, trial)
+        (row,) = self._rows(f"{self._trial} WHERE study_id = ? AND trial = ?", study_id, trial)
         return cells.trial(row, self._space(study_id))
 
     @_reading
@@ -399,11 +419,19 @@ class Database(DatabaseFile):
     @_reading
     def all_trials(self) -> list[Trial]:
         """Every trial, by method, repeat and trial."""
-        columns = {row[1] for row in self.connection.execute("PRAGMA table_info(trials)")}
-        recorded = ", ".join(f"trials.{name}" for name in Trial._fields[2:-1])
-        halved = "trials.halved" if "halved" in columns else "0"  # a file from before this was noted
+        there, missing = columns(self.connection), {"halved": "0", "epochs": "NULL"}  # an older version noted neither
+        recorded = ", ".join(
+            f"trials.{name}" if ("trials", name) in there else missing[name] for name in Trial._fields[2:]
+        )
         cursor = self.connection.execute(
-            f"SELECT label, repeat, {recorded}, {halved} FROM trials JOIN studies ON studies.id = study_id "
+            f"SELECT label, repeat, {recorded} FROM trials JOIN studies ON studies.id = study_id "
             "JOIN methods ON methods.id = method_id ORDER BY method_id, repeat, trial"
         )
-        return cells.trials(cursor.fetchall(), {label: method.space for label, method in self.methods().items()})
+        found = self.comparison()
+        spaces = {label: method.space for label, method in self.methods().items()}
+        return cells.trials(cursor.fetchall(), spaces, found.spec.parallel if found else 1)
+
+    @_reading
+    def seeds(self) -> list[SeedRow]:
+        """What each seed gave, of trials that were trained with several, by method, repeat, trial and number."""
+        return cells.seeds(all_seeds(self.connection))

@@ -75,6 +75,7 @@ class DatabaseFile:
         # Find a torn page or a missing end before a write makes it worse.
         (found,) = self.connection.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
+            found = " ".join(found.split())
             raise DatabaseError(f"{self.path}: damaged ({found}); nothing was written: go on from a copy of it")
         if write:
             self.connection.execute(f"PRAGMA journal_mode={_journal_mode(self._file)}")

@@ -98,6 +98,8 @@ class TrialRow(NamedTuple):
     configuration: Configuration
     state: str
     objective: float | None
+    seconds: float | None = None
+    epochs: int | None = None
 
 
 class Trial(NamedTuple):
@@ -123,6 +125,14 @@ class Trial(NamedTuple):
     host: str | None
     device: str | None
     halved: int
+    epochs: int | None
+
+    @property
+    def epochs_trained(self) -> int | None:
+        """Epochs that it was trained for, with all its seeds; None if it has no curve. An older version kept none."""
+        if self.epochs is None and self.curves:
+            return len(next(iter(self.curves.values())))
+        return self.epochs
 
     @property
     def result(self) -> float | None:
@@ -206,6 +216,21 @@ class Measured:
     halved: bool = False
 
 
+class SeedRow(NamedTuple):
+    """What one of several seeds of a trial gave; the trial's own row has the means."""
+
+    method: str
+    repeat: int
+    trial: int
+    number: int
+    seed: int
+    state: str
+    objective: float | None
+    metrics: Mapping[str, float | None]
+    curves: Mapping[str, Sequence[float | None]]
+    reason: str
+
+
 @dataclass(frozen=True)
 class Stored:
     """A result as the trials table returns it: None in place of what is not finite."""
@@ -226,6 +251,12 @@ def stored(result: Result) -> Stored:
         {name: [_finite(value) for value in values] for name, values in result.curves.items()},
         result.reason,
     )
+
+
+def epochs_of(results: Sequence[Result]) -> int | None:
+    """Epochs of trainings together: the values of their curves; None if none has a curve."""
+    lengths = [len(next(iter(result.curves.values()))) for result in results if result.curves]
+    return sum(lengths) if lengths else None
 
 
 def _finite(value: float | None) -> float | None:

@@ -67,11 +67,26 @@ def _keep_outputs(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE comparison ADD COLUMN seed_bits INTEGER NOT NULL DEFAULT 63")
 
 
+def _keep_seeds_and_epochs(connection: sqlite3.Connection) -> None:
+    # One row for each seed of a trial that was trained with several, whose own row has their means.
+    connection.execute(
+        """CREATE TABLE seeds (
+            study_id INTEGER NOT NULL, trial INTEGER NOT NULL, number INTEGER NOT NULL, seed INTEGER NOT NULL,
+            state TEXT NOT NULL, objective REAL, metrics TEXT NOT NULL, curves TEXT NOT NULL, reason TEXT NOT NULL,
+            PRIMARY KEY (study_id, trial, number),
+            FOREIGN KEY (study_id, trial) REFERENCES trials ON DELETE CASCADE
+        ) STRICT"""
+    )
+    # How many epochs a trial was trained for, with all its seeds: the values of its curves, if it has any.
+    connection.execute("ALTER TABLE trials ADD COLUMN epochs INTEGER")
+
+
 UPGRADES: list[Callable[[sqlite3.Connection], None]] = [
     _create,
     _note_halved_packs,
     _keep_failed_attempts,
     _keep_outputs,
+    _keep_seeds_and_epochs,
 ]
 """Upgrade i takes a file from version i to i + 1, in the transaction that records the new version."""
 

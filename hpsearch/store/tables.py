@@ -6,14 +6,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import chain, product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hpsearch.contracts.objective import Objective
 from hpsearch.contracts.space import Space
 from hpsearch.store.database import Database
-from hpsearch.store.rows import Comparison, FailedAttempt, Run, Trial
+from hpsearch.store.rows import Comparison, FailedAttempt, Run, SeedRow, Trial
+from hpsearch.store.spent import Cost, has_ended
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 
 LARGEST = 1e300
 """Sums of numbers that are larger overflow."""
+
+
+class Length(NamedTuple):
+    """How far a study is: its finished trials up to the first that is not, and whether it has ended."""
+
+    trials: int
+    has_ended: bool
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,10 @@ class Tables:
         trials: one row per trial: method, repeat, trial, objective, every hyperparameter, every metric, state,
             reason, seconds, seed. A hyperparameter that the method does not have is NaN, and so is the objective of a
             trial that is not complete.
+        epochs: how many epochs each of these trials was trained for, with all its seeds, NaN where it has no curve.
         curves: one row per epoch: method, repeat, trial, epoch and every curve.
+        seeds: one row per seed of trials that were trained with several: method, repeat, trial, number, seed,
+            objective, every metric, state, reason; empty if none was.
         runs: every run with its provenance.
         halved: how many trials were trained in a smaller pack than planned, because memory did not suffice.
         stand_ins: one for each trial for which its searcher had no proposal, with the reason.
@@ -47,7 +58,9 @@ class Tables:
     methods: dict[str, Space]
     metrics: tuple[str, ...]
     trials: pd.DataFrame
+    epochs: pd.Series[float]
     curves: pd.DataFrame
+    seeds: pd.DataFrame
     runs: list[Run]
     halved: int
     stand_ins: Sequence[FailedAttempt] = ()
@@ -60,8 +73,27 @@ class Tables:
 
     @property
     def planned(self) -> int:
-        """How many trials there are when everything is trained."""
-        return sum(len(part.spec.methods) * part.repeats * part.trials for part in self.parts)
+        """How many trials there are when everything is trained; at least so many where a budget decides."""
+        return sum(self._planned(part) for part in self.parts)
+
+    def _planned(self, part: Comparison) -> int:
+        studies = len(part.spec.methods) * part.repeats
+        if part.spec.budget is None:
+            return studies * part.trials
+        lengths = [self.lengths[label, n] for label in part.resolved["methods"] for n in range(1, part.repeats + 1)]
+        return sum(length.trials + (not length.has_ended) for length in lengths)
+
+    @cached_property
+    def lengths(self) -> dict[tuple[str, int], Length]:
+        """(method, repeat) -> how far each study is, also one that has not begun."""
+        finished = self.trials.assign(epochs_=self.epochs)[self.trials["state"] != "proposed"]
+        rows = dict(tuple(finished[["method", "repeat", "trial", "seconds", "epochs_"]].groupby(["method", "repeat"])))
+        found = {}
+        for part in self.parts:
+            for key in product(part.resolved["methods"], range(1, part.repeats + 1)):
+                of_study = rows.get(key)
+                found[key] = Length(0, False) if of_study is None else _length(of_study, part)
+        return found
 
     @cached_property
     def lost(self) -> float:
@@ -81,6 +113,7 @@ def load_tables(path: Path) -> Tables:
         comparison = database.existing()
         spaces = {label: method.space for label, method in database.methods().items()}
         found, runs, stand_ins = database.all_trials(), database.runs(), database.stand_ins()
+        of_seeds = database.seeds()
     names = list(dict.fromkeys(name for space in spaces.values() for name in space.names))
     metrics = list(dict.fromkeys(name for trial in found for name in trial.metrics if name not in names))
     trials = pd.DataFrame(
@@ -104,7 +137,9 @@ def load_tables(path: Path) -> Tables:
         spaces,
         tuple(metrics),
         trials,
+        pd.Series([trial.epochs_trained for trial in found], dtype=float),
         _curves(found),
+        _seeds(of_seeds),
         runs,
         halved,
         stand_ins,
@@ -121,6 +156,40 @@ def numbers(values: ArrayLike) -> NDArray[np.float64]:
 def counted(trials: pd.DataFrame, lost: float) -> NDArray[np.float64]:
     """The objective that each trial counts with, shape (trials,): its own if it is complete, else `lost`."""
     return numbers(trials["objective"].where(trials["state"] == "complete").astype(float).fillna(lost))
+
+
+def _length(finished: pd.DataFrame, part: Comparison) -> Length:
+    """How far the study is whose finished trials these are, in order."""
+    unbroken = finished["trial"].to_numpy() == range(1, len(finished) + 1)
+    if not unbroken.all():  # a round is being trained
+        return Length(int(unbroken.argmin()), False)
+    costs = [
+        Cost(s, None if math.isnan(e) else int(e))
+        for s, e in zip(finished["seconds"], finished["epochs_"], strict=True)
+    ]
+    return Length(len(costs), has_ended(costs, part.spec))
+
+
+def _seeds(rows: Sequence[SeedRow]) -> pd.DataFrame:
+    import pandas as pd
+
+    metrics = dict.fromkeys(name for row in rows for name in row.metrics)
+    return pd.DataFrame(
+        [
+            {
+                "method": row.method,
+                "repeat": row.repeat,
+                "trial": row.trial,
+                "number": row.number,
+                "seed": row.seed,
+                "objective": row.objective if row.state == "complete" else None,
+                **{name: row.metrics.get(name) for name in metrics},
+                "state": row.state,
+                "reason": row.reason,
+            }
+            for row in rows
+        ]
+    )
 
 
 def _curves(trials: Sequence[Trial]) -> pd.DataFrame:

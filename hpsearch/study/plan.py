@@ -233,6 +233,9 @@ def _changed(method: Method, label: str, spec: MethodSpec) -> Method:
     method = with_settings(method, dict(spec.settings), f"{key}.settings")
     schedules = {**method.schedules, **spec.schedules}
     space = changed(method.space, spec.space, key, open_space=False)
+    if space.conditional and not method.conditions:
+        raise SpecError(f"{key}.space: a method of this kind takes no conditional hyperparameter, so no `when`")
+    schedules = {name: schedule for name, schedule in schedules.items() if name in space.names}
     try:
         return dataclasses.replace(method, space=space, schedules=schedules)
     except ValueError as error:

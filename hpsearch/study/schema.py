@@ -9,7 +9,16 @@ from contextlib import suppress
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from hpsearch.contracts.errors import SpecError
 from hpsearch.contracts.json import Json
@@ -17,6 +26,8 @@ from hpsearch.study.faults import MOST_FAULTS, lower, shortened, shown, unknown
 
 MOST = 100_000
 """The most trials or repeats that a study file may ask for."""
+MOST_TOGETHER = 1_000
+"""The most trials in parallel, and the most seeds of a trial."""
 STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
@@ -41,6 +52,8 @@ def _named(value: object) -> object:
 
 
 Scalar = bool | int | float | str
+When = dict[str, Scalar | list[Scalar]]
+"""Condition of a hyperparameter: another one -> the value, or the values, that it must have."""
 
 
 class Range(BaseModel):
@@ -51,6 +64,7 @@ class Range(BaseModel):
     high: int | float | None = None
     log: bool | None = None
     integer: bool | None = None
+    when: When | None = None
 
 
 class Choices(BaseModel):
@@ -59,6 +73,7 @@ class Choices(BaseModel):
     model_config = STRICT
     choices: list[Scalar]
     ordered: bool = False
+    when: When | None = None
 
 
 MEANT = {
@@ -67,6 +82,7 @@ MEANT = {
     **dict.fromkeys(("scale", "logarithmic"), "log"),
     **dict.fromkeys(("step", "whole", "type"), "integer"),
     **dict.fromkeys(("values", "options", "categories"), "choices"),
+    **dict.fromkeys(("if", "condition", "conditions", "only_if"), "when"),
 }
 """Names that other tools give to the keys of a range or of choices -> their names here."""
 
@@ -90,7 +106,7 @@ SpaceChange = Annotated[
     Discriminator(_kind),
 ]
 """One line of a method's space."""
-LINE = "expected a value, [low, high], {low, high, log} or {choices = [...]}"
+LINE = "expected a value, [low, high], {low, high, log, when} or {choices = [...], when}"
 
 
 class MethodSpec(BaseModel):
@@ -120,8 +136,29 @@ class Confirm(BaseModel):
     changed: Json = Field(default_factory=dict)
 
 
+class Budget(BaseModel):
+    """What ends a study, beside its number of trials: at the first that is reached, after the round that reached it.
+
+    `epochs` counts the values of each trial's curves, of all its seeds; `seconds` is time of training.
+    """
+
+    model_config = STRICT
+    epochs: Annotated[int, Field(ge=1, le=10**12)] | None = None
+    seconds: Annotated[float, Field(gt=0, le=1e12), BeforeValidator(_seconds)] | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Budget:
+        if self.epochs is None and self.seconds is None:
+            raise ValueError("a budget needs epochs or seconds")
+        return self
+
+
 class Spec(BaseModel):
     """A comparison: methods x repeats studies of `trials` trials each, on one task.
+
+    A study ends after `trials` trials, or when its `budget` is spent, whichever comes first; one of the two is needed.
+    Its trials are proposed in rounds of `parallel`, each round from the results of those before it. A configuration is
+    trained with `seeds` seeds, and its objective is their mean.
 
     `searcher` searches those methods that name none of their own.
     `time_limit` is how many seconds a worker may train a pack, with the loading of its data, before it is ended and
@@ -134,7 +171,10 @@ class Spec(BaseModel):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     description: str = ""
     trials: Annotated[int, Field(ge=1, le=MOST)]
+    budget: Budget | None = None
     repeats: Annotated[int, Field(ge=1, le=MOST)]
+    parallel: Annotated[int, Field(ge=1, le=MOST_TOGETHER)] = 1
+    seeds: Annotated[int, Field(ge=1, le=MOST_TOGETHER)] = 1
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     pack: Annotated[int, Field(ge=1)] | None = None
     time_limit: Annotated[float, Field(gt=0, le=1e9), BeforeValidator(_seconds)] | None = None
@@ -143,6 +183,32 @@ class Spec(BaseModel):
     searcher: Annotated[Named, BeforeValidator(_named)] = Named(name="botorch")
     methods: Annotated[dict[str, MethodSpec], Field(min_length=1)]
     confirm: Confirm | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_many_as_the_budget_allows(cls, given: object) -> object:
+        without = isinstance(given, dict) and "budget" in given and "trials" not in given
+        return {**given, "trials": MOST} if without else given  # type: ignore[dict-item]
+
+    @property
+    def length(self) -> str:
+        """What ends a study, for people to read: "25 trials", "500 epochs", "25 trials or 500 epochs"."""
+        ends = [f"{self.trials} trial{'s' * (self.trials != 1)}"] if self.budget is None or self.trials < MOST else []
+        if self.budget is not None:
+            ends += [f"{self.budget.epochs} epochs"] if self.budget.epochs is not None else []
+            ends += [f"{self.budget.seconds:g} seconds of training"] if self.budget.seconds is not None else []
+        return " or ".join(ends)
+
+    def is_spent(self, trials: int, epochs: int, seconds: float) -> bool:
+        """Whether a study ends that has had so many trials, epochs and seconds of training."""
+        budget = self.budget
+        return trials >= self.trials or (
+            budget is not None
+            and (
+                (budget.epochs is not None and epochs >= budget.epochs)
+                or (budget.seconds is not None and seconds >= budget.seconds)
+            )
+        )
 
 
 MOVED = ("confirms", "recorded", "changed")
@@ -233,8 +299,8 @@ def _is_in_space(location: Sequence[str]) -> bool:
 def _model_at(model: type[BaseModel], path: list[str], location: Sequence[int | str]) -> type[BaseModel] | None:
     if not path:
         return model
-    if path == ["confirm"]:
-        return Confirm
+    if path in (["confirm"], ["budget"]):
+        return Confirm if path == ["confirm"] else Budget
     if _is_in_space(path):
         return Choices if "Choices" in location[4:5] else Range
     return MethodSpec if path[0] == "methods" and len(path) == 2 else None

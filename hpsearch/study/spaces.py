@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import cast
 
 from hpsearch.contracts.errors import SpecError
-from hpsearch.contracts.space import RESERVED, Choice, Fixed, Float, Int, Parameter, Space, Value
+from hpsearch.contracts.space import (
+    RESERVED,
+    Choice,
+    Fixed,
+    Float,
+    Int,
+    Parameter,
+    Space,
+    Value,
+    condition_text,
+    conditions,
+)
 from hpsearch.study.faults import shortened, shown, unknown
 from hpsearch.study.schema import LINE, Choices, Range, SpaceChange
 
@@ -39,7 +51,23 @@ def changed(space: Space, changes: Mapping[str, SpaceChange], key: str, *, open_
     for name, parameter in parameters.items():
         if fault := _too_large(parameter):
             raise SpecError(f"{key}.space.{name}: {fault}")
-    return Space(tuple(parameters.values()))
+    given = [name for name, change in changes.items() if isinstance(change, Range | Choices) and change.when]
+    return _possible(parameters, given, f"{key}.space")
+
+
+def _possible(parameters: Mapping[str, Parameter], given: Sequence[str], key: str) -> Space:
+    """The space of those that can be active: narrowing may leave out a value that a method's own condition needs.
+
+    A condition that is `given` in the study file must be able to hold.
+    """
+    space = Space.possible(parameters.values())
+    for name in (name for name in given if name not in space.names):
+        before = list(parameters)[: list(parameters).index(name)]
+        try:
+            Space((*(parameters[kept] for kept in before if kept in space.names), parameters[name]))
+        except ValueError as error:
+            raise SpecError(f"{key}.{error}") from error
+    return space
 
 
 def _too_large(parameter: Parameter) -> str:
@@ -56,7 +84,13 @@ def _too_large(parameter: Parameter) -> str:
 
 
 def _parameter(name: str, change: SpaceChange, old: Parameter | None) -> Parameter:
-    """A hyperparameter as one line of a study file's space changes it."""
+    """A hyperparameter as one line of a study file's space changes it, with its condition unless that has another."""
+    given = change.when if isinstance(change, Range | Choices) else None
+    found = _without_condition(name, change, old)
+    return dataclasses.replace(found, when=conditions(given) if given is not None else old.when if old else {})
+
+
+def _without_condition(name: str, change: SpaceChange, old: Parameter | None) -> Parameter:
     if isinstance(change, Choices):
         return _choice(name, change.choices, change.ordered, old)
     if isinstance(change, list):
@@ -116,6 +150,11 @@ def described(spaces: Mapping[str, Space]) -> list[str]:
 
 
 def _described(parameter: Parameter) -> str:
+    condition = f" if {condition_text(parameter)}" if parameter.when else ""
+    return f"{_values_described(parameter)}{condition}"
+
+
+def _values_described(parameter: Parameter) -> str:
     if isinstance(parameter, Fixed):
         return f"{parameter.name} = {parameter.value}"
     if isinstance(parameter, Choice):

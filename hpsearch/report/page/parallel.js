@@ -28,8 +28,9 @@ export function drawParallel(node, method, open, trials) {
   const svg = h("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
   const shown = thinned(trials);
   for (const { i, rank } of shown) {
+    const places = axes.map((axis, k) => [X(k), axis.share(i)]).filter(([, share]) => share !== null);
     svg.append(h("path", {
-      d: path(axes.map((axis, k) => [X(k), Y(axis.share(i))])),
+      d: path(places.map(([x, share]) => [x, Y(share)])),
       fill: "none", stroke: shade(rank), "stroke-width": 0.5 + rank, opacity: (0.15 + 0.6 * rank ** 2).toFixed(2),
     }));
   }
@@ -48,7 +49,7 @@ export function drawParallel(node, method, open, trials) {
   node.replaceChildren(svg, h("p", { class: "note" }, note));
 }
 
-// An axis gives the share of its length at which trial i lies, and the texts at its ends.
+// An axis gives the share of its length at which trial i lies, null if nowhere, and the texts at its ends.
 function parameterAxis(method, p) {
   const [low, high] = p.kind === "choice" ? [p.values[0], p.values.at(-1)].map(String) : [p.low, p.high].map(number);
   return { name: p.name, share: (i) => shareOfRange(p, method.trials.values[p.name][i]), low, high };

@@ -26,8 +26,9 @@ export function scale(low, high, from, to, log) {
   return (value) => from + ((f(value) - f(low)) / (f(high) - f(low))) * (to - from);
 }
 
-// A hyperparameter's value as its share of the range, 0 to 1.
+// A hyperparameter's value as its share of the range, 0 to 1; null if it is not active, and has none.
 export function shareOfRange(p, value) {
+  if (value === null) return null;
   if (p.kind !== "choice") return scale(p.low, p.high, 0, 1, p.log)(value);
   if (p.values.length < 2) return 0.5;
   return p.values.findIndex((v) => v === value || Number(v) === value) / (p.values.length - 1);

@@ -9,6 +9,7 @@ import { shareOfRange } from "./scales.js";
 
 export function drawSlice(node, method, p, trials) {
   const { objective } = method.trials, chosen = method.trials.values[p.name];
+  trials = trials.filter(({ i }) => chosen[i] !== null); // it is not active in the others
   const values = trials.map(({ i }) => objective[i]).sort((a, b) => a - b);
   if (!values.length) return;
   const part = Math.floor(values.length * 0.1), choice = p.kind === "choice";

@@ -61,6 +61,10 @@ function spaceTable({ hyper, importance, boundaries }) {
 }
 
 function rangeText(p) {
+  return p.when ? `${valuesText(p)}, if ${p.when}` : valuesText(p);
+}
+
+function valuesText(p) {
   if (p.kind === "fixed") return String(p.value);
   return p.kind === "choice" ? p.values.join(", ") : `${number(p.low)} to ${number(p.high)}`;
 }

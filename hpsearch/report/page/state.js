@@ -10,7 +10,7 @@ export const state = {
   studies: (report.methods || []).length <= FEW,
   picked: null, // a study: { m, s }, the indices of its method and of it among that method's
   target: report.shown || 0,
-  unit: "trials",
+  unit: report.unit || "trials",
   pair: 0,
   ahead: 0,
   method: 0,

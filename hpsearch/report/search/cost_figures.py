@@ -30,19 +30,19 @@ Array = NDArray[np.float64]
 
 def draw_reach(found: Findings, paths: Sequence[Path], look: Look) -> None:
     """Draw how soon studies reach the target that the report shows first."""
-    target, trials = found.shown(), found.curves.trials
-    survivals = target.units["trials"].survival
+    target, unit = found.shown(), found.unit
+    survivals, spent = target.units[unit].survival, target.units[unit].spent
     name = f"{verbatim(found.curves.objective.name)} {Objective.text(target.value)}"
     names = told_apart(survivals)
     with look.context():
         if len(survivals) > TOGETHER:
             medians = {names[label]: (s.median, s.median_low, s.median_high) for label, s in survivals.items()}
-            figure = _rows(medians, trials, f"median trials to {name} (95% interval)", look)
+            figure = _rows(medians, spent, f"median {unit} to {name} (95% interval)", look)
         else:
             figure, axes = _panel(look)
             for (label, survival), of_method in zip(survivals.items(), cycle(LOOKS), strict=False):
-                _stairs(axes, names[label], survival, trials, of_method)
-            axes.set(xlim=(0, trials), ylim=(-0.02, 1.02), xlabel=f"trials spent to reach {name}")
+                _stairs(axes, names[label], survival, spent, of_method)
+            axes.set(xlim=(0, spent), ylim=(-0.02, 1.02), xlabel=f"{unit} spent to reach {name}")
             axes.set_ylabel("share of studies")
             axes.legend(frameon=False, fontsize="small", title="Kaplan-Meier, 95% log-log band")
         save(figure, paths)
@@ -78,9 +78,9 @@ def _panel(look: Look) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _stairs(axes: Axes, label: str, survival: Survival, trials: int, look: Any) -> None:
+def _stairs(axes: Axes, label: str, survival: Survival, spent: float, look: Any) -> None:
     color, _, line = look
-    x = np.concatenate([[0.0], survival.steps, [float(trials)]])
+    x = np.concatenate([[0.0], survival.steps, [spent]])
 
     def held(values: Array) -> Array:
         reached = np.concatenate([[0.0], 1 - values])
@@ -103,7 +103,7 @@ def _curve(axes: Axes, label: str, extra: ExtraTrials, look: Any) -> None:
     axes.plot(after[never], (extra.trials - after + 1.0)[never], "^", color=color, markersize=4)
 
 
-def _rows(values: Mapping[str, tuple[float, float, float]], most: int, text: str, look: Look) -> Figure:
+def _rows(values: Mapping[str, tuple[float, float, float]], most: float, text: str, look: Look) -> Figure:
     """One row per method: estimate and interval. An infinite value, above `most`, is a triangle at the edge."""
     height = 0.75 + 0.2 * len(values)
     figure = Figure(figsize=(look.inches, height))
@@ -120,7 +120,7 @@ def _rows(values: Mapping[str, tuple[float, float, float]], most: int, text: str
     axes.axvline(edge, color="#888888", linewidth=0.7, linestyle=":")
     axes.set_yticks(range(len(ordered)), ordered, fontsize="small")
     axes.set_ylim(len(ordered) - 0.5, -0.5)
-    axes.set_xlabel(f"{text}; dotted: more than {most}", fontsize="small")
+    axes.set_xlabel(f"{text}; dotted: more than {most:g}", fontsize="small")
     ticks = MaxNLocator(integer=True, min_n_ticks=1).tick_values(*axes.get_xlim())
     axes.set_xticks([tick for tick in ticks if axes.get_xlim()[0] <= tick <= most])
     return figure

@@ -23,8 +23,9 @@ class MethodCurves:
     """One method's studies.
 
     Attributes:
-        objectives: objectives as counted (a diverged or failed trial has `Tables.lost`), shape (studies, trials).
-        incumbents: best so far in the objective's own unit, shape (studies, trials).
+        objectives: objectives as counted (a diverged or failed trial has `Tables.lost`), shape (studies, trials); NaN
+            after the end of a study that had spent its budget.
+        incumbents: best so far in the objective's own unit, shape (studies, trials); it stays after a study's end.
         mean: the incumbents' mean over studies, with its band, shape (trials,).
         final: the same after the last trial, shape ().
         chosen: rows of the trials table, one per study: its trial with the best validation objective.
@@ -41,7 +42,7 @@ class MethodCurves:
 
 @dataclass(frozen=True)
 class Curves:
-    """Curves of all methods, up to the last trial that every study that has begun has finished.
+    """Curves of all methods, up to the last trial that every study that has begun has finished or has no budget for.
 
     Attributes:
         objective: what was measured.
@@ -49,6 +50,7 @@ class Curves:
         trials: length of every curve.
         planned: (trials finished, trials planned) of the whole comparison.
         metrics: names of the metrics beside the objective.
+        rows: which rows of the trials table the curves are of, shape (rows,).
     """
 
     objective: Objective
@@ -56,6 +58,7 @@ class Curves:
     trials: int
     planned: tuple[int, int]
     metrics: tuple[str, ...]
+    rows: NDArray[np.bool_]
     _final_levels: dict[tuple[str, str], TrialsToLevel] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -98,26 +101,41 @@ class Curves:
 
 def compute_curves(tables: Tables) -> Curves:
     """Compute everything that best-so-far curves show. Raises DatabaseError if a method has no study that has begun."""
-    trials = tables.trials[tables.trials["state"] != "proposed"]
-    studies = trials.groupby(["method", "repeat"])["trial"].count()
+    begun = {key: length for key, length in tables.lengths.items() if length.trials}
     for label in tables.methods:
-        if label not in studies.index.get_level_values("method"):
+        if not any(method == label for method, _ in begun):
             raise DatabaseError(f"no trial of {label} is finished yet; report again later")
-    length = int(studies.min())
-    within = trials[trials["trial"] <= length]
-    methods = {label: _method(within[within["method"] == label], tables) for label in tables.methods}
-    return Curves(tables.objective, methods, length, (len(trials), tables.planned), tables.metrics)
+    budgets = {key: tables.part_with(key[0]).spec.budget for key in begun}
+    # Who has spent a budget has ended with as many trials as that allowed; all others go on to the same number.
+    open_ended = [length.trials for key, length in begun.items() if budgets[key] is None or not length.has_ended]
+    length = min(open_ended) if open_ended else max(length.trials for length in begun.values())
+    places = zip(tables.trials["method"], tables.trials["repeat"], tables.trials["trial"], strict=True)
+    counts = {key: min(found.trials, length) for key, found in begun.items()}
+    rows = np.array([trial <= counts.get((label, repeat), 0) for label, repeat, trial in places])
+    within = tables.trials[rows]
+    methods = {label: _method(within[within["method"] == label], tables, length) for label in tables.methods}
+    finished = int((tables.trials["state"] != "proposed").sum())
+    return Curves(tables.objective, methods, length, (finished, tables.planned), tables.metrics, rows)
 
 
-def _method(trials: pd.DataFrame, tables: Tables) -> MethodCurves:
+def _method(trials: pd.DataFrame, tables: Tables, length: int) -> MethodCurves:
     maximise, bounds = tables.objective.direction == "maximise", tables.objective.ends
-    objectives = counted(trials, tables.lost).reshape(trials["repeat"].nunique(), -1)
-    best = incumbents(objectives, maximise=maximise)
-    # A lost trial cannot be chosen, even if its study has nothing better than chance.
     worst = -np.inf if maximise else np.inf
-    complete = (trials["state"] == "complete").to_numpy().reshape(objectives.shape)
-    chosen = chosen_trials(np.where(complete, objectives, worst), maximise=maximise)
-    positions = np.arange(len(objectives)) * objectives.shape[1] + chosen
+    there = has_trial(trials, length)
+    objectives = np.full(there.shape, np.nan)
+    objectives[there] = counted(trials, tables.lost)
+    best = incumbents(np.where(there, objectives, worst), maximise=maximise)
+    # A lost trial cannot be chosen, even if its study has nothing better than chance.
+    candidates = np.full(there.shape, worst)
+    candidates[there] = np.where(trials["state"] == "complete", objectives[there], worst)
+    chosen = chosen_trials(candidates, maximise=maximise)
+    positions = np.concatenate([[0], there.sum(axis=1).cumsum()[:-1]]) + chosen
     lost = int((trials["state"] != "complete").sum())
     mean, final = (bootstrap_mean(values).within(bounds) for values in (best, best[:, -1]))
     return MethodCurves(objectives, best, mean, final, trials.iloc[positions], lost)
+
+
+def has_trial(trials: pd.DataFrame, length: int) -> NDArray[np.bool_]:
+    """Which trials there are in these rows, in the order of studies and trials: shape (studies, length)."""
+    counts = trials.groupby("repeat", sort=True)["trial"].count().to_numpy()
+    return np.asarray(np.arange(length) < counts[:, None])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.contracts.json import Json
-from hpsearch.contracts.space import Choice, Fixed, Parameter
+from hpsearch.contracts.space import Choice, Fixed, Parameter, condition_text
 from hpsearch.report.context import ReportContext
 from hpsearch.report.facts import provenance_facts, schedule_of, warnings
 from hpsearch.report.search.findings import Findings, Reach
@@ -50,6 +50,7 @@ def document(found: Findings, context: ReportContext) -> Json:
             for t in found.targets
         ],
         "shown": found.targets.index(found.shown()),
+        "unit": found.unit,
         "extra": [
             {"a": a, "b": b, **{k: _extra(getattr(e, k)) for k in ("estimate", "low", "high")}}
             for (a, b), e in found.extra.items()
@@ -130,7 +131,7 @@ def _extra(values: Array) -> list[float | None] | None:
 
 
 def _parameter(parameter: Parameter, schedule: str) -> Json:
-    said: Json = {"name": parameter.name, "schedule": schedule}
+    said: Json = {"name": parameter.name, "schedule": schedule, "when": condition_text(parameter)}
     if isinstance(parameter, Fixed):
         return {**said, "kind": "fixed", "value": _value(parameter.value)}
     if isinstance(parameter, Choice):

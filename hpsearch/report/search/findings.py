@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from hpsearch.contracts.objective import last_word
 from hpsearch.contracts.progress import Progress, silent
-from hpsearch.contracts.space import Choice, Float, Int, Space
-from hpsearch.report.search.curves import Curves, compute_curves
+from hpsearch.contracts.space import INACTIVE, Choice, Float, Int, Space
+from hpsearch.report.search.curves import Curves, compute_curves, has_trial
 from hpsearch.statistics.area import area_under_curve
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
 from hpsearch.statistics.boundary import Incidence, boundary_incidence
@@ -33,6 +33,7 @@ from hpsearch.statistics.ranks import mean_ranks, win_matrix
 from hpsearch.statistics.superiority import Superiority, probability_of_superiority
 from hpsearch.statistics.time_to_target import Times, times_to_target
 from hpsearch.store.tables import Tables, counted, numbers
+from hpsearch.study.schema import MOST
 
 Array = NDArray[np.float64]
 
@@ -128,6 +129,16 @@ class Findings:
         return list(self.curves.methods)
 
     @property
+    def unit(self) -> str:
+        """The unit of cost that is shown first: what ends the studies, if that is a budget, else trials."""
+        budgets = [part.spec.budget for part in self.tables.parts if part.trials >= MOST]
+        for unit in ("epochs", "seconds"):
+            named = [budget is not None and getattr(budget, unit) is not None for budget in budgets]
+            if len(named) == len(self.tables.parts) and all(named) and unit in self.targets[0].units:
+                return unit
+        return "trials"
+
+    @property
     def best(self) -> str:
         """The first of the leaders."""
         return self.leaders[0]
@@ -217,28 +228,40 @@ def _with_best(labels: Sequence[str], best: str) -> list[tuple[str, str]]:
 
 
 def _costs(tables: Tables, curves: Curves) -> dict[str, dict[str, Array]]:
-    """Unit -> label -> cumulative cost at the end of each trial, (studies, trials)."""
-    finished = tables.trials[(tables.trials["state"] != "proposed") & (tables.trials["trial"] <= curves.trials)]
-    costs: dict[str, pd.Series] = {"trials": pd.Series(1.0, finished.index)}
-    if len(tables.curves):
-        keys = ["method", "repeat", "trial"]
-        epochs = tables.curves.groupby(keys)["epoch"].max()
-        found = pd.Series(epochs.reindex(pd.MultiIndex.from_frame(finished[keys])).to_numpy(), finished.index)
-        complete = finished["state"] == "complete"
-        if not found[complete].isna().any():
-            # A lost trial without a curve costs what its method's trials usually take: misses are not free.
-            usual = found.groupby(finished["method"]).transform("median").fillna(found.median())
-            costs["epochs"] = found.fillna(usual)
-    costs["seconds"] = finished["seconds"].astype(float).fillna(0.0)
-    of_method = {label: finished["method"] == label for label in curves.methods}
+    """Unit -> label -> cumulative cost at the end of each trial, (studies, trials).
+
+    Trials are counted whatever they cost. Rounds are of the trials that are trained in parallel, trainings and epochs
+    are of all seeds of a trial. After a study's end its cost stays what it was.
+    """
+    trials, epochs = tables.trials[curves.rows], tables.epochs[curves.rows]
+    of_label = {label: tables.part_with(label).spec for label in curves.methods}
+    parallel, seeds = (
+        trials["method"].map({k: getattr(v, n) for k, v in of_label.items()}) for n in ("parallel", "seeds")
+    )
+    costs: dict[str, pd.Series] = {"trials": pd.Series(1.0, trials.index)}
+    if (parallel > 1).any():
+        costs["rounds"] = ((trials["trial"] - 1) % parallel == 0).astype(float)
+    if (seeds > 1).any():
+        costs["trainings"] = seeds.astype(float)
+    if epochs.notna().any() and not epochs[trials["state"] == "complete"].isna().any():
+        # A lost trial without a curve costs what its method's trials usually take: misses are not free.
+        usual = epochs.groupby(trials["method"]).transform("median").fillna(epochs.median())
+        costs["epochs"] = epochs.fillna(usual)
+    costs["seconds"] = trials["seconds"].astype(float).fillna(0.0)
+    of_method = {label: trials["method"] == label for label in curves.methods}
+    there = {label: has_trial(trials[rows], curves.trials) for label, rows in of_method.items()}
     return {
-        unit: {
-            label: values[rows].to_numpy().reshape(-1, curves.trials).cumsum(axis=1)
-            for label, rows in of_method.items()
-        }
+        unit: {label: _cumulative(values[rows].to_numpy(), there[label]) for label, rows in of_method.items()}
         for unit, values in costs.items()
         if values.sum() > 0
     }
+
+
+def _cumulative(costs: Array, there: NDArray[np.bool_]) -> Array:
+    """Sums along each study's trials, shape of `there`, which says which trials the costs belong to."""
+    found = np.zeros(there.shape)
+    found[there] = costs
+    return np.asarray(found.cumsum(axis=1))
 
 
 def _targets(
@@ -249,7 +272,7 @@ def _targets(
     sign: float,
     best: str,
 ) -> list[Target]:
-    results = sign * np.concatenate([method.objectives.ravel() for method in curves.methods.values()])
+    results = sign * np.concatenate([m.objectives[np.isfinite(m.objectives)] for m in curves.methods.values()])
     # Several shares with the same level make one target, that of the largest share.
     shares = {float(np.quantile(results, share, method="inverted_cdf")): share for share in SHARES}
     wanted: list[tuple[float, float | None]] = [*shares.items(), *((sign * value, None) for value in given)]
@@ -321,11 +344,13 @@ def _importance(tables: Tables, label: str, sign: float) -> Importance | None:
     objectives = sign * counted(first, tables.lost).reshape(len(studies), length)
     for i, parameter in enumerate(searched):
         column = first[parameter.name]
+        active = column.notna().to_numpy()
+        found = np.full(len(column), INACTIVE)
         if isinstance(parameter, Float | Int):
-            found = positions(parameter, column.to_numpy(np.float64))
+            found[active] = positions(parameter, column[active].to_numpy(np.float64))
         else:
             values = list(parameter.values)
-            found = np.array([values.index(value) for value in column]) / max(1, len(values) - 1)
+            found[active] = np.array([values.index(value) for value in column[active]]) / max(1, len(values) - 1)
         places[:, :, i] = found.reshape(len(studies), length)
     unordered = [p.name for p in searched if isinstance(p, Choice) and not p.ordered]
     return importance(places, objectives, [p.name for p in searched], unordered=unordered)

@@ -36,9 +36,9 @@ def write_latex(found: Findings, path: Path) -> None:
         [escaped(label), _interval(method.final), _interval(found.areas[label])]
         for label, method in curves.methods.items()
     ]
-    reach = target.units["trials"]
+    reach = target.units[found.unit]
     reached = [
-        [escaped(label), _median(reach.survival[label], curves.trials), f"{int(t.reached.sum())}/{len(t.reached)}"]
+        [escaped(label), _median(reach.survival[label], reach.spent), f"{int(t.reached.sum())}/{len(t.reached)}"]
         for label, t in reach.times.items()
     ]
     text = [
@@ -49,9 +49,9 @@ def write_latex(found: Findings, path: Path) -> None:
             "final", ["Method", f"Final best {name}", "Area"], finals,
         ),
         _table(
-            f"Trials until the best {name} reaches {Objective.text(target.value)}: Kaplan--Meier medians with 95\\% "
-            "intervals, studies that do not reach it censored, and how many reach it.",
-            "target", ["Method", "Median trials", "Reached"], reached,
+            f"{found.unit.capitalize()} until the best {name} reaches {Objective.text(target.value)}: Kaplan--Meier "
+            "medians with 95\\% intervals, studies that do not reach it censored, and how many reach it.",
+            "target", ["Method", f"Median {found.unit}", "Reached"], reached,
         ),
         *([_extra_table(found, n)] if found.extra else []),
     ]  # fmt: skip
@@ -95,9 +95,9 @@ def _interval(found: Interval) -> str:
     return f"{Objective.text(estimate)} ({Objective.text(low)}--{Objective.text(high)})"
 
 
-def _median(survival: Survival, trials: int) -> str:
+def _median(survival: Survival, spent: float) -> str:
     estimate, low, high = (
-        f"$>{trials}$" if math.isinf(v) else f"{v:g}"
+        f"$>{spent:g}$" if math.isinf(v) else f"{v:g}"
         for v in (survival.median, survival.median_low, survival.median_high)
     )
     return f"{estimate} ({low}--{high})"

@@ -6,6 +6,8 @@ import math
 from itertools import permutations
 from pathlib import Path
 
+import numpy as np
+
 from hpsearch.contracts.objective import Objective
 from hpsearch.report.context import ReportContext
 from hpsearch.report.facts import (
@@ -18,13 +20,11 @@ from hpsearch.report.facts import (
 )  # fmt: skip
 from hpsearch.report.folder import write_sections
 from hpsearch.report.markdown import interval, plain, table
-from hpsearch.report.search.findings import Findings
+from hpsearch.report.search.findings import Findings, Reach
 from hpsearch.report.search.verdict import SIGNIFICANT, sentences, tested
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
 from hpsearch.statistics.coverage import coverage
 from hpsearch.statistics.extra_trials import ExtraTrials
-from hpsearch.statistics.kaplan_meier import Survival
-from hpsearch.statistics.time_to_target import Times
 from hpsearch.statistics.tunability import NotIndependent, expected_best, objective_quantiles
 from hpsearch.store.tables import numbers
 
@@ -146,18 +146,19 @@ def extra_text(extra: ExtraTrials, after: int, mark: str = "") -> str:
 
 def _targets(found: Findings) -> str:
     labels = found.labels
-    tests = sum(len(target.units["trials"].tests) for target in found.targets) > 0 and len(labels) <= PAIRS_LISTED
+    unit = found.unit
+    tests = sum(len(target.units[unit].tests) for target in found.targets) > 0 and len(labels) <= PAIRS_LISTED
     rows = [["target", *map(plain, labels), *(["log-rank p, Holm-adjusted"] if tests else [])]]
     for target in found.targets:
-        reach = target.units["trials"]
+        reach = target.units[unit]
         quantile = "given" if target.share is None else f"as good as {100 * target.share:g}%"
-        cells = [_median(found, reach.survival[label], reach.times[label]) for label in labels]
+        cells = [_median(reach, label) for label in labels]
         said = "; ".join(
             f"{plain(t.a)}, {plain(t.b)}: {tested(t)}" if len(labels) > 2 else tested(t) for t in reach.tests
         )
         rows.append([f"{Objective.text(target.value)} ({quantile})", *cells, *([said] if tests else [])])
     note = (
-        "Median number of trials to the target (95% interval; Kaplan-Meier, by inverting the log-log band) and how "
+        f"Median number of {unit} to the target (95% interval; Kaplan-Meier, by inverting the log-log band) and how "
         "many studies reached it; one that did not is kept as censored. Each target is at least as good as that share "
         "of all results of all methods, so that nobody has picked one "
         f"({coverage('median trials to a target', found.curves.least)}); p is Holm-adjusted over all pairs and targets."
@@ -179,7 +180,7 @@ def without_tuner(found: Findings) -> tuple[list[list[str]], list[str]]:
     rows = [["method", "trials", *(f"{100 * q:g}%" for q in QUANTILES), *(f"best of {n}" for n in budgets)]]
     refused: dict[str, list[str]] = {}
     for label, method in curves.methods.items():
-        drawn, searcher = sign * method.objectives.ravel(), searcher_name(found.tables, label)
+        drawn, searcher = sign * method.objectives[np.isfinite(method.objectives)], searcher_name(found.tables, label)
         try:
             quantiles = objective_quantiles(drawn, QUANTILES, independent=searcher == "random")
             best = expected_best(drawn, budgets, independent=searcher == "random")
@@ -199,10 +200,10 @@ def without_tuner(found: Findings) -> tuple[list[list[str]], list[str]]:
     return rows, ([note] if len(rows) > 1 else []) + refusals
 
 
-def _median(found: Findings, survival: Survival, times: Times) -> str:
-    trials = found.curves.trials
+def _median(reach: Reach, label: str) -> str:
+    survival, times = reach.survival[label], reach.times[label]
     estimate, low, high = (
-        f">{trials}" if math.isinf(value) else f"{value:g}"
+        f">{reach.spent:g}" if math.isinf(value) else f"{value:g}"
         for value in (survival.median, survival.median_low, survival.median_high)
     )
     return f"{estimate} ({low}-{high}), {int(times.reached.sum())} of {len(times.reached)}"

@@ -38,11 +38,12 @@ def _unfinished(found: Findings) -> list[str]:
     finished, planned = curves.planned
     if finished == planned:
         return []
+    least = "at least " if any(part.spec.budget for part in found.tables.parts) else ""
     begun = {len(method.incumbents) for method in curves.methods.values()}
     studies = f"{min(begun)} to {max(begun)}" if len(begun) > 1 else str(min(begun))
     return [
-        f"Not finished: {finished} of {planned} trials; all of this is up to trial {curves.trials}, of the {studies} "
-        "studies per method that have begun."
+        f"Not finished: {finished} of {least}{planned} trials; all of this is up to trial {curves.trials}, of the "
+        f"{studies} studies per method that have begun."
     ]
 
 
@@ -50,9 +51,16 @@ def _ends(found: Findings, label: str) -> str:
     curves = found.curves
     method = curves.methods[label]
     return (
-        f"After {_count(curves.trials, 'trial')} {label} has a mean best {curves.objective.name} of "
+        f"After {_all(found)} {label} has a mean best {curves.objective.name} of "
         f"{interval(method.final)}, n = {len(method.incumbents)}"
     )
+
+
+def _all(found: Findings) -> str:
+    """What studies have had at the end of the curves: the budget that ends them, or so many trials."""
+    if found.unit == "trials" or found.curves.planned[0] != found.curves.planned[1]:
+        return _count(found.curves.trials, "trial")
+    return ", ".join(dict.fromkeys(part.spec.length for part in found.tables.parts))
 
 
 def _against(found: Findings, other: str) -> str:
@@ -150,18 +158,18 @@ def _whatever_the_target(found: Findings) -> str:
         )
     meaning = f"significantly means a log-rank p below {SIGNIFICANT}, Holm-adjusted over all pairs and targets"
     others = [label for label in found.labels if label != found.best]
-    counts = {other: _sooner(targets, found.best, other) for other in others}
+    counts = {other: _sooner(targets, found.unit, found.best, other) for other in others}
     if len(others) <= 3:
         said = "; ".join(
             f"{found.best} is sooner than {other} at {ahead} ({_apart(sure)}), later at {behind} ({_apart(surely)})"
             for other, (ahead, sure, behind, surely) in counts.items()
         )
-        return f"Of {span} {said}. This counts trials spent; {meaning}."
+        return f"Of {span} {said}. This counts {found.unit} spent; {meaning}."
     ahead = sum(sooner > len(targets) / 2 for sooner, *_ in counts.values())
     apart = sum(sure > 0 for _, sure, *_ in counts.values())
     return (
         f"At more than half of {span} {found.best} is sooner than {ahead} of the {len(others)} other methods, and at "
-        f"one or more it is significantly sooner than {apart} of them. This counts trials spent; {meaning}."
+        f"one or more it is significantly sooner than {apart} of them. This counts {found.unit} spent; {meaning}."
     )
 
 
@@ -169,14 +177,14 @@ def _apart(targets: int) -> str:
     return f"{targets} significantly"
 
 
-def _sooner(targets: Sequence[Target], a: str, b: str) -> tuple[int, int, int, int]:
+def _sooner(targets: Sequence[Target], unit: str, a: str, b: str) -> tuple[int, int, int, int]:
     """How many targets `a` reaches with fewer trials than `b`, how many of them surely, and the same for `b`.
 
-    A study counts with the trials that it spends until it reaches the target, or else with all its trials.
+    A study counts with what it spends, in this unit, until it reaches the target, or else with all that it spends.
     """
     ahead = sure = behind = surely = 0
     for target in targets:
-        reach = target.units["trials"]
+        reach = target.units[unit]
         difference = float(reach.times[a].times.mean() - reach.times[b].times.mean())
         test = next(test for test in reach.tests if {test.a, test.b} == {a, b})
         significant = test.adjusted is not None and test.adjusted < SIGNIFICANT

@@ -169,15 +169,15 @@ def compute_sensitivity(tables: Tables) -> Sensitivity:
 def _method(
     label: str, rows: pd.DataFrame, by_trial: Mapping[Any, pd.DataFrame], curves: Sequence[str], tables: Tables
 ) -> MethodResponses:
-    varied = [p for p in tables.methods[label].searched if rows[p.name].nunique() > 1]
+    varied = [p for p in tables.methods[label].searched if rows[p.name].nunique(dropna=False) > 1]
     found = []
-    groups: Any = rows.groupby([p.name for p in varied], sort=False) if varied else [((), rows)]
+    groups: Any = rows.groupby([p.name for p in varied], sort=False, dropna=False) if varied else [((), rows)]
     for values, group in groups:
         complete = group[group["state"] == "complete"]
         own = [by_trial.get(key) for key in zip(complete["method"], complete["repeat"], complete["trial"], strict=True)]
         found.append(
             Response(
-                {p.name: typed(p, value) for p, value in zip(varied, values, strict=True)},
+                {p.name: typed(p, value) for p, value in zip(varied, values, strict=True) if not pd.isna(value)},
                 counted(group, tables.lost),
                 {name: numbers(complete[name]) for name in tables.metrics},
                 {name: _stacked([numbers(c[name]) for c in own if c is not None]) for name in curves},

@@ -138,7 +138,7 @@ class TestNoSearcherSeesATestMetric:
         assert "0.98765" not in repr(handed)
 
     def test_a_history_has_room_for_nothing_else(self):
-        assert list(History.__dataclass_fields__) == ["configurations", "objectives"]
+        assert list(History.__dataclass_fields__) == ["configurations", "objectives", "pending"]
 
 
 @pytest.mark.parametrize(("direction", "sign"), [("minimise", 1), ("maximise", -1)])

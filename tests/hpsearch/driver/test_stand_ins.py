@@ -91,7 +91,7 @@ def test_proposals_of_an_older_version_of_the_searcher_are_not_wrong(own_study, 
     study.with_name(f"{module}_still.py").write_text(SEARCHER)
     file = run_to_end(study)
     assert check(file, proposals=True, progress=silent, trust=True).differing == 0
-    searcher = type(read_plan(study).searcher)
+    searcher = type(read_plan(study).searchers.default)
     monkeypatch.setattr(searcher, "propose", lambda self, space, histories, seeds: [space.decode([0.25])] * len(seeds))
     assert len(check(file, proposals=True, progress=silent, trust=True).faults) > 0
     monkeypatch.setattr(searcher, "version", 2)

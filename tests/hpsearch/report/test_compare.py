@@ -40,7 +40,7 @@ def test_all_methods_stand_side_by_side(files):
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [
-        ("trials = 6", "trials = 5", r"trials \(6 against 5\)"),
+        ("trials = 6", "trials = 5", r"trials \(6 trials against 5 trials\)"),
         ('searcher = "sobol"', 'searcher = "random"', r"searcher \(sobol against random\)"),
     ],
 )

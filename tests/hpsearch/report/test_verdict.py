@@ -36,16 +36,17 @@ def tables(objectives, direction="maximise", planned=None, searcher="botorch", t
         for repeat, study in enumerate(studies, 1)
         for trial, value in enumerate(study, 1)
     ]  # fmt: skip
-    measured, trials = Objective("score", chance, direction), (planned or len(rows)) // len(objectives)
+    measured, repeats = Objective("score", chance, direction), max(map(len, objectives.values()))
+    trials = (planned or len(rows)) // len(objectives) // repeats
     spec = Spec(
-        name="n", trials=trials, repeats=1, seed=1, task=Named(name="t"), searcher=Named(name=searcher),
+        name="n", trials=trials, repeats=repeats, seed=1, task=Named(name="t"), searcher=Named(name=searcher),
         methods=dict.fromkeys(objectives, MethodSpec()),
     )  # fmt: skip
     resolved = {"searcher": {}, "methods": {label: {"schedules": {}} for label in objectives}}
-    comparison = Comparison("n", spec, "n.toml", trials, 1, 1, 1, measured, {}, "", resolved)
+    comparison = Comparison("n", spec, "n.toml", trials, repeats, 1, 1, measured, {}, "", resolved)
     return Tables(
         (comparison,), measured, dict.fromkeys(objectives, X), ("test_score",) if test else (),
-        pd.DataFrame(rows), pd.DataFrame({"epoch": []}), [], 0,
+        pd.DataFrame(rows), pd.Series(np.nan, range(len(rows))), pd.DataFrame({"epoch": []}), pd.DataFrame(), [], 0,
     )  # fmt: skip
 
 
@@ -187,9 +188,9 @@ def test_many_methods_in_two_sentences_more():
 
 
 def test_an_unfinished_comparison_says_so_first():
-    found = said({"slow": SLOW, "fast": FAST}, planned=100)
+    found = said({"slow": SLOW, "fast": FAST}, planned=96)
     assert found[0] == (
-        "Not finished: 60 of 100 trials; all of this is up to trial 5, of the 6 studies per method that have begun."
+        "Not finished: 60 of 96 trials; all of this is up to trial 5, of the 6 studies per method that have begun."
     )
 
 

@@ -211,9 +211,10 @@ def test_a_file_of_version_1_is_read_as_it_is_and_goes_on(own_study, tmp_path):
     file = run_to_end(study, seed_bits=SEED_BITS)
     expected = load_tables(file).trials
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as old:
-        old.execute("ALTER TABLE trials DROP COLUMN output_id")
+        for column in ("output_id", "epochs"):
+            old.execute(f"ALTER TABLE trials DROP COLUMN {column}")
         old.execute("ALTER TABLE comparison DROP COLUMN seed_bits")
-        for table in ("attempts", "outputs"):
+        for table in ("attempts", "outputs", "seeds"):
             old.execute(f"DROP TABLE {table}")
         old.execute("ALTER TABLE trials DROP COLUMN halved")
         old.execute("DELETE FROM trials WHERE trial > 4")

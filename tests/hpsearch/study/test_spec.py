@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -5,11 +6,18 @@ import pytest
 from hpsearch.contracts.errors import SpecError
 from hpsearch.contracts.space import Choice, Fixed, Float, Int, Space
 from hpsearch.study.plan import read_plan
+from hpsearch.study.schema import parse
 from hpsearch.study.shipped import find_study, recorded_name, shipped_studies
-from hpsearch.study.spaces import described
+from hpsearch.study.spaces import changed, described
 from tests.tools.editing import edited
 from tests.tools.spec_texts import HEAD, fault, plan_of
 from tests.tools.studies import OWN_STUDY, OWN_TASK
+
+
+def read_spaces(text):
+    """The parameters of a study file's only method, whose task has none of its own."""
+    (method,) = parse(text.format(module="none"), "study").methods.values()
+    return changed(Space(()), method.space, "methods.net", open_space=True)
 
 
 def space_of(text, label):
@@ -29,6 +37,60 @@ def test_a_value_fixes_a_hyperparameter_and_a_list_narrows_a_choice():
     assert space["scaling"] == Fixed("scaling", True)
     assert space["momentum"] == Float("momentum", 0.05, 1.0, log=True)
     assert isinstance(space["clipping"], Choice)
+
+
+SGD = """
+name = "conditional"
+trials = 2
+repeats = 2
+seed = 1
+task = "{module}"
+searcher = "random"
+[methods.net.space]
+optimizer = {{ choices = ["sgd", "adam"] }}
+x = [0.1, 1.0]
+nesterov = {{ choices = [true, false], when = {{ optimizer = "sgd" }} }}
+momentum = {{ low = 0.0, high = 0.99, when = {{ optimizer = ["sgd"], nesterov = true }} }}
+"""
+
+
+def test_a_hyperparameter_may_be_conditional(own_study):
+    space = read_plan(own_study(study=SGD)).spaces["net"]
+    assert space["nesterov"] == Choice("nesterov", (True, False), when={"optimizer": "sgd"})
+    assert space["momentum"] == Float("momentum", 0.0, 0.99, when={"optimizer": ("sgd",), "nesterov": True})
+    assert "momentum real (0 to 0.99) if optimizer = sgd, and nesterov = True" in described({"net": space})[1]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            'optimizer = "sgd" }} }}',
+            'optimizer = "sdg" }} }}',
+            "space.nesterov: when = {optimizer = 'sdg'}: optimizer can",
+        ),
+        ('["sgd"], nesterov', '["sgd"], nestrov', "space.momentum: when = {nestrov = True}: no parameter of this name"),
+        ("nesterov = true }} }}", "x = 0.5 }} }}", "space.momentum: when = {x = 0.5}: a condition is on a choice"),
+        ("when = {{ optimizer = [", "if = {{ optimizer = [", "momentum.if: unknown key; did you mean 'when'?"),
+    ],
+)
+def test_a_condition_that_cannot_hold_is_a_fault(own_study, old, new, said):
+    with pytest.raises(SpecError, match=re.escape(said)):
+        read_plan(own_study(study=edited(SGD, old, new)))
+
+
+def test_a_method_keeps_its_condition_when_narrowed_and_loses_what_cannot_be_active_any_more():
+    method = Space((*read_spaces(SGD),))
+    narrowed = changed(method, {"momentum": [0.5, 0.9]}, "methods.net", open_space=False)
+    assert narrowed["momentum"] == Float("momentum", 0.5, 0.9, when={"optimizer": ("sgd",), "nesterov": True})
+    held = changed(method, {"momentum": 0.9}, "methods.net", open_space=False)
+    assert held["momentum"] == Fixed("momentum", 0.9, when={"optimizer": ("sgd",), "nesterov": True})
+    assert changed(method, {"optimizer": "adam"}, "methods.net", open_space=False).names == ("optimizer", "x")
+
+
+def test_a_method_that_trains_in_packs_takes_no_condition():
+    with pytest.raises(SpecError, match="takes no conditional hyperparameter"):
+        space_of("[methods.latent]\nspace.clipping = {choices = [true, false], when = {scaling = true}}", "latent")
 
 
 def test_a_label_may_differ_from_the_methods_name():
@@ -83,7 +145,10 @@ kind = {{ choices = ["gini", "entropy"] }}
         (HEAD + "[methods.filter]\nspace.alpha = [0.0, 0.1]", ["methods.filter.space.alpha", "logarithmic"]),
         (HEAD + "[methods.filter]\nspace.alpha = [1.0]", ["methods.filter.space.alpha", "[low, high]"]),
         (HEAD + '[methods.filter]\nspace.alpha = "big"', ["methods.filter.space.alpha", "number", "'big'"]),
-        (HEAD + "[methods.filter]\nspace.alpha = {low = true}", ["methods.filter.space.alpha", "{low, high, log}"]),
+        (
+            HEAD + "[methods.filter]\nspace.alpha = {low = true}",
+            ["methods.filter.space.alpha", "{low, high, log, when}"],
+        ),
         (
             HEAD + "[methods.filter]\nspace.alpha = {low = 1, lgo = true}",
             ["alpha.lgo: unknown key; did you mean 'log'?"],
