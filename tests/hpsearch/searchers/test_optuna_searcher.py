@@ -10,11 +10,13 @@ import optuna
 import pytest
 from optuna.exceptions import ExperimentalWarning
 
+from hpsearch.contracts.errors import SpecError
 from hpsearch.contracts.searcher import History, StandIn
 from hpsearch.contracts.seeds import derived_seed
 from hpsearch.contracts.space import Choice, Float, Int, Space
 from hpsearch.searchers import optuna as searcher_module
 from hpsearch.searchers.optuna import SAMPLERS, Optuna
+from hpsearch.store.database import Database
 from hpsearch.study.plan import read_plan
 from hpsearch.study.settings import with_settings
 from tests.tools.editing import edited
@@ -237,7 +239,7 @@ class TestSettings:
         study = edited(edited(OWN_STUDY, '"sobol"', '{{ name = "optuna", sampler = "CmaEsSampler" }}'),
                        "space.x = [0.0, 10.0]", "space.x = {{ choices = [1.0, 2.0] }}")  # fmt: skip
         with pytest.raises(
-            Exception, match=r"methods\.wide\.space: the sampler CmaEsSampler learns about numbers only"
+            SpecError, match=r"methods\.wide\.space: the sampler CmaEsSampler learns about numbers only"
         ):
             read_plan(own_study(study=study))
 
@@ -281,3 +283,5 @@ def test_a_comparison_of_two_tuners_resumes_with_the_same_trials(own_study):
     study.write_text(edited(shorter, "trials = 6", "trials = 9"))
     assert table(run_to_end(study)) == whole
     assert table(file) == whole
+    with Database(file) as database:
+        assert all(run.provenance["versions"]["optuna"] == optuna.__version__ for run in database.runs())
