@@ -120,7 +120,7 @@ class Optuna(Searcher):
                 raise ValueError(f"searcher.options: {' '.join(str(error).split())}") from error
 
     def propose(self, space: Space, histories: Sequence[History], seeds: Sequence[int]) -> list[dict[str, Value]]:
-        """Propose for one study after the other: TPE takes about 5 ms for each, GP 0.4 s in six dimensions."""
+        """Propose for one study after the other; after 25 trials in six dimensions GP takes 80 ms, the others 20."""
         for name in ("optuna", *self._kind.needs):
             import_module(name)  # before global settings are kept: torch is among them
         return [

@@ -18,6 +18,7 @@ from hpsearch.study.plan import read_plan
 from hpsearch.system.provenance import differences
 from tests.tools.commands import cli
 from tests.tools.editing import edited
+from tests.tools.spec_texts import HEAD, plan_of
 from tests.tools.studies import OWN_STUDY, run_to_end, table
 
 BY_RANDOM = edited(OWN_STUDY, '"sobol"', '"random"')
@@ -71,6 +72,13 @@ def test_a_searcher_of_its_own_takes_settings(own_study):
     plan = read_plan(own_study(study=study))
     assert plan.settings()["methods"]["wide-random"]["searcher"]["settings"]["initial"] == 3
     assert plan.by_name.plan() == plan
+
+
+def test_one_method_of_a_task_may_have_a_label_for_each_searcher():
+    plan = plan_of(HEAD + '[methods.filter]\n[methods.filter-random]\nmethod = "filter"\nsearcher = "random"')
+    assert plan.methods["filter"] == plan.methods["filter-random"]
+    assert plan.searchers["filter-random"] == Random()
+    assert plan.searchers["filter"] != Random()
 
 
 @pytest.mark.parametrize(

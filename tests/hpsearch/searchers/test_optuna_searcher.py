@@ -11,9 +11,11 @@ import pytest
 from optuna.exceptions import ExperimentalWarning
 
 from hpsearch.contracts.errors import SpecError
+from hpsearch.contracts.progress import silent
 from hpsearch.contracts.searcher import History, StandIn
 from hpsearch.contracts.seeds import derived_seed
 from hpsearch.contracts.space import Choice, Float, Int, Space
+from hpsearch.driver.check import check
 from hpsearch.searchers import optuna as searcher_module
 from hpsearch.searchers.optuna import SAMPLERS, Optuna
 from hpsearch.store.database import Database
@@ -285,3 +287,16 @@ def test_a_comparison_of_two_tuners_resumes_with_the_same_trials(own_study):
     assert table(file) == whole
     with Database(file) as database:
         assert all(run.provenance["versions"]["optuna"] == optuna.__version__ for run in database.runs())
+
+
+@pytest.mark.parametrize("sampler", ["TPESampler", "CmaEsSampler", "QMCSampler"])
+def test_rounds_of_trials_are_proposed_again_by_check(own_study, sampler):
+    tuner = f'{{{{ name = "optuna", sampler = "{sampler}" }}}}'
+    study = edited(edited(OWN_STUDY, '"sobol"', tuner), "trials = 6", "trials = 14\nparallel = 3")
+    file = run_to_end(own_study(study=study))
+    found = check(file, proposals=True, progress=silent)
+    assert (found.proposals, found.faults) == (84, ())
+    by_study = {}
+    for row in table(file):
+        by_study.setdefault((row.method, row.repeat), []).append(row.configuration["x"])
+    assert all(len(set(values)) == 14 for values in by_study.values())
