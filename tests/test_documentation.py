@@ -1,9 +1,17 @@
-"""What the documentation points to is there."""
+"""What the documentation points to is there, and what it shows runs."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+
+import hpsearch
+from hpsearch.searchers.optuna import SAMPLERS
+from hpsearch.study import kinds
+from hpsearch.study.registry import Registry
+from tests.tools.commands import cli
+from tests.tools.documentation import shown_files
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("[a-z]*/README.md")])
@@ -24,3 +32,35 @@ def test_tests_that_a_page_names_by_their_file_are_there():
     there = {path.name for path in ROOT.glob("tests/**/test_*.py")}
     named = {name for page in PAGES for name in re.findall(r"`(test_\w+\.py)`", page.read_text(encoding="utf-8"))}
     assert named <= there
+
+
+def rows(page):
+    """First cell of every row of the page's tables -> the whole row."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return {name: row for row, name in re.findall(r"^(\| `(\w+)` \|.*)$", text, re.MULTILINE)}
+
+
+@pytest.mark.parametrize("name", Registry().names(kinds.SEARCHER))
+def test_every_searcher_is_documented_with_its_settings_and_their_defaults(name):
+    row, searcher = rows("docs/searchers.md")[name], Registry().find(kinds.SEARCHER, name)
+    for field in fields(searcher):
+        assert f"`{field.name}`:" in row
+        if type(value := getattr(searcher, field.name)) is int:
+            assert re.search(rf"`{field.name}`: [^`]*\({value}\)", row)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_every_sampler_of_optuna_is_documented_with_its_options(sampler):
+    options = rows("docs/searchers.md")[sampler].split("|")[3]
+    assert re.findall(r"`(\w+)`", options) == list(SAMPLERS[sampler].options)
+
+
+def test_the_searcher_of_ones_own_runs_as_it_stands(tmp_path):
+    with shown_files("docs/searchers.md", tmp_path, "walk.py", "bowl.py", "walked.toml"):
+        done = cli("run", "walked.toml", "--executor", "inline", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert cli("check", "walked.db", "--trust", cwd=tmp_path).returncode == 0
+    tables = hpsearch.load(tmp_path / "walked.db")
+    assert [tables.comparison.searcher(label)[0] for label in tables.methods] == ["walk", "optuna"]
+    best = tables.trials.groupby(["method", "repeat"])["objective"].min().groupby("method").median()
+    assert best["walk"] < 0.3

@@ -83,6 +83,8 @@ class Searcher(ABC):
     results against what was varied, not best-so-far curves."""
     version: ClassVar[int] = 1
     """Goes up when the searcher proposes differently than before: `check` then finds no fault with older databases."""
+    packages: ClassVar[tuple[str, ...]] = ()
+    """Installed packages whose versions decide its proposals, beside those that hpsearch itself requires."""
 
     def check(self, spaces: Mapping[str, Space]) -> None:  # noqa: ARG002
         """Raise ValueError if it cannot search these spaces, label -> space. This one takes any space."""

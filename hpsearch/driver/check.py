@@ -85,7 +85,7 @@ def check(file: Path, *, proposals: bool, progress: Progress, trust: bool = Fals
     if not proposals or faults:
         return Check(count, 0, tuple(faults), (), changed_code=code)
     searchers = searchers_of(comparison.spec, Registry.of_database(file, comparison.study_file, trust))
-    here = provenance(**searchers.versions(spaces))
+    here = provenance(*searchers.packages, **searchers.versions(spaces))
     incomparable = tuple(dict.fromkeys(said for run in runs for said in differences(run.provenance, here)))
     again = _Again(searchers, spaces, objective, comparison.spec.parallel)
     differing = [

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from hpsearch.contracts.errors import DeviceError, TaskError
 from hpsearch.contracts.executor import Executor
+from hpsearch.contracts.json import Json
 from hpsearch.contracts.objective import Result
 from hpsearch.contracts.searcher import History
 from hpsearch.contracts.seeds import trial_seed
@@ -92,11 +93,15 @@ def differs_from_last_run(database: Database, plan: Plan) -> list[str]:
     runs = database.runs()
     if not runs:
         return []
-    last, here = runs[-1].provenance, provenance(**plan.searchers.versions(plan.methods), code=plan.code)
+    last, here = runs[-1].provenance, _here(plan)
     said = [f"results may not repeat to the last bit: {difference}" for difference in differences(last, here)]
     if changed := changed_modules(last, here):
         said.append(f"the code of {', '.join(changed)} has changed: new trials may measure something else")
     return said
+
+
+def _here(plan: Plan, **facts: str | int) -> Json:
+    return provenance(*plan.searchers.packages, **plan.searchers.versions(plan.methods), code=plan.code, **facts)
 
 
 def run(
@@ -120,13 +125,7 @@ def run(
     if not packs:
         return
     executor.share(plan.task.files())
-    here = provenance(
-        workers=executor.workers,
-        device=executor.device,
-        **plan.searchers.versions(plan.methods),
-        code=plan.code,
-        **facts,
-    )
+    here = _here(plan, workers=executor.workers, device=executor.device, **facts)
     loop.run_id = database.start_run(clock.now(), here)
     try:
         yield from _work(loop, packs, executor)

@@ -1,7 +1,8 @@
-"""Pieces of a page in Markdown: tables, plain text, intervals."""
+"""Pieces of a page in Markdown: tables, plain text, intervals, extra trials."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -10,6 +11,7 @@ import numpy as np
 from hpsearch.contracts.objective import Objective
 from hpsearch.report.text import on_one_line
 from hpsearch.statistics.bootstrap import Interval
+from hpsearch.statistics.extra_trials import ExtraTrials
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
@@ -41,3 +43,14 @@ def interval(found: Interval) -> str:
         return f"{Objective.text(float(found.estimate))} (too few studies for an interval)"
     estimate, low, high = (Objective.text(float(v)) for v in (found.estimate, found.low, found.high))
     return f"{estimate} ({low} to {high})"
+
+
+def extra_text(extra: ExtraTrials, after: int, mark: str = "") -> str:
+    """Extra trials after trial `after`, with their interval; `mark` stands around each number."""
+    estimate, low, high = (
+        f"{mark}>{extra.trials - after}{mark}"
+        if math.isinf(values[after - 1])
+        else f"{mark}{values[after - 1]:.0f}{mark}"
+        for values in (extra.estimate, extra.low, extra.high)
+    )
+    return f"{estimate} ({low} to {high})" if not math.isnan(extra.low[after - 1]) else estimate

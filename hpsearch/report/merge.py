@@ -132,11 +132,20 @@ def _renamed(tables: Tables, names: dict[str, str]) -> Tables:
     def labelled(frame: pd.DataFrame) -> pd.DataFrame:
         return frame.assign(method=frame["method"].map(names)) if len(frame) else frame
 
-    resolved = tables.comparison.resolved
-    methods = {names[label]: settings for label, settings in resolved["methods"].items()}
+    comparison = tables.comparison
+    resolved = {names[label]: settings for label, settings in comparison.resolved["methods"].items()}
+    specs = {
+        names[label]: spec.model_copy(update={"method": comparison.method_name(label)})
+        for label, spec in comparison.spec.methods.items()
+    }
+    renamed = replace(
+        comparison,
+        spec=comparison.spec.model_copy(update={"methods": specs}),
+        resolved={**comparison.resolved, "methods": resolved},
+    )
     return replace(
         tables,
-        parts=(replace(tables.comparison, resolved={**resolved, "methods": methods}),),
+        parts=(renamed,),
         methods={names[label]: space for label, space in tables.methods.items()},
         trials=labelled(tables.trials),
         curves=labelled(tables.curves),

@@ -10,11 +10,8 @@ enumerates integers.
 
 from __future__ import annotations
 
-import logging
-import random
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -22,6 +19,7 @@ import numpy as np
 
 from hpsearch.contracts.searcher import History, Searcher, StandIn
 from hpsearch.contracts.space import Choice, Int, Searched, Space, Value
+from hpsearch.searchers.alone import alone
 from hpsearch.searchers.botorch import standardised
 from hpsearch.searchers.sobol import sobol_configuration
 
@@ -82,7 +80,9 @@ def _proposal_or_sobol(space: Space, history: History, seed: int, study: int) ->
 
 
 def _proposal(space: Space, history: History, seed: int) -> dict[str, Value]:
-    with _alone():
+    import torch  # noqa: F401 whose settings are kept
+
+    with alone():
         client = _client(space, seed)
         for configuration, objective in zip(history.configurations, _seen(history.objectives), strict=True):
             point = dict(zip(_names(space), space.encode(configuration), strict=True))
@@ -140,25 +140,6 @@ def _parameter(name: str, parameter: Searched) -> Any:
         return RangeParameterConfig(name=name, bounds=bounds, parameter_type="float")
     positions = [parameter.encode(value) for value in values]
     return ChoiceParameterConfig(name=name, values=positions, parameter_type="float", is_ordered=ordered)
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Ax as a pure function: one thread (two round differently), global generators put back, no logging."""
-    import torch
-
-    threads, numpy_state, python_state = torch.get_num_threads(), np.random.get_state(), random.getstate()
-    level = logging.root.manager.disable
-    try:
-        torch.set_num_threads(1)
-        logging.disable(logging.WARNING)
-        with torch.random.fork_rng(devices=[]):
-            yield
-    finally:
-        logging.disable(level)
-        np.random.set_state(numpy_state)
-        random.setstate(python_state)
-        torch.set_num_threads(threads)
 
 
 SEARCHER = Ax()

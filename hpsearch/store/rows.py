@@ -52,6 +52,10 @@ class Comparison:
         found: dict[str, str] = self.resolved["methods"][label]["schedules"]
         return found
 
+    def method_name(self, label: str) -> str:
+        """Name of the method that has this label, which is the label itself unless the study file says otherwise."""
+        return self.spec.methods[label].method or label
+
     def searcher(self, label: str) -> tuple[str, Json]:
         """Name and settings of the searcher that proposes a method's trials: its own, or else the comparison's."""
         if own := self.resolved["methods"][label].get("searcher"):

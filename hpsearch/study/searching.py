@@ -33,6 +33,11 @@ class Searchers:
     def __getitem__(self, label: str) -> Searcher:
         return self.own.get(label, self.default)
 
+    @property
+    def packages(self) -> list[str]:
+        """Packages whose versions decide proposals, beside those that hpsearch requires."""
+        return sorted({name for searcher in (self.default, *self.own.values()) for name in searcher.packages})
+
     def versions(self, labels: Collection[str]) -> Json:
         """What a run of these methods records about the versions of their searchers.
 

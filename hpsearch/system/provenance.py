@@ -16,8 +16,8 @@ from pathlib import Path
 from hpsearch.contracts.json import Json
 
 
-def provenance(**facts: str | int | Json) -> Json:
-    """Facts about this machine, this Python and this checkout, and the caller's `facts`."""
+def provenance(*packages: str, **facts: str | int | Json) -> Json:
+    """Facts about this machine, this Python and this checkout, versions of `packages` too, and the caller's `facts`."""
     return {
         "host": platform.node(),
         "pid": os.getpid(),
@@ -25,7 +25,7 @@ def provenance(**facts: str | int | Json) -> Json:
         "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "versions": relevant_versions(),
+        "versions": relevant_versions(packages),
         "commit": commit(Path(__file__).resolve().parents[1]),
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         **facts,
@@ -41,14 +41,14 @@ def processor() -> str:
     return " ".join([model[1] if model else platform.processor() or platform.machine(), *features])
 
 
-def relevant_versions() -> dict[str, str]:
-    """Versions of hpsearch and of the packages that it directly requires."""
+def relevant_versions(others: Iterable[str] = ()) -> dict[str, str]:
+    """Versions of hpsearch, of the packages that it directly requires, and of others; without what is not installed."""
     try:
         needed = requires("hpsearch") or []
     except PackageNotFoundError:  # run from a checkout that is not installed
-        return {d.name: d.version for d in distributions() if d.name in ("torch", "ax-platform", "numpy")}
+        return {d.name: d.version for d in distributions() if d.name in ("torch", "ax-platform", "numpy", *others)}
     names = [re.split(r"[\s;<>=!~\[]", need)[0] for need in needed if "extra ==" not in need]
-    return {name: found for name in ["hpsearch", *names] if (found := _version(name))}
+    return {name: found for name in ["hpsearch", *names, *others] if (found := _version(name))}
 
 
 def commit(folder: Path) -> str | None:

@@ -14,6 +14,7 @@ from hpsearch.report.context import ReportContext
 from hpsearch.report.facts import provenance_facts, schedule_of, warnings
 from hpsearch.report.search.findings import Findings, Reach
 from hpsearch.report.search.page import final_levels, without_tuner
+from hpsearch.report.search.tuners import tuner_section
 from hpsearch.report.search.verdict import sentences
 from hpsearch.statistics.bootstrap import Interval
 from hpsearch.statistics.coverage import COVERAGE, coverage
@@ -120,6 +121,10 @@ def _tables(found: Findings) -> list[Json]:
     if len(found.labels) > 1:
         (head, *rows), note = final_levels(found)
         shown.append({"caption": f"Trials to the other's final level. {note}", "head": head, "rows": rows})
+    rows, notes = tuner_section(found)
+    if rows:
+        head, *rows = rows
+        shown.append({"caption": f"Under another tuner. {' '.join(notes)}", "head": head, "rows": rows})
     (head, *rows), notes = without_tuner(found)
     shown.append({"caption": f"Without a tuner. {' '.join(notes)}", "head": head if rows else [], "rows": rows})
     return shown

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hpsearch.contracts.objective import Objective
+from hpsearch.report.markdown import extra_text
 from hpsearch.report.search.findings import Findings
-from hpsearch.report.search.page import extra_text, moments
+from hpsearch.report.search.page import moments
 from hpsearch.report.text import on_one_line
 from hpsearch.statistics.bootstrap import Interval
 from hpsearch.statistics.kaplan_meier import Survival

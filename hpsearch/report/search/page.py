@@ -19,12 +19,12 @@ from hpsearch.report.facts import (
     space_table,
 )  # fmt: skip
 from hpsearch.report.folder import write_sections
-from hpsearch.report.markdown import interval, plain, table
+from hpsearch.report.markdown import extra_text, interval, plain, table
 from hpsearch.report.search.findings import Findings, Reach
+from hpsearch.report.search.tuners import tuner_section
 from hpsearch.report.search.verdict import SIGNIFICANT, sentences, tested
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
 from hpsearch.statistics.coverage import coverage
-from hpsearch.statistics.extra_trials import ExtraTrials
 from hpsearch.statistics.tunability import NotIndependent, expected_best, objective_quantiles
 from hpsearch.store.tables import numbers
 
@@ -55,6 +55,7 @@ def write_page(found: Findings, context: ReportContext, path: Path) -> None:
         "## Trials to a target\n\n" + _targets(found),
         "![How soon studies reach a target](reach.png)\n\n(As [SVG](reach.svg) and [PDF](reach.pdf).)",
         *(["## Who beats whom\n\n" + _wins(found)] if len(found.labels) > 1 else []),
+        *([f"## Under another tuner\n\n{tuners}"] if (tuners := _tuners(found)) else []),
         "## Without a tuner\n\n" + _random(found),
         "## Search spaces\n\n" + space_table(context.tables),
         "## What made this\n\n" + provenance_table(context),
@@ -133,17 +134,6 @@ def moments(trials: int) -> list[int]:
     return sorted({max(1, round(trials * share)) for share in (0.2, 0.4, 0.6, 0.8, 1.0)})
 
 
-def extra_text(extra: ExtraTrials, after: int, mark: str = "") -> str:
-    """Extra trials after trial `after`, with their interval; `mark` stands around each number."""
-    estimate, low, high = (
-        f"{mark}>{extra.trials - after}{mark}"
-        if math.isinf(values[after - 1])
-        else f"{mark}{values[after - 1]:.0f}{mark}"
-        for values in (extra.estimate, extra.low, extra.high)
-    )
-    return f"{estimate} ({low} to {high})" if not math.isnan(extra.low[after - 1]) else estimate
-
-
 def _targets(found: Findings) -> str:
     labels = found.labels
     unit = found.unit
@@ -164,6 +154,15 @@ def _targets(found: Findings) -> str:
         f"({coverage('median trials to a target', found.curves.least)}); p is Holm-adjusted over all pairs and targets."
     )
     return f"{table(rows)}\n\n{note}"
+
+
+def _tuners(found: Findings) -> str:
+    rows, notes = tuner_section(found)
+    if not rows:
+        return ""
+    *said, note = map(plain, notes)
+    listed = "\n".join(f"- {sentence}" for sentence in said)
+    return f"{listed}\n\n{table([[plain(cell) for cell in row] for row in rows])}\n\n{note}"
 
 
 def _random(found: Findings) -> str:

@@ -59,7 +59,7 @@ def _ends(found: Findings, label: str) -> str:
 def _all(found: Findings) -> str:
     """What studies have had at the end of the curves: the budget that ends them, or so many trials."""
     if found.unit == "trials" or found.curves.planned[0] != found.curves.planned[1]:
-        return _count(found.curves.trials, "trial")
+        return count(found.curves.trials, "trial")
     return ", ".join(dict.fromkeys(part.spec.length for part in found.tables.parts))
 
 
@@ -68,12 +68,12 @@ def _against(found: Findings, other: str) -> str:
     chance, low, high, p = found.beats(a, other)
     wins = (
         f"A study of {a} ends better than one of {other} with probability {chance:.2f} ({low:.2f} to {high:.2f}; "
-        f"{_p(p)})."
+        f"{p_text(p)})."
     )
     if trials < 2:
         return wins
     middle = middle_trial(trials)
-    needs = f"To reach what {a} has after {_count(middle, 'trial')}, {_extra(found, other, middle)}."
+    needs = f"To reach what {a} has after {count(middle, 'trial')}, {_extra(found, other, middle)}."
     return f"{needs} {_back(found, other)} {wins}"
 
 
@@ -105,7 +105,8 @@ def _back(found: Findings, other: str) -> str:
     return f"{found.best} reaches what {other} ends with after {reach} {trials}."
 
 
-def _count(number: int, what: str) -> str:
+def count(number: int, what: str) -> str:
+    """A number of things in words: 1 trial, 2 trials."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
@@ -123,7 +124,7 @@ def _against_many(found: Findings, others: list[str]) -> list[str]:
         upto = f"more than the {trials - middle} that were left ({len(beyond)} of them: {_first_few(beyond)})"
     needs = "more than that" if math.isinf(least) else f"from {least:.0f} more ({first})"
     return [
-        f"To reach what {found.best} has after {_count(middle, 'trial')}, the others need {needs} to {upto}; with "
+        f"To reach what {found.best} has after {count(middle, 'trial')}, the others need {needs} to {upto}; with "
         "intervals under Extra trials.",
         ends,
     ]
@@ -150,7 +151,7 @@ def _whatever_the_target(found: Findings) -> str:
     """How often the best is sooner, over targets that are quantiles of all results, so that nobody picked one."""
     targets = [target for target in found.targets if target.share is not None]
     shares = [target.share for target in targets if target.share is not None]
-    span = f"{_count(len(targets), 'target')}, at least as good as {min(shares):.0%} of all results"
+    span = f"{count(len(targets), 'target')}, at least as good as {min(shares):.0%} of all results"
     if len(targets) > 1:
         span = (
             f"{len(targets)} targets, at least as good as {min(shares):.0%} to {max(shares):.0%} of all results (they "
@@ -236,7 +237,8 @@ def _end(incidence: Incidence) -> str:
     return "lower" if incidence.low >= incidence.high else "upper"
 
 
-def _p(p: float | None) -> str:
+def p_text(p: float | None) -> str:
+    """A p value in a sentence."""
     if p is None:
         return "cannot be tested"
     return f"p = {p:.2g}" if p >= 1e-4 else "p < 0.0001"

@@ -1,23 +1,30 @@
 """One suite over every searcher, executor, task and method that is found: a new file is tested by being there."""
 
+import json
 import os
 import random
 import re
+import subprocess
+import sys
 import warnings
 from concurrent.futures import BrokenExecutor
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from hpsearch.contracts.errors import SpecError
+from hpsearch.contracts.objective import Objective
 from hpsearch.contracts.searcher import History
 from hpsearch.contracts.space import Choice, Fixed, Float, Int, Space
+from hpsearch.searchers.optuna import SAMPLERS, Optuna
 from hpsearch.searchers.random import SEARCHER as RANDOM
 from hpsearch.study import kinds
 from hpsearch.study.registry import Registry
 from hpsearch.system.cores import available_cores
+from tests.tools.documentation import ROOT, shown_files
 from tests.tools.methods import METHODS, method_of
 from tests.tools.studies import started
 
@@ -41,6 +48,7 @@ CONDITIONAL = Space(
         Fixed("decoupled", True, when={"optimizer": "adamw"}),
     )
 )
+SMALL = Space((Float("rate", 1e-4, 1.0, log=True), Choice("on", (False, True))))  # Ax takes 3 s a time in MIXED
 SEARCHERS, EXECUTORS, TASKS = (Registry().names(kind) for kind in (kinds.SEARCHER, kinds.EXECUTOR, kinds.TASK))
 DECADE = 10  # trials of a history that every searcher has left its initial design by
 
@@ -52,10 +60,42 @@ def history(space, n, seed, pending=0):
     return History(configurations[:n], objectives, configurations[n:])
 
 
-# "fixed" and "grid" draw nothing at random, and have tests of their own.
-@pytest.fixture(params=[name for name in SEARCHERS if name not in ("fixed", "grid")])
-def searcher(request):
-    return Registry().find(kinds.SEARCHER, request.param)
+# "fixed" and "grid" draw nothing at random, and have tests of their own; "walk" is from outside, as the page shows it.
+SEARCHING = [name for name in SEARCHERS if name not in ("fixed", "grid", "optuna")]
+SEARCHING += [*(f"optuna-{sampler}" for sampler in SAMPLERS), "walk"]
+
+
+def searcher_of(name, outside):
+    if name.startswith("optuna-"):
+        return Optuna(name.removeprefix("optuna-"))
+    if name == "walk":
+        return Registry((Path(outside),)).find(kinds.SEARCHER, "walk:SEARCHER")
+    return Registry().find(kinds.SEARCHER, name)
+
+
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory):
+    """A folder with somebody's own searcher."""
+    folder = tmp_path_factory.mktemp("outside")
+    with shown_files("docs/searchers.md", folder, "walk.py"):
+        yield folder
+
+
+@pytest.fixture(params=SEARCHING)
+def searcher(request, outside):
+    return searcher_of(request.param, outside)
+
+
+def proposals(outside):
+    """Name of every searcher -> what it proposes for a study at its beginning, and one beyond the initial design."""
+    histories = [History(), history(SMALL, DECADE, 7)]
+    return {name: searcher_of(name, outside).propose(SMALL, histories, [11, 2**62 + 1]) for name in SEARCHING}
+
+
+@dataclass(frozen=True)
+class Past:
+    configuration: dict
+    objective: float | None
 
 
 class TestSearchers:
@@ -92,8 +132,9 @@ class TestSearchers:
         assert searcher.propose(Space((Fixed("a", 1.5),)), [History()], [1]) == [{"a": 1.5}]
 
     def test_equal_objectives_are_no_obstacle(self, searcher):
-        flat = replace(history(MIXED, DECADE, 4), objectives=(0.1,) * DECADE)
-        assert len(searcher.propose(MIXED, [flat], [1])) == 1
+        flat = replace(history(SMALL, DECADE, 4), objectives=(0.1,) * DECADE)
+        (proposed,) = searcher.propose(SMALL, [flat], [1])
+        assert SMALL.contains(proposed)
 
     def test_a_space_smaller_than_its_history_is_no_obstacle(self, searcher):
         space = Space((Choice("on", (False, True)),))
@@ -109,25 +150,46 @@ class TestSearchers:
 
     def test_a_round_proposes_what_is_not_pending_already(self, searcher):
         """Four trials in parallel: each knows those before it in its round, and none is the same."""
-        before = history(MIXED, DECADE, 3)
+        before = history(SMALL, DECADE, 3)
         for _ in range(4):
-            (proposed,) = searcher.propose(MIXED, [before], [9])
+            (proposed,) = searcher.propose(SMALL, [before], [9])
             assert proposed not in before.configurations
             assert proposed not in before.pending
-            assert searcher.propose(MIXED, [history(MIXED, DECADE, 8), before], [2, 9])[1] == proposed
+            assert searcher.propose(SMALL, [history(SMALL, DECADE, 8), before], [2, 9])[1] == proposed
             before = replace(before, pending=(*before.pending, proposed))
 
     @pytest.mark.parametrize("unit", [1e300, 1e-300, -1.7e308])
     def test_huge_and_tiny_objectives_are_no_obstacle(self, searcher, unit):
         values = tuple(unit * np.random.default_rng(6).random(DECADE))
-        (proposed,) = searcher.propose(MIXED, [replace(history(MIXED, DECADE, 5), objectives=values)], [1])
-        assert MIXED.contains(proposed)
+        (proposed,) = searcher.propose(SMALL, [replace(history(SMALL, DECADE, 5), objectives=values)], [1])
+        assert SMALL.contains(proposed)
+
+    def test_it_maximises_and_minimises_alike(self, searcher):
+        """A loss is a score with the other sign; a trial that diverged has neither."""
+        tried = history(SMALL, DECADE, 12)
+        scores = [None, *tried.objectives[1:]]
+        of_scores = History.of(list(map(Past, tried.configurations, scores)), Objective("score", chance=-2.0))
+        losses = [None if score is None else -score for score in scores]
+        loss = Objective("loss", chance=2.0, direction="minimise")
+        of_losses = History.of(list(map(Past, tried.configurations, losses)), loss)
+        assert searcher.propose(SMALL, [of_losses], [4]) == searcher.propose(SMALL, [of_scores], [4])
 
     def test_the_first_trials_of_many_studies_are_uniform(self, searcher):
         space = Space((Float("x", 0.0, 1.0),))
         first = [p["x"] for p in searcher.propose(space, [History()] * 400, range(400))]
         counts = np.histogram(first, bins=4, range=(0, 1))[0]
         assert counts.min() > 60  # 100 expected; four standard deviations below is 65
+
+
+def test_every_searcher_proposes_the_same_in_a_fresh_process(outside):
+    """Where Python hashes texts otherwise, and nothing was imported or proposed before."""
+    code = f"import json, {__name__} as here; print(json.dumps(here.proposals({str(outside)!r})))"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "77"}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=600, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == proposals(outside)
 
 
 def square(x):

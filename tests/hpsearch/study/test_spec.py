@@ -136,7 +136,7 @@ kind = {{ choices = ["gini", "entropy"] }}
         (edited(HEAD, "audio_task", "audio_tusk") + "[methods.filter]", ["task", "audio_tusk", "'audio_task'"]),
         (
             edited(HEAD, "sobol", "sobel") + "[methods.filter]",
-            ["searcher", "'sobol'", "ax, botorch, fixed, grid, random, sobol"],
+            ["searcher", "'sobol'", "ax, botorch, fixed, grid, optuna, random, sobol"],
         ),
         (HEAD + "[methods.flter]", ["methods.flter.method", "'filter'"]),
         (HEAD + "[methods.filter]\nspce.alpha = 1.0", ["methods.filter.spce", "'space'"]),
