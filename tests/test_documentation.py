@@ -10,6 +10,7 @@ import hpsearch
 from hpsearch.searchers.optuna import SAMPLERS
 from hpsearch.study import kinds
 from hpsearch.study.registry import Registry
+from hpsearch.study.schema import Spec
 from tests.tools.commands import cli
 from tests.tools.documentation import shown_files
 
@@ -64,3 +65,21 @@ def test_the_searcher_of_ones_own_runs_as_it_stands(tmp_path):
     assert [tables.comparison.searcher(label)[0] for label in tables.methods] == ["walk", "optuna"]
     best = tables.trials.groupby(["method", "repeat"])["objective"].min().groupby("method").median()
     assert best["walk"] < 0.3
+
+
+def test_the_study_of_rounds_seeds_budget_and_conditions_runs_as_it_stands(tmp_path):
+    with shown_files("docs/studies.md", tmp_path, "valley.py", "valley.toml"):
+        done = cli("run", "valley.toml", "--executor", "inline", cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("Traceback")) == (0, 0)
+    tables = hpsearch.load(tmp_path / "valley.db")
+    assert {length for length, _ in tables.lengths.values()} == {16}
+    assert len(tables.seeds) == 2 * len(tables.trials) == 2 * 2 * 8 * 16
+    of_sgd = tables.trials["optimizer"] == "sgd"
+    assert tables.trials["momentum"].notna().equals(of_sgd)
+
+
+def test_every_key_of_a_study_file_is_documented():
+    documented = {name.partition(".")[0] for name in rows("docs/studies.md")}
+    text = (ROOT / "docs/studies.md").read_text(encoding="utf-8")
+    documented |= {name.partition(".")[0] for name in re.findall(r"^\| `([\w.]+)` \|", text, re.MULTILINE)}
+    assert documented == set(Spec.model_fields) - {"name", "description", "confirm"}

@@ -72,7 +72,7 @@ def replay(file: Path, method: str, repeat: int, trial: int, progress: Progress,
     for seed in seeds:
         name = f"seed {seed.number}: "
         old |= {f"{name}{key}": value for key, value in _numbers(seed).items()}
-        if of_seeds:
+        if seed.number <= len(of_seeds):
             again = _numbers(stored(of_seeds[seed.number - 1]))
             new |= {f"{name}{key}": value for key, value in again.items()}
     then, now = place.get("commit"), here["commit"]

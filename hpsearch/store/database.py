@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property, wraps
@@ -63,6 +64,7 @@ def _reading(method: Callable[Concatenate[Database, P], T]) -> Callable[Concaten
         except (sqlite3.DatabaseError, UnicodeDecodeError, cells.UndecodableError) as error:
             if is_ours(error):
                 raise
+            traceback.clear_frames(error.__traceback__)  # in which a half-read table would keep the file locked
             raise unreadable(self.path, error) from error
 
     return read
@@ -423,13 +425,13 @@ class Database(DatabaseFile):
         recorded = ", ".join(
             f"trials.{name}" if ("trials", name) in there else missing[name] for name in Trial._fields[2:]
         )
-        cursor = self.connection.execute(
-            f"SELECT label, repeat, {recorded} FROM trials JOIN studies ON studies.id = study_id "
-            "JOIN methods ON methods.id = method_id ORDER BY method_id, repeat, trial"
-        )
         found = self.comparison()
         spaces = {label: method.space for label, method in self.methods().items()}
-        return cells.trials(cursor.fetchall(), spaces, found.spec.parallel if found else 1)
+        rows = self.connection.execute(
+            f"SELECT label, repeat, {recorded} FROM trials JOIN studies ON studies.id = study_id "
+            "JOIN methods ON methods.id = method_id ORDER BY method_id, repeat, trial"
+        ).fetchall()
+        return cells.trials(rows, spaces, found.spec.parallel if found else 1)
 
     @_reading
     def seeds(self) -> list[SeedRow]:

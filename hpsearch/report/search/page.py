@@ -52,7 +52,7 @@ def write_page(found: Findings, context: ReportContext, path: Path) -> None:
         "## Best objective\n\n" + _best_table(found),
         "## Trials to the other's final level\n\n" + _reach(found),
         *([f"## Extra trials\n\n{_extra(found)}\n\n{EXTRA_FIGURE}"] if found.extra else []),
-        "## Trials to a target\n\n" + _targets(found),
+        f"## {found.unit.capitalize()} to a target\n\n{_targets(found)}",
         "![How soon studies reach a target](reach.png)\n\n(As [SVG](reach.svg) and [PDF](reach.pdf).)",
         *(["## Who beats whom\n\n" + _wins(found)] if len(found.labels) > 1 else []),
         *([f"## Under another tuner\n\n{tuners}"] if (tuners := _tuners(found)) else []),

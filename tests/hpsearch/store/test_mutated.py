@@ -35,7 +35,7 @@ from tests.tools.editing import edited
 from tests.tools.studies import OWN_STUDY, OWN_TASK, run_to_end
 
 COUNT = int(os.environ.get("HPSEARCH_FUZZ", "15"))
-TABLES = ("comparison", "methods", "studies", "runs", "trials", "attempts")
+TABLES = ("comparison", "methods", "studies", "runs", "trials", "attempts", "seeds")
 MODULE = "task_of_mutated"
 
 
@@ -48,9 +48,15 @@ def whole(tmp_path_factory):
     if configuration["x"] > 6: return float("nan")
 """
     (folder / f"{MODULE}.py").write_text(edited(OWN_TASK, "configuration, seed):", f"configuration, seed):{lost}"))
-    more = 'space = {{ x = [0.0, 10.0], kind = {{ choices = ["a", "b"] }}, width = [1, 8] }}'
+    more = """
+space.x = [0.0, 10.0]
+space.kind = {{ choices = ["a", "b"] }}
+space.width = {{ low = 1, high = 8, integer = true, when = {{ kind = "a" }} }}
+"""
     study = edited(
-        edited(edited(OWN_STUDY, "space.x = [0.0, 10.0]", more), "trials = 6", "trials = 3"), "= 3\nseed", "= 2\nseed"
+        edited(edited(OWN_STUDY, "space.x = [0.0, 10.0]", more), "trials = 6", "trials = 3\nparallel = 2\nseeds = 2"),
+        "= 3\nseed",
+        "= 2\nseed",
     )
     (folder / "own.toml").write_text(study.format(module=MODULE))
     return run_to_end(folder / "own.toml")
