@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from hpsearch.contracts.errors import HpsearchError, TaskError
     from hpsearch.contracts.executor import Executor
     from hpsearch.contracts.export import Format
-    from hpsearch.contracts.method import Method
+    from hpsearch.contracts.method import FunctionMethod, Method
     from hpsearch.contracts.objective import Objective, Result
     from hpsearch.contracts.searcher import History, Searcher
     from hpsearch.contracts.space import Choice, Float, Int, Space
-    from hpsearch.contracts.task import Context, FunctionTask, Task
+    from hpsearch.contracts.task import Context, DataTask, FunctionTask, Task
     from hpsearch.store.tables import Tables
 
 __version__ = "0.1.0"
@@ -25,15 +25,16 @@ _CONTRACTS = {
     "errors": ("HpsearchError", "TaskError"),
     "executor": ("Executor",),
     "export": ("Format",),
-    "method": ("Method",),
+    "method": ("FunctionMethod", "Method"),
     "objective": ("Objective", "Result"),
     "searcher": ("History", "Searcher"),
     "space": ("Choice", "Float", "Int", "Space"),
-    "task": ("Context", "FunctionTask", "Task"),
+    "task": ("Context", "DataTask", "FunctionTask", "Task"),
 }
 __all__ = [
-    "Choice", "Context", "DataSet", "Executor", "Float", "Format", "FunctionTask", "History", "HpsearchError", "Int",
-    "Method", "Objective", "Result", "Searcher", "Space", "Task", "TaskError", "load", "run", "write_report",
+    "Choice", "Context", "DataSet", "DataTask", "Executor", "Float", "Format", "FunctionMethod", "FunctionTask",
+    "History", "HpsearchError", "Int", "Method", "Objective", "Result", "Searcher", "Space", "Task", "TaskError",
+    "load", "run", "write_report",
 ]  # fmt: skip
 
 

@@ -10,7 +10,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from types import FunctionType, MethodType
 
-from hpsearch.contracts.method import Method
+from hpsearch.contracts.errors import TaskError
+from hpsearch.contracts.method import FunctionMethod, Method
 from hpsearch.contracts.objective import Objective, Result, finished, number
 from hpsearch.contracts.progress import Progress
 from hpsearch.contracts.space import Configuration
@@ -48,8 +49,9 @@ class Task(ABC):
 
     objective: Objective
     """What `train` returns as each result's objective; a property if it depends on the settings."""
-    methods: str | None = None
-    """Package whose files are this task's methods; None if a method is only a space, given in the study file."""
+    methods: str | type[Method] | None = None
+    """Package whose files are this task's methods; or the class of its methods, which may be in any module; or None if
+    a method is only a space, given in the study file."""
     pack: int = 1
     """At most how many trials the task likes to train together; 1 if it only loops over them."""
 
@@ -109,44 +111,115 @@ class FunctionTask(Task):
         device: str,  # noqa: ARG002
     ) -> list[Result]:
         """Call the function once per configuration."""
-        return [self._result(self.function(*trial)) for trial in zip(configurations, seeds, strict=True)]
+        return _results(self.function, list(zip(configurations, seeds, strict=True)))
+
+    def train_in(
+        self,
+        method: Method,  # noqa: ARG002
+        configurations: Sequence[Configuration],
+        seeds: Sequence[int],
+        device: str,  # noqa: ARG002
+        contexts: Sequence[Context],
+    ) -> list[Result]:
+        """Call the function once per configuration, with the context if it takes one."""
+        return _results(self.function, list(zip(configurations, seeds, strict=True)), contexts)
+
+
+@dataclass(frozen=True)
+class DataTask(Task):
+    """A task for methods with code of their own, each a FunctionMethod: it provides what all of them train on.
+
+    Attributes:
+        provide: a function without parameters. It is called once per process, and what it returns (data, a budget) is
+            the first argument of each method's function, which must leave it as it is.
+        objective: what the methods' functions return.
+    """
+
+    provide: Callable[[], object]
+    objective: Objective
+    methods = FunctionMethod
+
+    def load(self, device: str) -> None:  # noqa: ARG002
+        """Let the function provide."""
+        _ = self._provided
+
+    def train(
+        self,
+        method: Method,
+        configurations: Sequence[Configuration],
+        seeds: Sequence[int],
+        device: str,  # noqa: ARG002
+    ) -> list[Result]:
+        """Call the method's function once per configuration."""
+        return _results(_own_function(method), self._trials(configurations, seeds))
 
     def train_in(
         self,
         method: Method,
         configurations: Sequence[Configuration],
         seeds: Sequence[int],
-        device: str,
+        device: str,  # noqa: ARG002
         contexts: Sequence[Context],
     ) -> list[Result]:
-        """Call the function once per configuration, with the context if it takes one."""
-        if not self._takes_context:
-            return self.train(method, configurations, seeds, device)
-        trials = zip(configurations, seeds, contexts, strict=True)
-        return [self._result(self.function(c, seed, context=context)) for c, seed, context in trials]
+        """Call the method's function once per configuration, with the context if it takes one."""
+        return _results(_own_function(method), self._trials(configurations, seeds), contexts)
+
+    def _trials(self, configurations: Sequence[Configuration], seeds: Sequence[int]) -> list[tuple[object, ...]]:
+        return [(self._provided, *trial) for trial in zip(configurations, seeds, strict=True)]
 
     @cached_property
-    def _takes_context(self) -> bool:
-        try:
-            return "context" in inspect.signature(self.function).parameters
-        except ValueError:  # it is built in, and cannot tell
-            return False
-
-    def _result(self, returned: object) -> Result:
-        if isinstance(returned, Result):
-            return returned
-        try:
-            return finished(number(returned))
-        except TypeError as error:
-            raise ReturnError(
-                f"{place_of(self.function)} must return a number or an hpsearch.Result, got {error}"
-            ) from None
+    def _provided(self) -> object:
+        return self.provide()
 
 
-def function_of(task: Task) -> Callable[..., object]:
-    """The function that makes a task's results: what a FunctionTask calls, or the class's own `train_in` or `train`."""
+def _results(
+    function: Callable[..., float | Result],
+    trials: Sequence[tuple[object, ...]],
+    contexts: Sequence[Context] | None = None,
+) -> list[Result]:
+    """What a function that trains one trial makes of each, told its context if there are some and it takes one."""
+    if contexts is None or not _takes_context(function):
+        return [_result(function, function(*trial)) for trial in trials]
+    told = zip(trials, contexts, strict=True)
+    return [_result(function, function(*trial, context=context)) for trial, context in told]
+
+
+def _result(function: Callable[..., object], returned: object) -> Result:
+    if isinstance(returned, Result):
+        return returned
+    try:
+        return finished(number(returned))
+    except TypeError as error:
+        raise ReturnError(f"{place_of(function)} must return a number or an hpsearch.Result, got {error}") from None
+
+
+def _takes_context(function: Callable[..., object]) -> bool:
+    try:
+        return "context" in inspect.signature(function).parameters
+    except ValueError:  # it is built in, and cannot tell
+        return False
+
+
+def _own_function(method: Method) -> Callable[..., float | Result]:
+    if isinstance(method, FunctionMethod):
+        return method.function
+    raise TaskError(f"{type(method).__name__} has no function of its own: wrap that in hpsearch.FunctionMethod")
+
+
+def function_of(task: Task, method: Method) -> Callable[..., object]:
+    """The function that makes a task's results with a method.
+
+    It is what a FunctionTask or a FunctionMethod calls, or the class's own `train_in` or `train`.
+    """
     if isinstance(task, FunctionTask):
         return task.function
+    if isinstance(task, DataTask):
+        return _own_function(method)
+    return own_training(task)
+
+
+def own_training(task: Task) -> Callable[..., object]:
+    """A task's `train_in` if its class has one, else its `train`."""
     return task.train if type(task).train_in is Task.train_in else task.train_in
 
 

@@ -89,14 +89,15 @@ def train_pack(
             started, begun = time.time(), time.perf_counter()
             fits = (plan_by_name, label)
             size = _fitting.get(fits, len(configurations))
+            task, method = plan.task, plan.methods[label]
             while len(results) < len(configurations):
                 now = slice(len(results), len(results) + size)
-                returned = _train(plan.task, plan.methods[label], configurations[now], seeds[now], contexts[now])
+                returned = _train(task, method, configurations[now], seeds[now], contexts[now])
                 if returned is None:
                     size = _fitting[fits] = -(-min(size, len(configurations)) // 2)
                 else:
                     count = len(configurations[now])
-                    results += checked_results(returned, count, plan.hyperparameters, returned_by(plan.task))
+                    results += checked_results(returned, count, plan.hyperparameters, returned_by(task, method))
         except (Stopped, KeyboardInterrupt):
             raise
         except BaseException as error:  # a task may raise anything

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import cast
 
+from hpsearch.contracts.method import Method
 from hpsearch.contracts.objective import Result, number
 from hpsearch.contracts.space import RESERVED, RESERVED_OF_CURVES
 from hpsearch.contracts.task import ReturnError, Task, function_of, place_of
@@ -16,9 +17,9 @@ LONGEST = 2_000
 """How many characters of a task's message are kept; a database keeps one for every failed attempt."""
 
 
-def returned_by(task: Task) -> str:
-    """The function of a task that makes its results, by name, file and line."""
-    return place_of(function_of(task))
+def returned_by(task: Task, method: Method) -> str:
+    """The function that makes a task's results with a method, by name, file and line."""
+    return place_of(function_of(task, method))
 
 
 def checked_results(

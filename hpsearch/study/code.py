@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from hpsearch.contracts.json import Json
+from hpsearch.contracts.method import Method
 from hpsearch.study import kinds
 from hpsearch.study.registry import Registry
 from hpsearch.study.schema import Spec
@@ -22,7 +23,7 @@ DIGITS = 16
 """Hexadecimal digits of a hash that are kept."""
 
 
-def own_code(spec: Spec, found_in: Registry, package: str | None) -> Json:
+def own_code(spec: Spec, found_in: Registry, methods: str | type[Method] | None) -> Json:
     """What a run records: hashes of what the user's own modules do, and the commit of the folder that holds them.
 
     "training" has those of the task and the methods, "proposing" those of the searchers, each module -> hash. Both are
@@ -31,10 +32,11 @@ def own_code(spec: Spec, found_in: Registry, package: str | None) -> Json:
     Args:
         spec: the study file.
         found_in: where its names are looked for.
-        package: the one that its task takes methods from, if any.
+        methods: where its task takes methods from, as `Task.methods` says.
     """
     training = {found_in.own_file(kinds.TASK, spec.task.name)}
-    if package is not None:
+    if methods is not None:
+        package = methods if isinstance(methods, str) else None
         names = {method.method or label for label, method in spec.methods.items()}
         training |= {found_in.own_file(kinds.METHOD, name, package) for name in names}
     searchers = {(method.searcher or spec.searcher).name for method in spec.methods.values()}

@@ -10,11 +10,11 @@ from typing import Generic, TypeVar
 from hpsearch.contracts.dataset import DataSet
 from hpsearch.contracts.executor import Executor
 from hpsearch.contracts.export import Format
-from hpsearch.contracts.method import Method
+from hpsearch.contracts.method import FunctionMethod, Method
 from hpsearch.contracts.searcher import Searcher
 from hpsearch.contracts.space import Space
 from hpsearch.contracts.task import Task
-from hpsearch.study.task_faults import faults_of_task
+from hpsearch.study.task_faults import faults_of_function, faults_of_task
 
 T = TypeVar("T")
 
@@ -42,21 +42,25 @@ _NAMES: dict[type, str] = {Format: "export", DataSet: "data set"}
 def fault_of_task(found: object) -> str:
     """Say what can be seen to be wrong with a task before it trains; empty if nothing is."""
     if not isinstance(found, Task):
-        advice = "derive its class from hpsearch.Task, or wrap a function in hpsearch.FunctionTask"
+        advice = "derive its class from hpsearch.Task, or wrap a function in hpsearch.FunctionTask or hpsearch.DataTask"
         return f"{_no_instance(found, Task)}: {advice}"
     return "; ".join(faults_of_task(found))
 
 
 def _fault_of_method(found: object) -> str:
     if not isinstance(found, Method):
-        advice = "make it a frozen dataclass derived from hpsearch.Method, or from binarynet.method.BinaryMethod"
+        advice = (
+            "wrap a function in hpsearch.FunctionMethod, or make it a frozen dataclass derived from hpsearch.Method or "
+            "binarynet.method.BinaryMethod"
+        )
         return f"{_no_instance(found, Method)}: {advice}"
     try:
         whole = isinstance(found.space, Space) and isinstance(found.schedules, Mapping)
     except AttributeError:  # its own __init__ did not set them
         whole = False
-    advice = "make it a frozen dataclass with a `space` of the class hpsearch.Space and schedules by name"
-    return "" if whole else f"has no space or no schedules: {advice}"
+    if not whole:
+        return "has no space or no schedules: give it a `space` of the class hpsearch.Space, and schedules by name"
+    return "; ".join(faults_of_function(found)) if isinstance(found, FunctionMethod) else ""
 
 
 def _fault_of_executor(found: object) -> str:

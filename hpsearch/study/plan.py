@@ -194,9 +194,15 @@ def _methods(task: Task, spec: Spec, found_in: Registry) -> dict[str, Method]:
         if task.methods is None:
             methods[label] = _only_a_space(label, wanted, spec.methods)
             continue
-        name = wanted.method or label
+        name, key = wanted.method or label, f"methods.{label}"
         if name not in found:
-            found[name] = found_in.find(kinds.METHOD, name, f"methods.{label}.method", package=task.methods)
+            package = task.methods if isinstance(task.methods, str) else None
+            found[name] = found_in.find(kinds.METHOD, name, f"{key}.method", package=package)
+        if isinstance(task.methods, type) and not isinstance(found[name], task.methods):
+            raise SpecError(
+                f"{key}.method: {name} is no {task.methods.__name__}, and this task takes no other methods; name one, "
+                'such as method = "module:NAME"'
+            )
         methods[label] = _changed(found[name], label, wanted)
     return methods
 

@@ -1,12 +1,13 @@
-"""Faults that can be seen in a task before it trains anything."""
+"""Faults that can be seen in a task, or in a method's function, before it trains anything."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
 
+from hpsearch.contracts.method import FunctionMethod, Method
 from hpsearch.contracts.objective import Objective
-from hpsearch.contracts.task import FunctionTask, Task, function_of, place_of
+from hpsearch.contracts.task import DataTask, FunctionTask, Task, own_training, place_of
 
 
 def faults_of_task(task: Task) -> Iterator[str]:
@@ -20,18 +21,31 @@ def faults_of_task(task: Task) -> Iterator[str]:
             yield f"has no objective: give it an hpsearch.Objective, got {objective!r}"
     if type(task.pack) is not int or task.pack < 1:
         yield f"has no pack: it must be a whole number from 1, got {task.pack!r}"
-    if task.methods is not None and not isinstance(task.methods, str):
-        yield f"has no package of methods: `methods` is its name, or None, got {task.methods!r}"
-    function = function_of(task)
+    if not _may_be_methods(task.methods):
+        yield (
+            "has no package of methods: `methods` is its name, or a class derived from hpsearch.Method, or None, got "
+            f"{task.methods!r}"
+        )
     if isinstance(task, FunctionTask):
-        yield from _uncallable(function, "configuration", "seed", perhaps="context")
-    elif function == task.train:
+        yield from _uncallable(task.function, "configuration", "seed", perhaps="context")
+    elif isinstance(task, DataTask):
+        yield from _uncallable(task.provide)
+    elif (function := own_training(task)) == task.train:
         yield from _uncallable(function, "method", "configurations", "seeds", "device")
     else:
         yield from _uncallable(function, "method", "configurations", "seeds", "device", "contexts")
     yield from _uncallable(task.prepare, "progress")
     yield from _uncallable(task.load, "device")
     yield from _uncallable(task.files)
+
+
+def faults_of_function(method: FunctionMethod) -> Iterator[str]:
+    """Say why a task cannot call a method's function."""
+    return _uncallable(method.function, "provided", "configuration", "seed", perhaps="context")
+
+
+def _may_be_methods(methods: object) -> bool:
+    return methods is None or isinstance(methods, str) or (isinstance(methods, type) and issubclass(methods, Method))
 
 
 def _uncallable(function: Callable[..., object], *parameters: str, perhaps: str = "") -> Iterator[str]:
