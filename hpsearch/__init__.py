@@ -17,32 +17,34 @@ if TYPE_CHECKING:
     from hpsearch.contracts.space import Choice, Float, Int, Space
     from hpsearch.contracts.task import Context, DataTask, FunctionTask, Task
     from hpsearch.store.tables import Tables
+    from hpsearch.study.comparison import Comparison
 
 __version__ = "0.1.0"
 
-_CONTRACTS = {
-    "dataset": ("DataSet",),
-    "errors": ("HpsearchError", "TaskError"),
-    "executor": ("Executor",),
-    "export": ("Format",),
-    "method": ("FunctionMethod", "Method"),
-    "objective": ("Objective", "Result"),
-    "searcher": ("History", "Searcher"),
-    "space": ("Choice", "Float", "Int", "Space"),
-    "task": ("Context", "DataTask", "FunctionTask", "Task"),
+_HOMES = {
+    "contracts.dataset": ("DataSet",),
+    "contracts.errors": ("HpsearchError", "TaskError"),
+    "contracts.executor": ("Executor",),
+    "contracts.export": ("Format",),
+    "contracts.method": ("FunctionMethod", "Method"),
+    "contracts.objective": ("Objective", "Result"),
+    "contracts.searcher": ("History", "Searcher"),
+    "contracts.space": ("Choice", "Float", "Int", "Space"),
+    "contracts.task": ("Context", "DataTask", "FunctionTask", "Task"),
+    "study.comparison": ("Comparison",),
 }
 __all__ = [
-    "Choice", "Context", "DataSet", "DataTask", "Executor", "Float", "Format", "FunctionMethod", "FunctionTask",
-    "History", "HpsearchError", "Int", "Method", "Objective", "Result", "Searcher", "Space", "Task", "TaskError",
-    "load", "run", "write_report",
+    "Choice", "Comparison", "Context", "DataSet", "DataTask", "Executor", "Float", "Format", "FunctionMethod",
+    "FunctionTask", "History", "HpsearchError", "Int", "Method", "Objective", "Result", "Searcher", "Space", "Task",
+    "TaskError", "load", "run", "write_report",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:
-    """Import a contract when it is first asked for: a command that prints help needs none of them."""
-    for module, names in _CONTRACTS.items():
+    """Import a class when it is first asked for: a command that prints help needs none of them."""
+    for module, names in _HOMES.items():
         if name in names:
-            return vars(import_module(f"hpsearch.contracts.{module}"))[name]
+            return vars(import_module(f"hpsearch.{module}"))[name]
     from hpsearch.contracts.moved import MOVED
 
     if (moved := MOVED.get(f"hpsearch.{name}")) is not None:
@@ -51,7 +53,7 @@ def __getattr__(name: str) -> object:
 
 
 def run(
-    study: str | Path,
+    study: str | Path | Comparison,
     database: str | Path | None = None,
     *,
     executor: str = "processes",
@@ -65,7 +67,7 @@ def run(
     """Run a comparison to its end, or resume it, as the command `hpsearch run` does; returns its tables.
 
     Args:
-        study: study file, or the name of a shipped study.
+        study: study file, or the name of a shipped study, or a comparison that is described in Python.
         database: file to create or resume; NAME.db in the current folder if None.
         executor: "processes", "ray", or "inline" to train in this very process. Processes import the main module anew
             (those that compute features too), so a script calls this below `if __name__ == "__main__":`; a
@@ -80,10 +82,11 @@ def run(
     Raises:
         HpsearchError: one sentence on what is wrong, where, and what to do.
     """
-    from hpsearch.system.children import importing_main
+    from hpsearch.system.children import forget_piped_main, importing_main
 
     if importing_main():
         raise RuntimeError("a script must call hpsearch.run below `if __name__ == '__main__':`")
+    forget_piped_main()
 
     from hpsearch.system.threads import pin_threads
 
@@ -91,13 +94,14 @@ def run(
     from hpsearch.driver.display import Display
     from hpsearch.driver.running import Where, run_shown
     from hpsearch.store.tables import load_tables
+    from hpsearch.study.comparison import Comparison
     from hpsearch.study.plan import read_plan
     from hpsearch.study.shipped import find_study, recorded_name
     from hpsearch.system.output import hushed
 
-    path = find_study(str(study))
+    path = study.place if isinstance(study, Comparison) else find_study(str(study))
     with hushed(quiet):
-        plan = read_plan(path)
+        plan = study.plan() if isinstance(study, Comparison) else read_plan(path)
     file = Path(database or f"{plan.spec.name}.db")
     with Display(quiet=quiet) as display:
         where = Where(executor, workers, devices, per_device, address)

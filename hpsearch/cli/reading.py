@@ -83,18 +83,23 @@ def _state(file: Path, comparison: Comparison, runs: Sequence[Run], left: int, w
     if not left:
         return f"finished: {last.ended}" if last and last.ended else "finished"
     when = "before its first trial" if last is None else last.ended or "killed, or its machine was"
-    return f"stopped: {when}; go on with: {_goes_on(file, comparison, last)}"
+    return f"stopped: {when}; go on {_goes_on(file, comparison, last)}"
 
 
 def _goes_on(file: Path, comparison: Comparison, last: Run | None) -> str:
-    """The command that goes on with a comparison: the last one, or what does the same where that was a script."""
+    """How to go on with a comparison: by the last command, or by what does the same where that was a script."""
+    from hpsearch.study.shipped import IN_PYTHON
+
     with suppress(ValueError):  # recorded before words were quoted
         program, command, *words = shlex.split(str(last.provenance.get("command"))) if last else ("", "")
         if program in ("hpsearch", "__main__.py") and command in ("run", "confirm"):
-            return shlex.join(["hpsearch", command, *words])
+            return f"with: {shlex.join(['hpsearch', command, *words])}"
     study = Path(comparison.study_file)
+    if study.name == IN_PYTHON or study.suffix == ".py":
+        return f"in Python, as it began: {study}"
     shipped = study.name == str(study)  # which is recorded without its folder
-    return shlex.join(["hpsearch", "run", study.stem if shipped else str(study), "--database", str(file)])
+    command = shlex.join(["hpsearch", "run", study.stem if shipped else str(study), "--database", str(file)])
+    return f"with: {command}"
 
 
 def trials(

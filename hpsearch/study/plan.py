@@ -18,6 +18,7 @@ from hpsearch.contracts.seeds import TRIAL_SEED_BITS
 from hpsearch.contracts.space import Choice, Space, space_as_json
 from hpsearch.contracts.task import Task
 from hpsearch.study import kinds
+from hpsearch.study.carried import packed, unpacked
 from hpsearch.study.code import own_code
 from hpsearch.study.faults import unknown
 from hpsearch.study.registry import Registry
@@ -33,15 +34,21 @@ MOST_STUDIES = 1_000_000
 
 @dataclass(frozen=True)
 class PlanByName:
-    """A plan as it travels to a worker: names, which are turned into objects again where it arrives."""
+    """A plan as it travels to a worker: names, which are turned into objects again where it arrives.
+
+    `carried` has the objects that no module holds.
+    """
 
     spec: str
     folders: tuple[str, ...]
+    carried: bytes = b""
 
     def plan(self) -> Plan:
         """The plan with its objects. A process keeps the last one, because its task may hold its data."""
         if self not in _here:
-            _keep(self, resolve(Spec.model_validate_json(self.spec), Registry(tuple(map(Path, self.folders)))))
+            folders = tuple(map(Path, self.folders))
+            found_in = Registry(folders, given=unpacked(self.carried, self.folders))
+            _keep(self, resolve(Spec.model_validate_json(self.spec), found_in))
         return _here[self]
 
 
@@ -88,8 +95,12 @@ class Plan:
 
     @cached_property
     def by_name(self) -> PlanByName:
-        """The plan as it is sent to workers. A worker in this same process finds this plan again."""
-        name = PlanByName(self.spec.model_dump_json(), tuple(map(str, self.found_in.folders)))
+        """The plan as it is sent to workers. A worker in this same process finds this plan again.
+
+        Raises SpecError if it has an object that cannot be sent.
+        """
+        folders = tuple(map(str, self.found_in.folders))
+        name = PlanByName(self.spec.model_dump_json(), folders, packed(self.found_in.given))
         _keep(name, self)
         return name
 

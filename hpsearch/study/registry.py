@@ -13,8 +13,9 @@ from __future__ import annotations
 import importlib
 import tomllib
 import traceback
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint, entry_points
@@ -32,6 +33,8 @@ from hpsearch.system.import_path import look_in
 from hpsearch.system.stopping import Stopped
 
 T = TypeVar("T")
+MAIN = "__main__"
+"""The module of a notebook or a script, which no other process can import."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +53,17 @@ class Registry:
     Attributes:
         folders: where the user's own modules may lie, in the order of search.
         untrusted: folders where such modules may lie too; they are named instead of imported.
+        given: (kind, name) -> a plug-in that no module holds, as one of a notebook's.
     """
 
     folders: tuple[Path, ...] = ()
     untrusted: tuple[Path, ...] = ()
+    given: Mapping[tuple[str, str], object] = field(default_factory=dict)
 
     @classmethod
-    def here(cls, *folders: Path) -> Registry:
+    def here(cls, *folders: Path, given: Mapping[tuple[str, str], object] | None = None) -> Registry:
         """Look in these folders, and then in the current one."""
-        return cls(tuple(dict.fromkeys(folder.resolve() for folder in (*folders, Path.cwd()))))
+        return cls(tuple(dict.fromkeys(folder.resolve() for folder in (*folders, Path.cwd()))), given=given or {})
 
     @classmethod
     def of_database(cls, file: Path, study_file: str, trust: bool) -> Registry:
@@ -84,6 +89,13 @@ class Registry:
         key = key or kind.key
         if not name.replace(":", "").strip():
             raise SpecError(f"{key}: a name is needed, got {name!r}")
+        if (kind.key, name) in self.given:
+            return self._sound(kind, self.given[kind.key, name], f"{key}: {name}")
+        if name.startswith(f"{MAIN}:"):
+            raise SpecError(
+                f"{key}: {name} was defined in a notebook or a script, which nothing else can import: define it in a "
+                "module, and name that"
+            )
         place = self._place(kind, name, package)
         if file := self._untrusted(kind, name, place):
             raise SpecError(
@@ -99,13 +111,17 @@ class Registry:
             raise SpecError(
                 f"{key}: the module {place.module} has no {place.attribute}{self._hidden(module)}"
             ) from None
+        return self._sound(kind, found, f"{key}: {place.module}.{place.attribute}")
+
+    @staticmethod
+    def _sound(kind: Kind[T], found: object, where: str) -> T:
         if fault := kind.fault(found):
-            raise SpecError(f"{key}: {place.module}.{place.attribute} {fault}")
+            raise SpecError(f"{where} {fault}")
         return cast(T, found)
 
     def own_file(self, kind: Kind[T], name: str, package: str | None = None) -> Path | None:
         """The file of the module that holds a plug-in; None if it ships with hpsearch, or is in no file."""
-        place = self._place(kind, name, package)
+        place = None if (kind.key, name) in self.given else self._place(kind, name, package)
         if place is None or place.module.partition(".")[0] in _shipped():
             return None
         origin = self._import(place, kind.key).__spec__

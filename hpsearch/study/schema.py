@@ -224,17 +224,25 @@ def parse(text: str, source: str) -> Spec:
     """
     if deep := DEEP_KEY.search(text):
         raise SpecError(f"{source}: a key of more than 50 parts cannot be read: {deep[0][:40]}...")
-    read = {}
     try:
-        read = tomllib.loads(text)
-        return Spec.model_validate(read)
+        return spec_of(tomllib.loads(text), source)
     except tomllib.TOMLDecodeError as error:
         raise SpecError(f"{source}: not valid TOML: {error}") from error
-    except ValidationError as error:
-        lines = shortened(faults(error, Spec, read), MOST_FAULTS)
-        raise SpecError("\n".join(f"{source}: {line}" for line in lines)) from error
     except (ValueError, OverflowError, RecursionError) as error:  # numbers of thousands of digits, endless nesting
         raise SpecError(f"{source}: cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def spec_of(read: Json, source: str = "") -> Spec:
+    """What was read, as a study file; `source` is what messages call it.
+
+    Raises SpecError with one line for each fault.
+    """
+    try:
+        return Spec.model_validate(read)
+    except ValidationError as error:
+        where = f"{source}: " if source else ""
+        lines = shortened(faults(error, Spec, read), MOST_FAULTS)
+        raise SpecError("\n".join(f"{where}{line}" for line in lines)) from error
 
 
 def from_record(recorded: Json) -> Spec:

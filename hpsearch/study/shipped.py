@@ -8,6 +8,9 @@ from hpsearch.contracts.errors import SpecError
 from hpsearch.contracts.text import in_characters
 from hpsearch.study.faults import unknown
 
+IN_PYTHON = "a Python session"
+"""What a database remembers in the place of a study file's name if a notebook described the comparison."""
+
 
 def shipped_studies() -> dict[str, Path]:
     """The study files that come with the tool, by name."""

@@ -55,6 +55,25 @@ def changed(space: Space, changes: Mapping[str, SpaceChange], key: str, *, open_
     return _possible(parameters, given, f"{key}.space")
 
 
+def as_lines(space: Space) -> dict[str, object]:
+    """The lines of a study file that make the space. Raises SpecError if there are none for it."""
+    return {parameter.name: _line(parameter) for parameter in space}
+
+
+def _line(parameter: Parameter) -> object:
+    condition = {"when": parameter.when} if parameter.when else {}
+    if isinstance(parameter, Choice):
+        return {"choices": list(parameter.values), "ordered": parameter.ordered, **condition}
+    if isinstance(parameter, Float | Int):
+        bounds = {"low": parameter.low, "high": parameter.high, "log": parameter.log}
+        return {**bounds, "integer": isinstance(parameter, Int), **condition}
+    if condition:
+        raise SpecError(
+            f"{parameter.name}: a fixed value cannot be conditional here: give it no `when`, or two choices"
+        )
+    return parameter.value
+
+
 def _possible(parameters: Mapping[str, Parameter], given: Sequence[str], key: str) -> Space:
     """The space of those that can be active: narrowing may leave out a value that a method's own condition needs.
 

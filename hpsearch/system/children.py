@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -56,3 +57,10 @@ def kill(pool: ProcessPoolExecutor) -> None:
 def importing_main() -> bool:
     """Whether this is a child still importing its driver's script, which must not start children of its own."""
     return bool(getattr(multiprocessing.current_process(), "_inheriting", False))
+
+
+def forget_piped_main() -> None:
+    """Let children begin where Python reads the main module from a pipe: they would look for the file "<stdin>"."""
+    main = sys.modules["__main__"]
+    if vars(main).get("__file__") == "<stdin>":
+        del main.__file__
