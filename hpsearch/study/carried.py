@@ -40,12 +40,13 @@ def unpacked(carried: bytes, folders: Iterable[str]) -> Given:
 
 def _dumped(thing: object) -> bytes:
     """Objects with the code of the main module's functions and classes, others' by name."""
-    import cloudpickle
+    import cloudpickle  # only for who needs it
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
+        dispatch_table = cloudpickle.Pickler.dispatch_table.new_child({cached_property: _without_lock})
 
     out = io.BytesIO()
-    pickler = cloudpickle.Pickler(out)
-    pickler.dispatch_table = pickler.dispatch_table.new_child({cached_property: _without_lock})
-    pickler.dump(thing)
+    Pickler(out).dump(thing)
     return out.getvalue()
 
 

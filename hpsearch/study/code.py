@@ -8,26 +8,25 @@ task, or a module imported by a computed name, is not seen.
 from __future__ import annotations
 
 import ast
-import hashlib
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.method import Method
 from hpsearch.study import kinds
+from hpsearch.study.live_code import LiveCode
+from hpsearch.study.meaning import hashed, meaning
 from hpsearch.study.registry import Registry
 from hpsearch.study.schema import Spec
 from hpsearch.system.provenance import commit
-
-DIGITS = 16
-"""Hexadecimal digits of a hash that are kept."""
 
 
 def own_code(spec: Spec, found_in: Registry, methods: str | type[Method] | None) -> Json:
     """What a run records: hashes of what the user's own modules do, and the commit of the folder that holds them.
 
-    "training" has those of the task and the methods, "proposing" those of the searchers, each module -> hash. Both are
-    empty where all that is compared ships with hpsearch, or is in no file.
+    "training" has those of the task and the methods, "proposing" those of the searchers, each module -> hash, and the
+    name of what no module holds -> hash. Both are empty where all that is compared ships with hpsearch.
 
     Args:
         spec: the study file.
@@ -41,24 +40,42 @@ def own_code(spec: Spec, found_in: Registry, methods: str | type[Method] | None)
         training |= {found_in.own_file(kinds.METHOD, name, package) for name in names}
     searchers = {(method.searcher or spec.searcher).name for method in spec.methods.values()}
     proposing = {found_in.own_file(kinds.SEARCHER, name) for name in searchers}
+    live = {kind_and_name: LiveCode.of(thing) for kind_and_name, thing in found_in.given.items()}
+    live_proposing = {name: code for (kind, name), code in live.items() if kind == kinds.SEARCHER.key}
+    live_training = {name: code for (kind, name), code in live.items() if kind != kinds.SEARCHER.key}
+    training |= _used(live_training.values(), found_in.folders)
+    proposing |= _used(live_proposing.values(), found_in.folders)
     files = sorted(file for file in training | proposing if file is not None)
     return {
-        "training": _hashes(training, found_in.folders),
-        "proposing": _hashes(proposing, found_in.folders),
+        "training": _hashes(training, found_in.folders) | {name: code.hash for name, code in live_training.items()},
+        "proposing": _hashes(proposing, found_in.folders) | {name: code.hash for name, code in live_proposing.items()},
         "commit": commit(files[0].parent) if files else None,
     }
 
 
 def _hashes(files: Iterable[Path | None], folders: tuple[Path, ...]) -> dict[str, str]:
     modules = {name: path for file in files if file is not None for name, path in _with_imports(file, folders)}
-    return {name: _hash(path) for name, path in sorted(modules.items())}
+    return {name: hashed(meaning(_parsed(path))) for name, path in sorted(modules.items())}
+
+
+def _used(live: Iterable[LiveCode], folders: tuple[Path, ...]) -> set[Path | None]:
+    """Files in these folders of the modules that code uses which no module holds."""
+    modules = [sys.modules[name] for code in live for name in code.modules if name in sys.modules]
+    files = [Path(file).resolve() for module in modules if isinstance(file := vars(module).get("__file__"), str)]
+    return {file for file in files if _top(file) in folders}
+
+
+def _top(file: Path) -> Path:
+    """The folder in which Python finds a module, or the package around it."""
+    top = file.parent
+    while (top / "__init__.py").is_file():
+        top = top.parent
+    return top
 
 
 def _with_imports(file: Path, folders: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:
     """(module, file) of a module and of all modules beside it that it imports, however indirectly."""
-    top = file.parent
-    while (top / "__init__.py").is_file():
-        top = top.parent
+    top = _top(file)
     # Beside an installed module lie those of everybody: of these only its own package counts.
     within = top if top.resolve() in folders else top / file.relative_to(top).parts[0]
     found: dict[Path, str] = {}
@@ -90,34 +107,8 @@ def _imported(file: Path, top: Path) -> Iterator[Path]:
             yield from (path for path in (folder.with_suffix(".py"), folder / "__init__.py") if path.is_file())
 
 
-def _hash(file: Path) -> str:
-    return hashlib.sha256(repr(_meaning(_parsed(file))).encode()).hexdigest()[:DIGITS]
-
-
 def _parsed(file: Path) -> ast.AST:
     try:
         return ast.parse(file.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError):  # compiled, or changed since it was imported
         return ast.Module(body=[ast.Expr(ast.Constant(file.read_bytes() if file.is_file() else b""))], type_ignores=[])
-
-
-def _meaning(node: object) -> object:
-    """A syntax tree without places, comments and docstrings; the same in every version of Python.
-
-    Fields that are empty are left out, since newer versions have more of them.
-    """
-    if isinstance(node, list):
-        return [_meaning(item) for item in node]
-    if not isinstance(node, ast.AST):
-        return node
-    fields = {name: value for name, value in ast.iter_fields(node) if value not in (None, [])}
-    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and _is_docstring(
-        node.body
-    ):
-        fields["body"] = node.body[1:]
-    return type(node).__name__, [(name, _meaning(value)) for name, value in fields.items()]
-
-
-def _is_docstring(body: list[ast.stmt]) -> bool:
-    first = body[0] if body else None
-    return isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)

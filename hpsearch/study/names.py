@@ -26,12 +26,11 @@ def named(kind: Kind[T], thing: object, otherwise: str) -> Named:
     apart, with these. The name of any other object, as of one that a notebook defines, begins with "__main__:", and
     goes on with its variable there, or `otherwise`.
     """
-    variable = otherwise
-    for module, attribute in _held(thing):
-        if module == MAIN:
-            variable = attribute
-        elif _is_importable(module):
+    held = list(_held(thing))
+    for module, attribute in held:
+        if module != MAIN and _is_importable(module):
             return Named(name=_short(kind, thing, module, attribute))
+    variable = next((attribute for module, attribute in held if module == MAIN), otherwise)
     return _with_settings(kind, thing) or Named(name=f"{MAIN}:{variable}")
 
 

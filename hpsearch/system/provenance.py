@@ -101,9 +101,10 @@ def _searcher_versions(run: Json) -> dict[str, int]:
 
 
 def changed_modules(old: Json, new: Json, parts: Sequence[str] = ("training", "proposing")) -> list[str]:
-    """The user's own modules that do something else in one run than in another, or are used in one of them only.
+    """The user's own modules that do something else in one run than in another.
 
-    There are none where a run did not record its code, as those before version 0.2.
+    A module that only one of them uses is no change: methods may be added, and where a module begins to import another,
+    it has changed itself. There are none where a run did not record its code, as those before version 0.2.
 
     Args:
         old: provenance of a run, whose "code" is what `hpsearch.study.code.own_code` returned.
@@ -115,7 +116,7 @@ def changed_modules(old: Json, new: Json, parts: Sequence[str] = ("training", "p
     was, now = (
         {(part, name): done for part in parts for name, done in run["code"][part].items()} for run in (old, new)
     )
-    return sorted({name for part, name in {*was, *now} if was.get((part, name)) != now.get((part, name))})
+    return sorted({name for part, name in was.keys() & now.keys() if was[part, name] != now[part, name]})
 
 
 def code_changes(runs: Sequence[Json]) -> list[str]:
