@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hpsearch.contracts.searcher import History, Searcher
     from hpsearch.contracts.space import Choice, Float, Int, Space
     from hpsearch.contracts.task import Context, DataTask, FunctionTask, Task
+    from hpsearch.driver.ask_tell import Study, Trial
     from hpsearch.store.tables import Tables
     from hpsearch.study.comparison import Comparison
 
@@ -31,12 +32,13 @@ _HOMES = {
     "contracts.searcher": ("History", "Searcher"),
     "contracts.space": ("Choice", "Float", "Int", "Space"),
     "contracts.task": ("Context", "DataTask", "FunctionTask", "Task"),
+    "driver.ask_tell": ("Study", "Trial"),
     "study.comparison": ("Comparison",),
 }
 __all__ = [
     "Choice", "Comparison", "Context", "DataSet", "DataTask", "Executor", "Float", "Format", "FunctionMethod",
-    "FunctionTask", "History", "HpsearchError", "Int", "Method", "Objective", "Result", "Searcher", "Space", "Task",
-    "TaskError", "load", "run", "write_report",
+    "FunctionTask", "History", "HpsearchError", "Int", "Method", "Objective", "Result", "Searcher", "Space", "Study",
+    "Task", "TaskError", "Trial", "load", "run", "write_report",
 ]  # fmt: skip
 
 

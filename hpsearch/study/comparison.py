@@ -36,7 +36,7 @@ class Comparison:
         self,
         *,
         name: str,
-        trials: int,
+        trials: int | None = None,
         repeats: int,
         seed: int,
         task: Task | str | Table,
@@ -48,14 +48,14 @@ class Comparison:
 
         Args:
             name: what the database and reports are named after.
-            trials: number of trials of each study.
+            trials: number of trials of each study; with a `budget` it may be left out.
             repeats: number of studies of each method.
             seed: of all random numbers.
             task: a task, its name, or a table with its name and settings, as in a study file.
             methods: label -> a method, its name, its space alone (for a task whose methods are only spaces), or a table
                 as in a study file, whose `method`, `space` and `searcher` may be objects.
             searcher: a searcher, its name, or a table with its name and settings.
-            others: other keys of a study file, such as `description` or `time_limit`.
+            others: other keys of a study file, such as `description` or `budget`.
 
         Raises:
             SpecError: with one line for each fault.
@@ -63,7 +63,7 @@ class Comparison:
         self._given: dict[tuple[str, str], object] = {}
         read = {
             "name": name,
-            "trials": trials,
+            **({} if trials is None else {"trials": trials}),
             "repeats": repeats,
             "seed": seed,
             "task": self._named(kinds.TASK, task, "task"),
