@@ -1,38 +1,90 @@
-"""The examples run as they stand, with two studies per method."""
+"""The example runs as it stands, from the command line and as a notebook, with few trials."""
 
-import os
-import re
+import ast
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+import nbformat
+import numpy as np
 import pytest
+import torch
+from nbclient import NotebookClient
 
 import hpsearch
+from hpsearch.system.import_path import look_in
+from tests.tools.commands import cli
+from tests.tools.editing import edited
 
-EXAMPLES = Path(hpsearch.__file__).parents[1] / "examples"
+EXAMPLE = Path(hpsearch.__file__).parents[1] / "examples" / "optimizers"
 
 
-@pytest.mark.parametrize("script", sorted(path.relative_to(EXAMPLES) for path in EXAMPLES.glob("*/walkthrough.py")))
-def test_an_example_goes_from_its_task_to_a_figure(tmp_path, script):
-    folder = tmp_path / script.parent
-    shutil.copytree(EXAMPLES / script.parent, folder)
-    (study,) = folder.glob("*.toml")
-    text, changed = re.subn(r"^repeats = \d+", "repeats = 2", study.read_text(), flags=re.MULTILINE)
-    assert changed == 1
-    study.write_text(text)
-    environment = {**os.environ, "PYTHONPATH": str(EXAMPLES.parent)}
-    done = subprocess.run(
-        [sys.executable, script.name], cwd=folder, capture_output=True, text=True, timeout=1500, env=environment
-    )
+@pytest.fixture
+def folder(tmp_path):
+    """The example in a folder of its own, with 3 trials and 2 repeats."""
+    shutil.copytree(EXAMPLE, tmp_path / "optimizers")
+    for name, old in (("optimizers.toml", "{} = {}"), ("optimizers.ipynb", "{}={}")):
+        file, text = tmp_path / "optimizers" / name, (EXAMPLE / name).read_text()
+        for key, many, few in (("trials", 20, 3), ("repeats", 10, 2)):
+            text = edited(text, old.format(key, many), old.format(key, few))
+        file.write_text(text)
+    return tmp_path / "optimizers"
+
+
+def check(folder):
+    """Trials that learnt something, each in its method's own space."""
+    tables = hpsearch.load(folder / "optimizers.db")
+    trials = tables.trials
+    assert len(trials) == 3 * 3 * 2
+    assert trials["state"].eq("complete").all()
+    assert trials["objective"].max() > 0.7
+    assert len(tables.curves) == len(trials) * 10
+    assert (trials["momentum"].notna() == trials["kind"].isin(["heavy ball", "nesterov"])).all()
+    assert (trials["beta1"].notna() == trials["method"].isin(["lion", "adam"])).all()
+
+
+def test_it_runs_from_its_study_file(folder):
+    done = cli("run", "optimizers.toml", "--executor", "inline", cwd=folder)
     assert done.returncode == 0, done.stderr
-    report = folder / f"{study.stem}-report"
-    assert (report / "curves.pdf").read_bytes().startswith(b"%PDF")
-    assert (report / "curves.png").stat().st_size > 10_000
-    tables = hpsearch.load(folder / f"{study.stem}.db")
-    assert tables.trials["state"].eq("complete").all()
-    assert len(tables.trials) == tables.comparison.trials * tables.comparison.repeats * len(tables.methods)
-    assert tables.trials["objective"].max() > 0.8
-    for method in tables.methods:
-        assert f"{method} reaches" in done.stdout
+    check(folder)
+
+
+def test_its_notebook_runs_with_its_own_functions_in_worker_processes(folder, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(EXAMPLE.parents[1]))
+    (folder / "optimizers.py").unlink()  # so that no worker finds them there
+    notebook = nbformat.read(folder / "optimizers.ipynb", as_version=4)
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
+    check(folder)
+    assert (folder / "optimizers-report" / "curves.pdf").read_bytes().startswith(b"%PDF")
+    assert (folder / "optimizers-report" / "curves.png").stat().st_size > 10_000
+    printed = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    assert "lion reaches adam's final level after trial" in "".join(output.get("text", "") for output in printed)
+    assert any("image/png" in output.get("data", {}) for output in printed)
+    assert hpsearch.load(folder / "optimizers.db").comparison.spec.task.name == "__main__:TASK"
+
+
+def test_the_notebook_and_the_module_are_the_same_code():
+    notebook = nbformat.read(EXAMPLE / "optimizers.ipynb", as_version=4)
+    cells = ast.parse("\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code"))
+    module = ast.parse((EXAMPLE / "optimizers.py").read_text())
+    defined = (ast.ClassDef, ast.FunctionDef, ast.Assign)
+    there = [ast.dump(statement) for statement in cells.body if isinstance(statement, defined)]
+    here = [ast.dump(statement) for statement in module.body if isinstance(statement, defined)]
+    assert here == there[: len(here)]
+
+
+def test_its_lion_is_the_papers():
+    """Chen et al. (2023), algorithm 2, without weight decay: the step looks ahead by beta1, the average keeps beta2."""
+    look_in([str(EXAMPLE)])
+    from optimizers import Lion
+
+    random = np.random.default_rng(3)
+    start, gradients = random.normal(size=5), random.normal(size=(20, 5))
+    weight = torch.tensor(start, requires_grad=True)
+    lion = Lion([weight], lr=0.1, beta1=0.7, beta2=0.95)
+    theta, m = start.copy(), np.zeros(5)
+    for gradient in gradients:
+        weight.grad = torch.tensor(gradient)
+        lion.step()
+        theta = theta - 0.1 * np.sign(0.7 * m + 0.3 * gradient)
+        m = 0.95 * m + 0.05 * gradient
+        np.testing.assert_allclose(weight.detach().numpy(), theta, rtol=1e-12)
