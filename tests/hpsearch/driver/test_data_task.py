@@ -123,6 +123,17 @@ def test_a_label_alone_is_looked_for_as_a_method_beside_the_study_file(data_stud
     assert list(read_plan(study).code["training"]) == ["golden_guess", task]
 
 
+def test_a_method_of_another_module_can_be_added_to_what_is_finished(data_study):
+    study = data_study()
+    before = table(run_to_end(study))
+    task = next(study.parent.glob("own_task_*.py")).stem
+    study.with_name("added_guess.py").write_text(f"from {task} import GUESS as METHOD\n")
+    study.write_text(f"{study.read_text()}\n[methods.added_guess]\n")
+    now = table(run_to_end(study))
+    assert [trial for trial in now if trial.method != "added_guess"] == before
+    assert len(now) == len(before) + 8
+
+
 def test_a_method_of_another_module_counts_as_ones_own_code(data_study):
     study = data_study(study=('method = "{module}:GUESS"', 'method = "other_guess:GUESS"'))
     task = next(study.parent.glob("own_task_*.py")).stem

@@ -115,6 +115,24 @@ def test_what_a_notebook_holds_is_recorded_by_its_variable_or_its_place(monkeypa
     assert spec(searcher=notebook["Mine"](3)).searcher == Named(name="__main__:searcher")
 
 
+def test_a_method_may_have_a_searcher_of_its_own_as_an_object(monkeypatch):
+    notebook = Notebook(monkeypatch)
+    notebook.run(OWN)
+    methods = {"a": {"space": SPACE}, "b": {"space": SPACE, "searcher": replace(notebook["SEARCHER"], first=2)}}
+    methods["c"] = {"method": "a", "searcher": {"name": notebook["SEARCHER"], "first": 3}}
+    plan = Comparison(**KEYS, task=notebook["TASK"], methods=methods).plan()
+    names = {label: method.searcher for label, method in plan.spec.methods.items()}
+    own = {"b": Named(name="__main__:b.searcher"), "c": Named(name="__main__:SEARCHER", first=3)}
+    assert names == {"a": None, **own}
+    assert [plan.searchers[label].first for label in ("b", "c")] == [2, 3]
+
+
+def test_a_budget_may_take_the_place_of_trials():
+    assert spec(trials=None, budget={"epochs": 30}).length == "30 epochs"
+    with pytest.raises(SpecError, match=r"^trials: this key is needed and missing$"):
+        spec(trials=None)
+
+
 @pytest.mark.parametrize("kind", [kinds.TASK, kinds.METHOD, kinds.SEARCHER], ids=lambda kind: kind.key)
 def test_such_a_name_means_nothing_elsewhere(kind):
     with pytest.raises(
