@@ -13,6 +13,7 @@ from hpsearch.study.registry import Registry
 from hpsearch.study.schema import Spec
 from tests.tools.commands import cli
 from tests.tools.documentation import shown_files
+from tests.tools.notebook import Notebook
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("[a-z]*/README.md")])
@@ -83,3 +84,18 @@ def test_every_key_of_a_study_file_is_documented():
     text = (ROOT / "docs/studies.md").read_text(encoding="utf-8")
     documented |= {name.partition(".")[0] for name in re.findall(r"^\| `([\w.]+)` \|", text, re.MULTILINE)}
     assert documented == set(Spec.model_fields) - {"name", "description", "confirm"}
+
+
+def test_the_code_of_a_page_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    notebook = Notebook(monkeypatch)
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    for block in re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
+        notebook.run(block)
+    assert len(hpsearch.load("descents.db").trials) == 3 * 4 * 6
+    assert (tmp_path / "descents-report" / "index.html").is_file()
+    assert len(notebook["first"]) == 20
+    assert [trial.told for trial in notebook["study"].trials].count(False) == 1
+    printed = capsys.readouterr().out
+    (said,) = re.findall(r"# (searcher: no such .*\?) \(valid", page)
+    assert said in printed

@@ -1,7 +1,9 @@
 """The example runs as it stands, from the command line and as a notebook, with few trials."""
 
 import ast
+import re
 import shutil
+import tomllib
 from pathlib import Path
 
 import nbformat
@@ -37,7 +39,7 @@ def check(folder):
     assert len(trials) == 3 * 3 * 2
     assert trials["state"].eq("complete").all()
     assert trials["objective"].max() > 0.7
-    assert len(tables.curves) == len(trials) * 10
+    assert len(tables.curves) == len(trials) * 5
     assert (trials["momentum"].notna() == trials["kind"].isin(["heavy ball", "nesterov"])).all()
     assert (trials["beta1"].notna() == trials["method"].isin(["lion", "adam"])).all()
 
@@ -70,6 +72,18 @@ def test_the_notebook_and_the_module_are_the_same_code():
     there = [ast.dump(statement) for statement in cells.body if isinstance(statement, defined)]
     here = [ast.dump(statement) for statement in module.body if isinstance(statement, defined)]
     assert here == there[: len(here)]
+
+
+def test_the_readme_shows_the_module_and_its_study_file_as_they_are():
+    page = (EXAMPLE.parents[1] / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(# optimizers\.py.*?)```", page, re.DOTALL)
+    (study,) = re.findall(r"```toml\n(# optimizers\.toml.*?)```", page, re.DOTALL)
+    module = [ast.dump(statement) for statement in ast.parse((EXAMPLE / "optimizers.py").read_text()).body]
+    shown = [ast.dump(statement) for statement in ast.parse(code).body]
+    assert len(shown) == 9
+    assert set(shown) <= set(module)
+    whole = tomllib.loads((EXAMPLE / "optimizers.toml").read_text())
+    assert tomllib.loads(study) == {key: value for key, value in whole.items() if key != "description"}
 
 
 def test_its_lion_is_the_papers():

@@ -7,7 +7,7 @@ from sklearn.datasets import load_digits
 
 from hpsearch import Choice, DataTask, Float, FunctionMethod, Objective, Result, Space
 
-EPOCHS = 10
+EPOCHS = 5
 
 
 class Lion(torch.optim.Optimizer):
@@ -66,7 +66,7 @@ def accuracy(network, images, labels):
 
 TASK = DataTask(digits, Objective("validation accuracy", chance=0.1, bounds=(0, 1)))
 RATE = Float("lr", 1e-5, 1.0, log=True)
-AVERAGES = (Float("beta1", 0.5, 0.99), Float("beta2", 0.9, 0.999))
+AVERAGES = (Float("beta1", 0.0, 0.99), Float("beta2", 0.5, 0.999))
 LION = FunctionMethod(partial(train, Lion), Space((RATE, *AVERAGES)))
 ADAM = FunctionMethod(partial(train, adam), Space((RATE, *AVERAGES)))
 KINDS = ("plain", "heavy ball", "nesterov")

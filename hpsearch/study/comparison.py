@@ -80,7 +80,8 @@ class Comparison:
     @property
     def place(self) -> Path:
         """What a database records in the place of a study file: the script that runs, or this folder."""
-        script = vars(sys.modules[MAIN]).get("__file__")
+        main = sys.modules[MAIN]
+        script = vars(main).get("__file__") if main.__spec__ is None else None  # what `python -m` runs may be anywhere
         return Path(script).resolve() if isinstance(script, str) else Path.cwd() / IN_PYTHON
 
     def __repr__(self) -> str:
@@ -106,7 +107,9 @@ class Comparison:
         if isinstance(space := table.get("space"), Space):
             read["space"] = as_lines(space)
         if table.get("method") is not None:
-            read["method"] = self._named(kinds.METHOD, table["method"], label)["name"]
+            found = self._named(kinds.METHOD, table["method"], label)
+            read["method"] = found.pop("name")
+            read["settings"] = {**found, **cast(Table, table.get("settings", {}))}
         if "searcher" in table:
             read["searcher"] = self._named(kinds.SEARCHER, table["searcher"], f"{label}.searcher")
         return read

@@ -17,6 +17,8 @@ from hpsearch.study.schema import Named
 from hpsearch.study.settings import with_settings
 
 T = TypeVar("T")
+TABLES = frozenset(("name", "space", "schedules"))
+"""What a study file says elsewhere, so that no setting can have these names."""
 
 
 def named(kind: Kind[T], thing: object, otherwise: str) -> Named:
@@ -85,7 +87,7 @@ def _with_settings(kind: Kind[T], thing: object) -> Named | None:
         given = {field.name: getattr(thing, field.name) for field in dataclasses.fields(thing) if field.compare}
         settings = {name: _plain(value) for name, value in given.items() if value != getattr(held, name)}
         try:
-            if "name" not in settings and with_settings(held, settings, kind.key) == thing:
+            if TABLES.isdisjoint(settings) and with_settings(held, settings, kind.key) == thing:
                 return Named(name=_short(kind, held, module, kind.attribute), **settings)
         except (SpecError, ValueError, TypeError):  # a field that no study file can set
             return None

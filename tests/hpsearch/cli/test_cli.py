@@ -20,7 +20,6 @@ from hpsearch.cli.reading import _print_table
 from hpsearch.cli.reporting import _warnings_said
 from hpsearch.driver.display import Display
 from tests.tools.commands import cli
-from tests.tools.documentation import shown_files
 from tests.tools.editing import edited
 from tests.tools.studies import OWN_STUDY, OWN_TASK
 from tests.tools.waiting import PATIENCE
@@ -178,16 +177,6 @@ def test_an_error_is_a_sentence_and_a_code(own_study, tmp_path, words, code, par
     for part in parts:
         assert part in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
-
-
-def test_the_readmes_own_task_runs_as_it_stands(tmp_path):
-    with shown_files("README.md", tmp_path, "forest.py", "forest.toml"):
-        done = cli("run", "forest.toml", "--workers", "2", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    trials = hpsearch.load(tmp_path / "forest.db").trials
-    assert trials["state"].eq("complete").all()
-    assert len(trials) == 2 * 12 * 8
-    assert cli("report", "forest.db", cwd=tmp_path).returncode == 0
 
 
 @pytest.fixture

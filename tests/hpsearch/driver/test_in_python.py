@@ -1,5 +1,11 @@
 """A comparison of a notebook's own functions: it runs in worker processes, goes on, and is read like any other."""
 
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 import hpsearch
@@ -38,8 +44,9 @@ def guess(power, data, configuration, seed):
 
 TASK = DataTask(Data, Objective("loss", chance=5.0, direction="minimise"))
 SPACE = Space((Float("x", 0.0, 1.0), Choice("on", (False, True))))
+SQUARE = FunctionMethod(partial(guess, POWER), SPACE)
 METHODS = {
-    "square": FunctionMethod(partial(guess, POWER), SPACE),
+    "square": SQUARE,
     "plain": {"method": FunctionMethod(partial(guess, 1), SPACE), "space": {"x": [0.0, 0.5]}},
 }
 
@@ -95,7 +102,7 @@ def test_other_code_is_noticed(notebook):
     notebook["compare"]("a.db", "inline")
     notebook.run(edited(CELL, "abs(x - data.doubled / 2)", "abs(x - data.doubled / 3)"))
     with pytest.raises(
-        DatabaseError, match=r"the code of __main__:plain, __main__:square has changed since it was run"
+        DatabaseError, match=r"the code of __main__:SQUARE, __main__:plain has changed since it was run"
     ):
         notebook["compare"]("a.db", "inline", trials=4)
     notebook.run(edited(CELL, "best: float = 0.3", "best: float = 0.4"))
@@ -107,7 +114,7 @@ def test_its_database_is_read_like_any_other_and_says_what_only_the_notebook_can
     spec = notebook["compare"]("guesses.db", "inline").comparison.spec
     assert spec.task.name == "__main__:TASK"
     assert {label: method.method for label, method in spec.methods.items()} == {
-        "square": "__main__:square",
+        "square": "__main__:SQUARE",
         "plain": "__main__:plain",
     }
     pages = hpsearch.write_report("guesses.db", "report")
@@ -151,3 +158,37 @@ def test_a_searcher_of_a_notebook_proposes_and_check_says_that_it_is_not_here(no
     refused = cli("check", "a.db")
     assert refused.returncode == 2
     assert "searcher: __main__:searcher was defined in a notebook or a script" in refused.stderr
+
+
+@pytest.mark.parametrize("piped", [False, True])
+def test_a_scripts_own_functions_reach_worker_processes(tmp_path, piped):
+    script = tmp_path / "script.py"
+    script.write_text(f'{CELL}\n\nif __name__ == "__main__":\n    compare("a.db")\n')
+    words, given = ([], script.read_text()) if piped else ([str(script)], None)
+    environment = {**os.environ, "PYTHONPATH": str(Path(hpsearch.__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, *words],
+        input=given,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
+    tables = hpsearch.load(tmp_path / "a.db")
+    assert tables.trials["state"].eq("complete").all()
+    assert tables.comparison.study_file == str(tmp_path / "a Python session" if piped else script)
+
+
+def test_what_a_module_holds_can_be_replayed_and_confirmed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "guessing_here.py").write_text(CELL)
+    module = importlib.import_module("guessing_here")
+    methods = {"square": module.SQUARE, "plain": {"method": module.SQUARE, "space": {"on": False}}}
+    module.compare("a.db", "inline", methods=methods)
+    assert "square, study 1, trial 2: every bit agrees" in cli("replay", "a.db", "square", "1", "2", "--trust").stdout
+    confirmed = cli("confirm", "a.db", "--seeds", "1", "--executor", "inline", "--trust")
+    assert confirmed.returncode == 0, confirmed.stderr
+    del sys.modules["guessing_here"]

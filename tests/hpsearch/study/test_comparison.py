@@ -13,7 +13,7 @@ from hpsearch.searchers.botorch import SEARCHER as BOTORCH
 from hpsearch.searchers.grid import SEARCHER as GRID
 from hpsearch.study import kinds
 from hpsearch.study.registry import Registry
-from hpsearch.study.schema import Named, parse
+from hpsearch.study.schema import MethodSpec, Named, parse
 from tests.tools.methods import method_of
 from tests.tools.notebook import Notebook
 from tests.tools.spec_texts import HEAD
@@ -92,7 +92,13 @@ def test_what_ships_is_recorded_by_its_short_name_and_with_its_settings():
     assert spec(searcher=BOTORCH).searcher == Named(name="botorch")
     assert spec(searcher=replace(GRID, points=3)).searcher == Named(name="grid", points=3)
     assert spec(task=AudioTask(width=32)).task == Named(name="audio_task", width=32)
-    assert spec(methods={"a": method_of("latent")}).methods["a"].method == "latent"
+    assert spec(methods={"a": method_of("latent")}).methods["a"] == MethodSpec(method="latent")
+    two_step = replace(method_of("latent"), two_step=0.5)
+    assert spec(methods={"a": two_step}).methods["a"] == MethodSpec(method="latent", settings={"two_step": 0.5})
+    other = replace(method_of("latent"), schedules={"learning_rate": "linear"})
+    described = Comparison(**KEYS, task="audio_task", methods={"a": other})  # which no settings tell
+    assert described.spec.methods["a"].method == "__main__:a"
+    assert described.plan().methods["a"].schedules == {"learning_rate": "linear"}
 
 
 def test_what_a_module_holds_is_recorded_by_its_name_there(own):
