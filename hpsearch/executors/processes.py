@@ -263,7 +263,7 @@ class _Inherited:
 
 
 def _begin(device: str, output: _Inherited | None) -> None:
-    """Set up a worker process: its output, one thread, rounding as it comes, its device, and an end together with the driver."""
+    """Set up a worker process: its output, its thread and rounding, its device, and an end together with the driver."""
     if output is not None:
         descriptors.own(output.number)
     end_with_driver()

@@ -6,8 +6,9 @@ trials, averaged over joint draws of the true values, since noise hides them. Th
 both, in which the fit of each study, and each start of each maximisation, is a problem of its own in BoTorch's batched
 L-BFGS-B. So a pack of 20 costs little more than one study.
 
-To the last bit no proposal depends on a study's company. BoTorch alone does not see to this. So studies go together
-only where matrices round the same wherever they lie (see `hpsearch.system.rounding`), and one at a time otherwise.
+To the last bit no proposal depends on a study's company. For that, studies go together only where matrices round the
+same wherever they lie in memory (see `hpsearch.system.rounding`), and one at a time otherwise; and a batch is filled up
+to sizes at which torch adds up the draws of each study and point in the same order.
 """
 
 from __future__ import annotations
@@ -26,24 +27,26 @@ from hpsearch.contracts.seeds import derived_seed
 from hpsearch.contracts.space import Space, Value
 from hpsearch.searchers.columns import Array, combinations, decoded, encoded
 from hpsearch.searchers.sobol import sobol_configuration
-from hpsearch.system.rounding import place_matters, rounding
+from hpsearch.system.rounding import place_matters
 from hpsearch.system.threads import one_thread
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 BASELINE = 8
-"""Trials, those of the highest posterior means, among which the best true value is looked for."""
+"""How many trials, those of the highest posterior means, may hold the best true value."""
 NEAR = 0.1
 """Standard deviation, in the unit cube, of the samples around the most promising trials."""
 FIT_STEPS, CLIMB_STEPS = 50, 30
-"""The most iterations of L-BFGS-B. Later ones of a fit move lengthscales of which the outcomes say nothing."""
-ROOM = 1_000_000
-"""Bounds how much is looked at together, and so the memory: studies by the squares of their trials, samples by rows."""
+"""The most iterations of L-BFGS-B. Later ones of a fit move lengthscales of which the outcomes say little."""
 STUDIES, POINTS = 4, 8
-"""A batch is filled up to multiples of so many studies, and of points for each. torch adds up columns in blocks of at most
-32 and the rest otherwise, so that sums over draws would depend on how many columns there are."""
-HUGE, LOST = 1e100, 1e10
+"""A batch has a multiple of so many studies, and of points for each: together a multiple of 32 columns of draws. torch
+adds up columns in blocks, of 32 at most, and what is left of them in another order."""
+ROOM = 1_000_000
+"""Numbers in a matrix that is looked at at once, which bounds the memory."""
+LOST = 1e10
+"""What a maximisation is told where the acquisition or its slope is not finite, so that it ends there."""
+HUGE = 1e100
 MOST = {"samples": 1_000_000, "combinations": 10_000, "draws": 10_000}
 
 
@@ -64,7 +67,8 @@ class BoTorch(Searcher):
     starts: int = 8
     combinations: int = 16
     draws: int = 128
-    version: ClassVar[int] = 2  # 1 had a model, an acquisition and a maximisation of its own
+    version: ClassVar[int] = 2  # 1 had a model and an acquisition of its own
+    multiplies: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for name in ("initial", "samples", "starts", "combinations", "draws"):
@@ -75,10 +79,6 @@ class BoTorch(Searcher):
                 raise ValueError(f"{name} must be at most {most:,}, got {getattr(self, name)}")
         if self.starts > self.samples:
             raise ValueError(f"starts must be at most samples, {self.samples}, got {self.starts}")
-
-    def rounding(self) -> str:
-        """How matrix algebra rounds in this process."""
-        return rounding()
 
     def propose(self, space: Space, histories: Sequence[History], seeds: Sequence[int]) -> list[dict[str, Value]]:
         """Propose for studies with equally many trials in one batch; those of a pack have equally many."""
@@ -116,7 +116,8 @@ class BoTorch(Searcher):
     def _best(self, space: Space, histories: Sequence[History], seeds: Sequence[int]) -> list[dict[str, Value]]:
         """The configuration of the largest acquisition that was found for each study, of those that are not pending."""
         if missing := -len(histories) % STUDIES:
-            return self._best(space, [*histories, *histories[:1] * missing], [*seeds, *seeds[:1] * missing])[:-missing]
+            filled = self._best(space, [*histories, *[histories[0]] * missing], [*seeds, *[seeds[0]] * missing])
+            return filled[: len(histories)]
         trials = _tensor([[encoded(space, c) for c in history.configurations] for history in histories])
         outcomes = _tensor([standardised(history.objectives)[:, None] for history in histories])
         pending = _tensor([[encoded(space, c) for c in history.pending] for history in histories])
@@ -187,19 +188,18 @@ def _fitted(trials: Tensor, outcomes: Tensor) -> Any:
 def _acquisition(model: Any, baseline: Tensor, pending: Tensor, draws: int) -> Any:
     """The log of the noisy expected improvement, a function of points (p, studies, 1, columns) to (p, studies).
 
-    The normal numbers behind the draws are the same for all studies, as everywhere in BoTorch; they change from trial to
-    trial. Pending trials count among those whose true values are to be exceeded.
+    The draws of all studies come from the same normal numbers, as BoTorch has it; each trial has others.
 
     Args:
-        model: of all studies.
-        baseline: trials among which the best true value is looked for, (studies, few, columns). BoTorch's own choice
-            of them takes no batches.
-        pending: trials without a result, (studies, m, columns).
-        draws: how many joint draws.
+        model: the models of the studies.
+        baseline: trials that may hold the best true value, (studies, few, columns). BoTorch itself leaves out those
+            that hardly can, but not in batches.
+        pending: trials without a result, whose true values are to be exceeded too, (studies, m, columns).
+        draws: joint draws of the true values at these trials and a point.
     """
     import torch
-    from botorch.acquisition import qLogNoisyExpectedImprovement
-    from botorch.sampling import SobolQMCNormalSampler
+    from botorch.acquisition.logei import qLogNoisyExpectedImprovement
+    from botorch.sampling.normal import SobolQMCNormalSampler
 
     trials = model.train_inputs[0].shape[1] + pending.shape[1]
     return qLogNoisyExpectedImprovement(

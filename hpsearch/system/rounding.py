@@ -1,8 +1,8 @@
-"""Rounding of torch's matrix algebra: whether it depends on a matrix's place in memory, and a mode in which it does not.
+"""How torch rounds products of matrices: by their place in memory, or in MKL's mode that leaves this out of account.
 
-MKL, on which torch computes, adds up in another order where a matrix is not aligned, and so in a batch a study's
-numbers would depend on how many others lie before it. Its mode of Conditional Numerical Reproducibility leaves
-alignment out of account. It is chosen by an environment variable that MKL reads when it is first used.
+MKL, by which torch multiplies, adds up in another order where a matrix is not aligned. So in a batch the numbers of one
+study would depend on how many others lie before it. The mode is Conditional Numerical Reproducibility, chosen by an
+environment variable that MKL reads when it is first used.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ import os
 from functools import cache
 
 VARIABLE, MODE = "MKL_CBWR", "AUTO"
-"""AUTO keeps the processor's fastest instructions; it is also the only fast mode that Intel documents for others."""
+"""AUTO keeps the processor's fastest instructions, and is the only such mode that Intel documents for all processors."""
 SIZES = (5, 9, 13, 19, 27)
-"""Sizes of the matrices that `place_matters` looks at. Odd ones: a batch of even ones is aligned more often."""
+"""Sizes of the matrices that `place_matters` looks at: odd ones, since a batch of even ones may be aligned."""
 
 
-def ask_for_even_rounding() -> None:
-    """Let matrix algebra round the same wherever a matrix lies; in vain if this process has used MKL already.
+def ask_for_even_rounding(mode: str = MODE) -> None:
+    """Let products round the same wherever a matrix lies; it is too late if this process has multiplied already.
 
-    It is for a driver, whose proposals need it. Trainings in small packs take a quarter longer with it.
+    For drivers, whose proposals need it. Workers do without: trainings in packs of one or two are slower in this mode.
     """
-    os.environ.setdefault(VARIABLE, MODE)
+    os.environ.setdefault(VARIABLE, mode)
 
 
 def leave_rounding_alone() -> None:
-    """Undo in a worker what it has inherited from its driver; a mode that the user has chosen stays."""
+    """Undo in a worker what it has inherited from its driver; another mode, which the user has chosen, stays."""
     if os.environ.get(VARIABLE) == MODE:
         del os.environ[VARIABLE]
 
@@ -34,14 +34,14 @@ def leave_rounding_alone() -> None:
 def place_matters() -> bool:
     """Whether equal matrices give different numbers in this process when they lie at different places in a batch.
 
-    Also in a torch without MKL, or where MKL was used before it was asked for even rounding, this says what is true.
+    It tries, and so is right about a torch without MKL too, and where the mode was asked for too late.
     """
     import torch
 
     for size in SIZES:
-        one = torch.cos(torch.arange(size * size, dtype=torch.float64)).reshape(size, size)
+        one = torch.cos(torch.arange(size * size, dtype=torch.float64, device="cpu")).reshape(size, size)
         batch = one.repeat(9, 1, 1)
-        squares = batch @ batch.mT + torch.eye(size, dtype=torch.float64)
+        squares = batch @ batch.mT + torch.eye(size, dtype=torch.float64, device="cpu")
         roots = torch.linalg.cholesky(squares[:1].repeat(9, 1, 1))
         solved = torch.linalg.solve_triangular(roots[:1].repeat(9, 1, 1), batch, upper=False)
         if any(not torch.equal(found, found[:1].expand_as(found)) for found in (squares, roots, solved)):
@@ -50,7 +50,7 @@ def place_matters() -> bool:
 
 
 def rounding() -> str:
-    """How matrix algebra rounds in this process, for its provenance: proposals differ where this differs."""
+    """How products are rounded in this process; proposals that are computed from them differ where this differs."""
     if place_matters():
         return "by place in memory"
     return f"even, {VARIABLE}={os.environ[VARIABLE]}" if VARIABLE in os.environ else "even"
