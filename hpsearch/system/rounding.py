@@ -11,7 +11,7 @@ import os
 from functools import cache
 
 VARIABLE, MODE = "MKL_CBWR", "AUTO"
-"""AUTO keeps the processor's fastest instructions, and is the only such mode that Intel documents for all processors."""
+"""AUTO keeps the processor's fastest instructions, and is the only such mode documented for every processor."""
 SIZES = (5, 9, 13, 19, 27)
 """Sizes of the matrices that `place_matters` looks at: odd ones, since a batch of even ones may be aligned."""
 
