@@ -34,10 +34,13 @@ from hpsearch.contracts.space import Choice, Configuration, Float, Int, Space, V
 from hpsearch.study.kinds import SEARCHER
 from hpsearch.study.registry import Registry
 from hpsearch.system.cores import available_cores
+from hpsearch.system.rounding import ask_for_even_rounding
 from hpsearch.system.threads import pin_threads
 
 TRIALS, NOISE = 25, 0.25
-SEARCHERS = ("random", "sobol", "botorch", "tpe", "gpsampler", "ax")
+PARALLEL = "-parallel-"
+"""Between a searcher's name and the size of its rounds, in which no trial knows the results of the others."""
+SEARCHERS = ("random", "sobol", "botorch", "botorch-parallel-4", "tpe", "gpsampler", "ax")
 RECORDED = Path(__file__).with_name("recorded_trials.csv")
 """1,000 trainings of `figure8-fsdd`, proposed by Ax."""
 COLUMNS = ("function", "searcher", "repeat", "regret", "seconds")
@@ -166,13 +169,15 @@ def study(function: str, searcher: str, repeat: int) -> tuple[float, float]:
 def _proposals(searcher: str, space: Space, seed: int) -> Iterator[Any]:
     if searcher in ("tpe", "gpsampler"):
         return _optuna(searcher, space, seed)
-    return _ours(Registry().find(SEARCHER, searcher), space, seed)
+    name, _, parallel = searcher.partition(PARALLEL)
+    return _ours(Registry().find(SEARCHER, name), space, seed, int(parallel or 1))
 
 
-def _ours(searcher: Any, space: Space, seed: int) -> Iterator[Any]:
+def _ours(searcher: Any, space: Space, seed: int, parallel: int) -> Iterator[Any]:
     configurations, observed = yield
     while True:
-        history = History(tuple(configurations), tuple(observed))
+        known = len(observed) // parallel * parallel
+        history = History(tuple(configurations[:known]), tuple(observed[:known]), tuple(configurations[known:]))
         configurations, observed = yield searcher.propose(space, [history], [seed])[0]
 
 
@@ -288,4 +293,5 @@ def main() -> None:
 
 if __name__ == "__main__":
     pin_threads()
+    ask_for_even_rounding()
     main()

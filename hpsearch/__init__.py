@@ -90,9 +90,11 @@ def run(
         raise RuntimeError("a script must call hpsearch.run below `if __name__ == '__main__':`")
     forget_piped_main()
 
+    from hpsearch.system.rounding import ask_for_even_rounding
     from hpsearch.system.threads import pin_threads
 
     pin_threads()
+    ask_for_even_rounding()
     from hpsearch.driver.display import Display
     from hpsearch.driver.running import Where, run_shown
     from hpsearch.store.tables import load_tables

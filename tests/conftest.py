@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from hpsearch.system.rounding import ask_for_even_rounding
 from hpsearch.system.threads import pin_threads
 
 pin_threads()  # before torch is loaded
+ask_for_even_rounding()
 
 from tests.tools.gate import Gate
 from tests.tools.studies import OWN_STUDY, OWN_TASK

@@ -21,6 +21,7 @@ from hpsearch.cli.options import (
     Workers,
     use_data,
 )  # fmt: skip
+from hpsearch.system.rounding import ask_for_even_rounding
 from hpsearch.system.stopping import Stopped, outlive_terminal, tell
 from hpsearch.system.threads import pin_threads
 
@@ -49,6 +50,7 @@ def run(
 ) -> None:
     """Run a comparison. The same command resumes it after any interruption."""
     pin_threads()  # before torch is loaded, here and in the workers
+    ask_for_even_rounding()
     use_data(data)
     from hpsearch.driver.display import Display
     from hpsearch.driver.running import Where
@@ -128,6 +130,7 @@ def confirm(
 ) -> None:
     """Train what each study chose again, with fresh seeds, and report test metrics. The same command resumes it."""
     pin_threads()
+    ask_for_even_rounding()
     use_data(data)
     from hpsearch.driver.confirm import confirmation
     from hpsearch.driver.display import Display

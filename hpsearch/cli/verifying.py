@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from hpsearch.cli.options import Data, File, Trust, use_data
+from hpsearch.system.rounding import ask_for_even_rounding
 from hpsearch.system.threads import pin_threads
 
 
@@ -49,6 +50,7 @@ def check(
     from hpsearch.driver.display import Display
 
     pin_threads()  # proposals depend on the number of threads
+    ask_for_even_rounding()
     with Display() as display:
         found = check_file(file, proposals=not quick, progress=display.preparing, trust=trust)
     for fault in found.faults:

@@ -85,6 +85,9 @@ class Searcher(ABC):
     """Goes up when the searcher proposes differently than before: `check` then finds no fault with older databases."""
     packages: ClassVar[tuple[str, ...]] = ()
     """Installed packages whose versions decide its proposals, beside those that hpsearch itself requires."""
+    multiplies: ClassVar[bool] = False
+    """Whether its proposals depend on how torch rounds products of matrices, which processes may do in several ways.
+    One that says True leaves it in the provenance of runs, and `check` finds no fault with those that differ in it."""
 
     def check(self, spaces: Mapping[str, Space]) -> None:  # noqa: ARG002
         """Raise ValueError if it cannot search these spaces, label -> space. This one takes any space."""

@@ -42,6 +42,8 @@ def prepare(
     comparison would be extended with other code of the user's than before and `changed_code` does not allow that.
     """
     old = database.comparison()
+    if old is not None and _searched_by_another_version(database, plan):
+        old = replace(old, resolved={**old.resolved, "searcher": plan.settings()["searcher"]})
     another = "" if old is None else _another(old, plan)
     if another and database.has_results():
         raise DatabaseError(f"{database.path}: {another}")
@@ -60,8 +62,15 @@ def prepare(
         if not changed_code:
             _refuse_changed_code(database, plan)
         _extend(database, plan, old)
-    elif old.spec != plan.spec:  # free keys, which reports show and a confirmation takes over
+    elif old != database.comparison() or old.spec != plan.spec:
+        # Free keys, which reports show and a confirmation takes over, or what a new version of the searcher is set to.
         database.extend(plan.spec, old.resolved, [], [])
+
+
+def _searched_by_another_version(database: Database, plan: Plan) -> bool:
+    """Whether the comparison's searcher had another version in the last run: its settings were other settings then."""
+    version = plan.searchers.default.version
+    return any(run.provenance.get("searcher_version", 1) != version for run in database.runs()[-1:])
 
 
 def _refuse_changed_code(database: Database, plan: Plan) -> None:

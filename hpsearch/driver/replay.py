@@ -20,6 +20,7 @@ from hpsearch.study.plan import Plan, resolve
 from hpsearch.study.registry import Registry
 from hpsearch.system.devices import CPU, named, use_here
 from hpsearch.system.provenance import changed_modules, differences, provenance
+from hpsearch.system.rounding import VARIABLE, ask_for_even_rounding
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,9 @@ def replay(file: Path, method: str, repeat: int, trial: int, progress: Progress,
     with Database(file) as database:
         comparison, runs, row = database.existing(), database.runs(), _row(database, file, method, repeat, trial)
         seeds = [seed for seed in database.seeds() if (seed.method, seed.repeat, seed.trial) == row[:3]]
+    place = next((run.provenance for run in runs if run.id == row.run_id), {})
+    if place.get("executor") == "inline" and (mode := place.get(VARIABLE.lower())):
+        ask_for_even_rounding(mode)  # it was trained in a driver
     plan = resolve(comparison.spec, Registry.of_database(file, comparison.study_file, trust))
     data = dict(plan.task.prepare(progress))
     if other := [name for name, value in comparison.data.items() if data.get(name) != value]:
@@ -66,7 +70,6 @@ def replay(file: Path, method: str, repeat: int, trial: int, progress: Progress,
         use_here(_first_gpu(file, str(row.device)))
     started = time.monotonic()
     result, of_seeds = _train(plan, comparison, row)
-    place = next((run.provenance for run in runs if run.id == row.run_id), {})
     here = provenance()
     old, new = _numbers(row), _numbers(stored(result))
     for seed in seeds:

@@ -21,6 +21,7 @@ from hpsearch.system.children import end_with_driver, kill, without_ctrl_c
 from hpsearch.system.cores import available_cores
 from hpsearch.system.devices import CPU
 from hpsearch.system.output import note
+from hpsearch.system.rounding import leave_rounding_alone
 from hpsearch.system.threads import pin_threads
 
 T = TypeVar("T")
@@ -262,12 +263,13 @@ class _Inherited:
 
 
 def _begin(device: str, output: _Inherited | None) -> None:
-    """Set up a worker process: its output, one thread, its device, and an end together with the driver."""
+    """Set up a worker process: its output, its thread and rounding, its device, and an end together with the driver."""
     if output is not None:
         descriptors.own(output.number)
     end_with_driver()
     multiprocessing.set_start_method(None, force=True)  # a task's own children begin as on this platform by default
     pin_threads()
+    leave_rounding_alone()
     hpsearch_devices.use_alone(device)
 
 

@@ -25,6 +25,7 @@ from hpsearch.system import devices as hpsearch_devices
 from hpsearch.system.cores import available_cores
 from hpsearch.system.devices import CPU
 from hpsearch.system.import_path import look_in
+from hpsearch.system.rounding import leave_rounding_alone
 from hpsearch.system.threads import pin_threads
 
 T = TypeVar("T")
@@ -214,6 +215,7 @@ def _call(
     if not descriptors.owned() and (output := descriptors.new_file()) is not None:
         descriptors.own(output)
     pin_threads()
+    leave_rounding_alone()
     look_in(path)
     node = ray.get_runtime_context().get_node_id()
     if files is not None:

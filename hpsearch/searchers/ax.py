@@ -37,6 +37,7 @@ class Ax(Searcher):
 
     initial: int = 5
     version: ClassVar[int] = 2  # 1 gave Ax the values themselves
+    multiplies: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.initial < 1:

@@ -97,6 +97,8 @@ class _Provenance(BaseModel):
     command: str = ""
     searcher_version: int = 1
     searcher_versions: dict[str, int] = Field(default_factory=dict)
+    rounding: str = ""
+    mkl_cbwr: str = ""
     executor: str = ""
     workers: int = 0
     device: str = ""

@@ -14,6 +14,7 @@ from hpsearch.study import kinds
 from hpsearch.study.registry import Registry
 from hpsearch.study.schema import Named, Spec
 from hpsearch.study.settings import plain_settings, with_settings
+from hpsearch.system.rounding import rounding
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,15 @@ class Searchers:
         return sorted({name for searcher in (self.default, *self.own.values()) for name in searcher.packages})
 
     def versions(self, labels: Collection[str]) -> Json:
-        """What a run of these methods records about the versions of their searchers.
+        """What a run of these methods records about the versions of their searchers, and about this process for them.
 
         The default's is a number, as it is where nothing else searches; the others' are a mapping, name -> version.
         """
         versions: Json = {}
         if self.own.keys() != set(labels):
             versions["searcher_version"] = self.default.version
+        if any(self[label].multiplies for label in labels):
+            versions["rounding"] = rounding()
         if self.own:
             versions["searcher_versions"] = {self.names[label]: own.version for label, own in self.own.items()}
         return versions

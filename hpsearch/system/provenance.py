@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from hpsearch.contracts.json import Json
+from hpsearch.system.rounding import VARIABLE
 
 
 def provenance(*packages: str, **facts: str | int | Json) -> Json:
@@ -27,6 +28,7 @@ def provenance(*packages: str, **facts: str | int | Json) -> Json:
         "python": platform.python_version(),
         "versions": relevant_versions(packages),
         "commit": commit(Path(__file__).resolve().parents[1]),
+        VARIABLE.lower(): os.environ.get(VARIABLE, ""),
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         **facts,
     }
@@ -76,7 +78,7 @@ def _version(name: str) -> str | None:
 
 
 def differences(old: Json, new: Json) -> Iterable[str]:
-    """Differences between two runs that may change results: processor, versions, and the searchers' own versions.
+    """Differences between two runs that may change results: processor, versions, the searchers' own, and rounding.
 
     A run that recorded no version of any searcher had the first of its only one; what `new` does not have, such as a
     searcher that it does not use, is not compared.
@@ -92,6 +94,8 @@ def differences(old: Json, new: Json) -> Iterable[str]:
     for name in sorted(was.keys() & now.keys()):
         if was[name] != now[name]:
             yield f"proposals of the searcher{name}: version {was[name]} before, {now[name]} now"
+    if (rounds := old.get("rounding", "not recorded")) != new.get("rounding", rounds):
+        yield f"rounding of matrix products: {rounds} before, {new['rounding']} now"
 
 
 def _searcher_versions(run: Json) -> dict[str, int]:

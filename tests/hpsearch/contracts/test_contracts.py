@@ -18,7 +18,7 @@ import torch
 from hpsearch.contracts.errors import SpecError
 from hpsearch.contracts.objective import Objective
 from hpsearch.contracts.searcher import History
-from hpsearch.contracts.space import Choice, Fixed, Float, Int, Space
+from hpsearch.contracts.space import Choice, Fixed, Float, Space
 from hpsearch.searchers.optuna import SAMPLERS, Optuna
 from hpsearch.searchers.random import SEARCHER as RANDOM
 from hpsearch.study import kinds
@@ -26,28 +26,9 @@ from hpsearch.study.registry import Registry
 from hpsearch.system.cores import available_cores
 from tests.tools.documentation import ROOT, shown_files
 from tests.tools.methods import METHODS, method_of
+from tests.tools.spaces import CONDITIONAL, MIXED
 from tests.tools.studies import started
 
-MIXED = Space(
-    (
-        Float("rate", 1e-4, 1.0, log=True),
-        Int("depth", 1, 5),
-        Choice("on", (False, True)),
-        Choice("kind", ("a", "b", "c")),
-        Fixed("held", 3),
-    )
-)
-CONDITIONAL = Space(
-    (
-        Choice("optimizer", ("sgd", "adam", "adamw")),
-        Float("rate", 1e-4, 1.0, log=True),
-        Float("momentum", 0.0, 0.99, when={"optimizer": "sgd"}),
-        Choice("nesterov", (False, True), when={"optimizer": "sgd"}),
-        Int("warm", 1, 9, when={"nesterov": True}),
-        Float("beta", 0.5, 0.999, when={"optimizer": ("adam", "adamw")}),
-        Fixed("decoupled", True, when={"optimizer": "adamw"}),
-    )
-)
 SMALL = Space((Float("rate", 1e-4, 1.0, log=True), Choice("on", (False, True))))  # Ax takes 3 s a time in MIXED
 SEARCHERS, EXECUTORS, TASKS = (Registry().names(kind) for kind in (kinds.SEARCHER, kinds.EXECUTOR, kinds.TASK))
 DECADE = 10  # trials of a history that every searcher has left its initial design by
