@@ -4,7 +4,10 @@
     python benchmarks/searchers.py table RESULTS.csv
 
 `run` is resumable: a line of RESULTS.csv is one finished study, and what is there is not run again (Ax alone takes
-hours). `table` compares every searcher with Ax: the mean over repeats of the difference in regret, its 95%
+hours). Studies are searched in packs of PACK, which changes no proposal; the seconds are a proposal's share of its
+pack's. "optuna-NAME" is the searcher optuna with that sampler, "NAME-parallel-4" proposes in rounds of 4, and "ax-1"
+are studies by the first version of our searcher ax, which gave it values instead of positions and cannot be run any
+more. `table` compares every searcher with AGAINST: the mean over repeats of the difference in regret, its 95%
 bootstrap interval, and the p-value of a paired permutation test, Holm-adjusted over the functions.
 
 Functions are maximised, scaled to a standard deviation of 1 over their space, and observed with normal noise of
@@ -19,28 +22,34 @@ import csv
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import lru_cache
+from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from hpsearch.contracts.searcher import History
+from hpsearch.contracts.searcher import History, Searcher
 from hpsearch.contracts.seeds import derived_seed
-from hpsearch.contracts.space import Choice, Configuration, Float, Int, Space, Value
+from hpsearch.contracts.space import Choice, Configuration, Float, Space, Value
+from hpsearch.searchers.optuna import Optuna
 from hpsearch.study.kinds import SEARCHER
 from hpsearch.study.registry import Registry
 from hpsearch.system.cores import available_cores
 from hpsearch.system.rounding import ask_for_even_rounding
 from hpsearch.system.threads import pin_threads
 
-TRIALS, NOISE = 25, 0.25
+TRIALS, INITIAL, NOISE = 25, 5, 0.25
 PARALLEL = "-parallel-"
 """Between a searcher's name and the size of its rounds, in which no trial knows the results of the others."""
-SEARCHERS = ("random", "sobol", "botorch", "botorch-parallel-4", "tpe", "gpsampler", "ax")
+OPTUNA = "optuna-"
+SEARCHERS = (
+    "random", "sobol", "botorch", "botorch-parallel-4", "optuna-TPESampler", "optuna-GPSampler", "optuna-CmaEsSampler",
+    "ax",
+)  # fmt: skip
+OLD, AGAINST, PACK = "ax-1", "ax-1", 20
 RECORDED = Path(__file__).with_name("recorded_trials.csv")
 """1,000 trainings of `figure8-fsdd`, proposed by Ax."""
 COLUMNS = ("function", "searcher", "repeat", "regret", "seconds")
@@ -147,78 +156,74 @@ def scaled(name: str) -> tuple[Space, Callable[[Configuration], float], float]:
     return space, lambda c: function(c) / deviation, highest / deviation
 
 
-def study(function: str, searcher: str, repeat: int) -> tuple[float, float]:
-    """One study: its regret, and the seconds of its proposals after the initial ones, each."""
+def studies(function: str, searcher: str, repeats: Sequence[int]) -> list[tuple[float, float]]:
+    """Some studies of a function: the regret of each, and the seconds of a proposal after the initial ones."""
     space, value, highest = scaled(function)
-    seed = derived_seed(2023, function, repeat)
-    noise = NOISE * np.random.default_rng(derived_seed(seed, "noise")).standard_normal(TRIALS)
-    configurations: list[Configuration] = []
-    observed: list[float] = []
-    proposals, seconds = _proposals(searcher, space, seed), 0.0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        next(proposals)
-        for trial in range(TRIALS):
-            started = time.perf_counter()
-            configurations.append(proposals.send((configurations, observed)))
-            seconds += (time.perf_counter() - started) * (trial >= 5)
-            observed.append(value(configurations[-1]) + float(noise[trial]))
-    return highest - value(configurations[int(np.argmax(observed))]), seconds / (TRIALS - 5)
-
-
-def _proposals(searcher: str, space: Space, seed: int) -> Iterator[Any]:
-    if searcher in ("tpe", "gpsampler"):
-        return _optuna(searcher, space, seed)
     name, _, parallel = searcher.partition(PARALLEL)
-    return _ours(Registry().find(SEARCHER, name), space, seed, int(parallel or 1))
+    tuner, size = _searcher(name), int(parallel or 1)
+    seeds = [derived_seed(2023, function, repeat) for repeat in repeats]
+    noise = [NOISE * np.random.default_rng(derived_seed(seed, "noise")).standard_normal(TRIALS) for seed in seeds]
+    configurations: list[list[Configuration]] = [[] for _ in seeds]
+    observed: list[list[float]] = [[] for _ in seeds]
+    seconds = 0.0
+    for trial in range(TRIALS):
+        known = trial // size * size
+        histories = [
+            History(tuple(tried[:known]), tuple(values[:known]), tuple(tried[known:]))
+            for tried, values in zip(configurations, observed, strict=True)
+        ]
+        started = time.perf_counter()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            proposed = tuner.propose(space, histories, seeds)
+        seconds += (time.perf_counter() - started) * (trial >= INITIAL)
+        for place, configuration in enumerate(proposed):
+            configurations[place].append(configuration)
+            observed[place].append(value(configuration) + float(noise[place][trial]))
+    each = seconds / (TRIALS - INITIAL) / len(seeds)
+    found = zip(configurations, observed, strict=True)
+    return [(highest - value(tried[int(np.argmax(values))]), each) for tried, values in found]
 
 
-def _ours(searcher: Any, space: Space, seed: int, parallel: int) -> Iterator[Any]:
-    configurations, observed = yield
-    while True:
-        known = len(observed) // parallel * parallel
-        history = History(tuple(configurations[:known]), tuple(observed[:known]), tuple(configurations[known:]))
-        configurations, observed = yield searcher.propose(space, [history], [seed])[0]
-
-
-def _optuna(name: str, space: Space, seed: int) -> Iterator[Any]:
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    samplers = {"tpe": optuna.samplers.TPESampler, "gpsampler": optuna.samplers.GPSampler}
-    target = optuna.create_study(direction="maximize", sampler=samplers[name](seed=seed % 2**32))
-    yield
-    while True:
-        trial = target.ask()
-        _, observed = yield {p.name: _suggest(trial, p) for p in space.searched}
-        target.tell(trial, observed[-1])
-
-
-def _suggest(trial: Any, parameter: Any) -> Value:
-    if isinstance(parameter, Choice):
-        return trial.suggest_categorical(parameter.name, parameter.values)
-    suggest = trial.suggest_int if isinstance(parameter, Int) else trial.suggest_float
-    return suggest(parameter.name, parameter.low, parameter.high, log=parameter.log)
+def _searcher(name: str) -> Searcher:
+    if name.startswith(OPTUNA):
+        return Optuna(sampler=name.removeprefix(OPTUNA))
+    return Registry().find(SEARCHER, name)
 
 
 def run(path: Path, searchers: Sequence[str], repeats: int, workers: int) -> None:
-    """Run what is missing, repeat by repeat so that what is there is always balanced; append each as it ends."""
+    """Run what is missing, pack by pack so that what is there is nearly balanced; append each as it ends."""
     done = {(row["function"], row["searcher"], int(row["repeat"])) for row in _rows(path)}
-    wanted = [(f, s, r) for r in range(1, repeats + 1) for f in FUNCTIONS for s in searchers]
-    left = [unit for unit in wanted if unit not in done]
+    left: list[tuple[str, str, list[int]]] = []
+    for first in range(1, repeats + 1, PACK):
+        numbers = range(first, min(first + PACK, repeats + 1))
+        for function, searcher in product(FUNCTIONS, searchers):
+            if missing := [number for number in numbers if (function, searcher, number) not in done]:
+                # Ax searches one study after the other: whoever stops it loses one.
+                left += (
+                    [(function, searcher, [n]) for n in missing]
+                    if searcher == "ax"
+                    else [(function, searcher, missing)]
+                )
     started, finished = time.monotonic(), 0
     if not path.exists():
         path.write_text(",".join(COLUMNS) + "\n")
-    with ProcessPoolExecutor(workers, get_context("spawn"), pin_threads) as pool, path.open("a") as file:
-        futures = {pool.submit(study, *unit): unit for unit in left}
+    with ProcessPoolExecutor(workers, get_context("spawn"), _begin) as pool, path.open("a") as file:
+        futures = {pool.submit(studies, *unit): unit for unit in left}
         for future in as_completed(futures):
-            regret, seconds = future.result()
-            file.write(",".join(map(str, (*futures[future], regret, f"{seconds:.4f}"))) + "\n")
+            function, searcher, numbers_of = futures[future]
+            for number, (regret, seconds) in zip(numbers_of, future.result(), strict=True):
+                file.write(f"{function},{searcher},{number},{regret:.6f},{seconds:.4f}\n")
             file.flush()
             finished += 1
             rate = (time.monotonic() - started) / finished
-            if finished % 10 == 0 or finished == len(left):
-                print(f"{finished} of {len(left)}, {rate * (len(left) - finished) / 60:.0f} min left", flush=True)
+            print(f"{finished} of {len(left)} packs, {rate * (len(left) - finished) / 60:.0f} min left", flush=True)
+
+
+def _begin() -> None:
+    """Set up a process as a driver is."""
+    pin_threads()
+    ask_for_even_rounding()
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
@@ -238,18 +243,22 @@ def compare(path: Path) -> None:
         regrets.setdefault(key, {})[int(row["repeat"])] = float(row["regret"])
         seconds.setdefault(key, []).append(float(row["seconds"]))
     random = np.random.default_rng(0)
-    print("| function | " + " | ".join(SEARCHERS) + " |\n|" + " --- |" * (len(SEARCHERS) + 1))
+    names = (*SEARCHERS, OLD)
+    print("| function | " + " | ".join(names) + " |\n|" + " --- |" * (len(names) + 1))
     for function in FUNCTIONS:
         cells = []
-        for searcher in SEARCHERS:
+        for searcher in names:
             values = np.array(list(regrets.get((function, searcher), {}).values()))
             cells.append(f"{values.mean():.3f} (n = {len(values)})" if len(values) else "-")
         print(f"| {function} | " + " | ".join(cells) + " |")
-    print("\n| searcher - ax | function | n | mean difference (95% interval) | p, Holm-adjusted |\n|" + " --- |" * 5)
-    for searcher in SEARCHERS[:-1]:
+    print(
+        f"\n| searcher - {AGAINST} | function | n | mean difference (95% interval) | p, Holm-adjusted |\n|"
+        + " --- |" * 5
+    )
+    for searcher in SEARCHERS:
         lines, p_values = [], []
         for function in FUNCTIONS:
-            ours, theirs = regrets.get((function, searcher), {}), regrets.get((function, "ax"), {})
+            ours, theirs = regrets.get((function, searcher), {}), regrets.get((function, AGAINST), {})
             shared = sorted(ours.keys() & theirs.keys())
             if len(shared) < 2:
                 continue
@@ -262,10 +271,10 @@ def compare(path: Path) -> None:
             lines.append(f"| {function} | {len(shared)} | {difference.mean():+.3f} ({low:+.3f} to {high:+.3f}) |")
         for line, p in zip(lines, _holm(p_values), strict=True):
             print(f"| {searcher} {line} {p:.3f} |")
-    print("\n| function | " + " | ".join(SEARCHERS) + " |\n|" + " --- |" * (len(SEARCHERS) + 1))
+    print("\n| ms a proposal | " + " | ".join(SEARCHERS) + " |\n|" + " --- |" * (len(SEARCHERS) + 1))
     for function in FUNCTIONS:
         cells = [f"{1000 * np.median(seconds.get((function, s), [np.nan])):.3g}" for s in SEARCHERS]
-        print(f"| {function}: ms a proposal, one study alone | " + " | ".join(cells) + " |")
+        print(f"| {function} | " + " | ".join(cells) + " |")
 
 
 def _holm(p_values: Sequence[float]) -> list[float]:
@@ -292,6 +301,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    pin_threads()
-    ask_for_even_rounding()
+    _begin()
     main()
