@@ -55,6 +55,23 @@ def changed(space: Space, changes: Mapping[str, SpaceChange], key: str, *, open_
     return _possible(parameters, given, f"{key}.space")
 
 
+def held(space: Space, now: Space, chosen: Mapping[str, SpaceChange]) -> Space:
+    """The space of one configuration that was chosen, all of whose values are active: no condition is left.
+
+    The search may have had other conditions than the method, as its study file said.
+
+    Args:
+        space: the method's own.
+        now: the same with the values of the configuration, by the method's own conditions.
+        chosen: those values. A hyperparameter without one was not active, unless the method itself holds it.
+    """
+    kept = {parameter.name: parameter for parameter in now if isinstance(parameter, Fixed)}
+    for name, value in chosen.items():
+        if isinstance(value, bool | int | float | str):
+            kept[name] = Fixed(name, value)
+    return Space(tuple(kept[name] for name in space.names if name in kept))
+
+
 def _possible(parameters: Mapping[str, Parameter], given: Sequence[str], key: str) -> Space:
     """The space of those that can be active: narrowing may leave out a value that a method's own condition needs.
 
