@@ -137,6 +137,12 @@ def test_reports_count_what_the_budget_counts(own_study, tmp_path):
     page = (tmp_path / "report" / "README.md").read_text()
     assert "30 epochs, 3" in page
     assert "Median number of epochs to the target" in page
+    assert "after 30 epochs, and" in (tmp_path / "report" / "tables.tex").read_text()
+
+
+def test_a_study_that_trials_or_a_budget_may_end_is_said_to_be_so_long(own_study):
+    file = run_to_end(own_study(TASK, edited(STUDY, "budget", "trials = 100\nbudget")))
+    assert sentences(compute_findings(load_tables(file)))[0].startswith("After 100 trials or 30 epochs ")
 
 
 def test_an_unfinished_one_says_how_much_is_left_at_least(own_study):
