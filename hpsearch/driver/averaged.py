@@ -13,8 +13,9 @@ from hpsearch.contracts.objective import Objective, Result
 def averaged(results: Sequence[Result], objective: Objective) -> Result:
     """The result of a trial, given those of its seeds; a single one is the trial's.
 
-    The objective is the mean over all seeds, in which a seed that diverged or failed counts as a trial that did: with
-    the chance level, or the worst of the others if that is worse. A trial of which no seed is complete is lost.
+    The objective is the mean over all seeds, in which a seed that diverged, or failed as the task itself says, counts
+    as a trial that did: with the chance level, or the worst of the others if that is worse. A trial of which no seed is
+    complete is lost.
 
     Metrics and curves are means over the complete seeds that have them; a curve's value at an epoch is the mean over
     those that came so far.
