@@ -30,6 +30,8 @@ RESERVED = frozenset(
     ("method", "repeat", "trial", "objective", "state", "reason", "seconds", "seed", "step", "progress")
 )
 """Names that no hyperparameter or metric may have: columns of the trials table, and hyperparameters of training."""
+RESERVED_OF_SEEDS = frozenset(("number",))
+"""A further column of the table of seeds, whose name no metric may have where trials are trained with several."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 from math import isfinite
-from statistics import fmean
+from statistics import fmean, mean
 
 from hpsearch.contracts.objective import Objective, Result
 
@@ -13,8 +13,9 @@ from hpsearch.contracts.objective import Objective, Result
 def averaged(results: Sequence[Result], objective: Objective) -> Result:
     """The result of a trial, given those of its seeds; a single one is the trial's.
 
-    The objective is the mean over all seeds, in which a seed that diverged or failed counts as a trial that did: with
-    the chance level, or the worst of the others if that is worse. A trial of which no seed is complete is lost.
+    The objective is the mean over all seeds, in which a seed that diverged, or failed as the task itself says, counts
+    as a trial that did: with the chance level, or the worst of the others if that is worse. A trial of which no seed is
+    complete is lost.
 
     Metrics and curves are means over the complete seeds that have them; a curve's value at an epoch is the mean over
     those that came so far.
@@ -29,7 +30,7 @@ def averaged(results: Sequence[Result], objective: Objective) -> Result:
         return Result(None, {}, curves, worst.outcome, f"all {len(lost)} seeds: {worst.reason}")
     names = dict.fromkeys(name for result in complete for name in result.metrics)
     return Result(
-        fmean(objective.counted([result.objective if result.outcome == "complete" else None for result in results])),
+        _mean(objective.counted([result.objective if result.outcome == "complete" else None for result in results])),
         {name: _mean(result.metrics[name] for result in complete if name in result.metrics) for name in names},
         _curves(complete),
         reason=f"{len(lost)} of {len(results)} seeds {lost[0].outcome}: {lost[0].reason}" if lost else "",
@@ -50,4 +51,7 @@ def _curves(results: Sequence[Result]) -> dict[str, list[float]]:
 def _mean(values: Iterable[float]) -> float:
     """The mean of those that are finite; NaN if none is."""
     finite = [value for value in values if isfinite(value)]
-    return fmean(finite) if finite else float("nan")
+    try:
+        return fmean(finite) if finite else float("nan")
+    except OverflowError:  # their sum is too large for a number, and their mean is not
+        return mean(finite)

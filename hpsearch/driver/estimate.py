@@ -90,7 +90,7 @@ def estimate(plan: Plan, file: Path, workers: int, progress: Progress) -> Estima
         left += remaining
         training += remaining * cost
         proposing += remaining * _proposal_seconds(plan, label, configurations, trained.results)
-        texts += remaining * (_text_bytes(configurations, trained.results) + len(trained.output)) / size
+        texts += remaining * _kept(spec) * (_text_bytes(configurations, trained.results) + len(trained.output)) / size
     done = sum(recorded.values())
     return Estimate(left + done, done, training, proposing, workers, int(texts + left * ROW_BYTES), lost)
 
@@ -105,6 +105,11 @@ def _length(spec: Spec, seconds: float, results: Sequence[Result]) -> int:
         ends.append(budget.epochs / (spec.seeds * epochs / len(results)))
     rounds = math.ceil(min(ends) / spec.parallel)
     return min(spec.trials, rounds * spec.parallel)
+
+
+def _kept(spec: Spec) -> int:
+    """How many results are kept of a trial: its own, and those of its seeds if it has several."""
+    return 1 + spec.seeds if spec.seeds > 1 else 1
 
 
 def _lost(label: str, results: Sequence[Result]) -> list[str]:

@@ -24,7 +24,7 @@ from hpsearch.driver.averaged import averaged
 from hpsearch.driver.pack import PackError, Trained, train_pack
 from hpsearch.driver.proposing import propose
 from hpsearch.store.database import Database
-from hpsearch.store.rows import Measured, StudyRow, TrialRow
+from hpsearch.store.rows import Measured, StudyRow, TrialRow, epochs_of
 from hpsearch.store.spent import has_ended
 from hpsearch.study.plan import Plan
 from hpsearch.system import stopping
@@ -314,7 +314,7 @@ class _Loop:
     def _check_epochs(self, job: _Job, results: Sequence[Result]) -> None:
         """Raise TaskError if a budget counts epochs and a complete training does not tell its own."""
         budget = self.plan.spec.budget
-        if budget and budget.epochs and any(r.outcome == "complete" and not r.curves for r in results):
+        if budget and budget.epochs and any(r.outcome == "complete" and not epochs_of([r]) for r in results):
             raise TaskError(
                 f"{job.pack.method}: a training has no curve, so that the epochs of the study file's budget cannot be "
                 "counted: let the task return curves, one value per epoch, or give a budget of seconds or trials"

@@ -13,7 +13,7 @@ from pathlib import Path
 from hpsearch.contracts.errors import DeviceError
 from hpsearch.contracts.method import Method
 from hpsearch.contracts.objective import Result
-from hpsearch.contracts.space import Configuration
+from hpsearch.contracts.space import RESERVED_OF_SEEDS, Configuration
 from hpsearch.contracts.task import Context, ReturnError, Task
 from hpsearch.driver.returned import checked_results, returned_by, text_kept
 from hpsearch.study.plan import Plan, PlanByName
@@ -85,6 +85,7 @@ def train_pack(
         warnings.simplefilter("always")
         try:
             plan = plan_by_name.plan()
+            taken = plan.hyperparameters | (RESERVED_OF_SEEDS if plan.spec.seeds > 1 else frozenset())
             _load(plan)
             started, begun = time.time(), time.perf_counter()
             fits = (plan_by_name, label)
@@ -97,7 +98,7 @@ def train_pack(
                     size = _fitting[fits] = -(-min(size, len(configurations)) // 2)
                 else:
                     count = len(configurations[now])
-                    results += checked_results(returned, count, plan.hyperparameters, returned_by(task, method))
+                    results += checked_results(returned, count, taken, returned_by(task, method))
         except (Stopped, KeyboardInterrupt):
             raise
         except BaseException as error:  # a task may raise anything

@@ -23,7 +23,7 @@ def returned_by(task: Task, method: Method) -> str:
 
 
 def checked_results(
-    returned: object, count: int, hyperparameters: Collection[str] = (), by: str = "the task's train"
+    returned: object, count: int, taken: Collection[str] = (), by: str = "the task's train"
 ) -> list[Result]:
     """What a task's `train` returned, with Python's own numbers. Raises ReturnError if it could not be recorded.
 
@@ -32,14 +32,14 @@ def checked_results(
     Args:
         returned: what the task returned.
         count: how many configurations it was given.
-        hyperparameters: names that no metric may have.
+        taken: names that no metric may have beside those that none may have anywhere.
         by: the function's name in messages.
     """
     if not isinstance(returned, list) or not all(isinstance(result, Result) for result in returned):
         raise ReturnError(f"{by} must return a list of Result, got {_kinds(returned)}")
     if len(returned) != count:
         raise ReturnError(f"{by} returned {len(returned)} results for {count} configurations")
-    taken = {*RESERVED, *hyperparameters}
+    taken = {*RESERVED, *taken}
     if faults := dict.fromkeys(fault for result in returned for fault in _faults(result, taken)):
         raise ReturnError(f"{by} returned what cannot be recorded: {'; '.join(faults)}")
     return [_plain(result) for result in returned]

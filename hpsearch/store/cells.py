@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.objective import Objective
 from hpsearch.contracts.seeds import SEED_BITS, TRIAL_SEED_BITS
-from hpsearch.contracts.space import RESERVED, RESERVED_OF_CURVES, Space, space_from_json
+from hpsearch.contracts.space import RESERVED, RESERVED_OF_CURVES, RESERVED_OF_SEEDS, Space, space_from_json
 from hpsearch.contracts.text import in_characters
 from hpsearch.store.rows import Comparison, MethodRow, Run, SeedRow, StudyRow, Trial, TrialRow
 from hpsearch.store.schema import STATES
@@ -269,7 +269,8 @@ def seeds(rows: Sequence[Sequence[Any]]) -> list[SeedRow]:
             raise UndecodableError(f"{where}: is complete and has no objective")
         if each.objective is not None and not math.isfinite(each.objective):
             raise UndecodableError(f"{where}: its objective is {each.objective}")
-        if not _are_numbers(measured.values()) or (curve and not _are_curves(curve)):
+        named = RESERVED.isdisjoint(measured) and RESERVED_OF_SEEDS.isdisjoint(measured)
+        if not (named and _are_numbers(measured.values())) or (curve and not _are_curves(curve)):
             raise UndecodableError(f"{where}: its metrics or curves are not what they should be")
         found.append(each)
     return found

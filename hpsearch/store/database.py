@@ -287,9 +287,12 @@ class Database(DatabaseFile):
                 last = -(-trial // parallel) * parallel
                 connection.execute("DELETE FROM trials WHERE study_id = ? AND trial > ?", (study_id, last))
                 connection.executemany(
-                    "UPDATE trials SET state = 'proposed', reason = '' WHERE study_id = ? AND trial = ?",
-                    [failure for failure in failures if failure[0] == study_id and failure[1] <= last],
+                    "UPDATE trials SET state = 'proposed', reason = '', objective = NULL, metrics = NULL, "
+                    "curves = NULL, epochs = NULL WHERE study_id = ? AND trial = ?",
+                    taken_back := [failure for failure in failures if failure[0] == study_id and failure[1] <= last],
                 )
+                # A task that said itself that it failed has left what each seed gave.
+                connection.executemany("DELETE FROM seeds WHERE study_id = ? AND trial = ?", taken_back)
             drop_unused(connection)
 
     @staticmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import NamedTuple
 
 from hpsearch.contracts.json import Json
@@ -133,10 +134,8 @@ class Trial(NamedTuple):
 
     @property
     def epochs_trained(self) -> int | None:
-        """Epochs that it was trained for, with all its seeds; None if it has no curve. An older version kept none."""
-        if self.epochs is None and self.curves:
-            return len(next(iter(self.curves.values())))
-        return self.epochs
+        """Epochs that it was trained for, with all its seeds; None if no curve has any. An older version kept none."""
+        return self.epochs or _epochs(self.curves) or None
 
     @property
     def result(self) -> float | None:
@@ -258,9 +257,16 @@ def stored(result: Result) -> Stored:
 
 
 def epochs_of(results: Sequence[Result]) -> int | None:
-    """Epochs of trainings together: the values of their curves; None if none has a curve."""
-    lengths = [len(next(iter(result.curves.values()))) for result in results if result.curves]
-    return sum(lengths) if lengths else None
+    """Epochs of trainings together: the values of their curves; None if no curve has a value.
+
+    One without, as of a seed that is lost, took as many as the others usually do: misses are not free.
+    """
+    lengths = [length for result in results if (length := _epochs(result.curves))]
+    return sum(lengths) + round(median(lengths)) * (len(results) - len(lengths)) if lengths else None
+
+
+def _epochs(curves: Mapping[str, Sequence[object]]) -> int:
+    return len(next(iter(curves.values()), ()))
 
 
 def _finite(value: float | None) -> float | None:

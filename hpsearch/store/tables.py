@@ -26,10 +26,17 @@ LARGEST = 1e300
 
 
 class Length(NamedTuple):
-    """How far a study is: its finished trials up to the first that is not, and whether it has ended."""
+    """How far a study is.
+
+    Attributes:
+        trials: its finished trials up to the first that is not.
+        has_ended: whether it has ended.
+        ahead: its finished trials after the first that is not, as in a round that is being trained.
+    """
 
     trials: int
     has_ended: bool
+    ahead: int = 0
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,7 @@ class Tables:
         if part.spec.budget is None:
             return studies * part.trials
         lengths = [self.lengths[label, n] for label in part.resolved["methods"] for n in range(1, part.repeats + 1)]
-        return sum(length.trials + (not length.has_ended) for length in lengths)
+        return sum(length.trials + length.ahead + (not length.has_ended) for length in lengths)
 
     @cached_property
     def lengths(self) -> dict[tuple[str, int], Length]:
@@ -162,7 +169,8 @@ def _length(finished: pd.DataFrame, part: Comparison) -> Length:
     """How far the study is whose finished trials these are, in order."""
     unbroken = finished["trial"].to_numpy() == range(1, len(finished) + 1)
     if not unbroken.all():  # a round is being trained
-        return Length(int(unbroken.argmin()), False)
+        before = int(unbroken.argmin())
+        return Length(before, False, len(finished) - before)
     costs = [
         Cost(s, None if math.isnan(e) else int(e))
         for s, e in zip(finished["seconds"], finished["epochs_"], strict=True)

@@ -25,7 +25,7 @@ from hpsearch.study.registry import Registry
 from hpsearch.study.schema import MethodSpec, Spec, parse
 from hpsearch.study.searching import Searchers, searchers_of
 from hpsearch.study.settings import plain_settings, with_settings
-from hpsearch.study.spaces import changed
+from hpsearch.study.spaces import changed, held
 
 LARGEST_FILE = 1_000_000
 """How many bytes a study file may have; a hundred methods take some ten thousand."""
@@ -214,7 +214,7 @@ def _methods(task: Task, spec: Spec, found_in: Registry) -> dict[str, Method]:
                 f"{key}.method: {name} is no {task.methods.__name__}, and this task takes no other methods; name one, "
                 'such as method = "module:NAME"'
             )
-        methods[label] = _changed(found[name], label, wanted)
+        methods[label] = _changed(found[name], label, wanted, confirming=spec.confirm is not None)
     return methods
 
 
@@ -237,8 +237,11 @@ def _only_a_space(label: str, spec: MethodSpec, others: Mapping[str, MethodSpec]
     return Method(changed(Space(()), spec.space, key, open_space=True))
 
 
-def _changed(method: Method, label: str, spec: MethodSpec) -> Method:
-    """`method` under this label, its space, schedules and settings changed as the study file says."""
+def _changed(method: Method, label: str, spec: MethodSpec, *, confirming: bool) -> Method:
+    """`method` under this label, its space, schedules and settings changed as the study file says.
+
+    `confirming` a choice, its space is the configuration that was chosen.
+    """
     key = f"methods.{label}"
     if unknown_names := [name for name in spec.schedules if name not in method.space.names]:
         raise SpecError(unknown(f"{key}.schedules.{unknown_names[0]}", unknown_names[0], method.space.names))
@@ -250,6 +253,8 @@ def _changed(method: Method, label: str, spec: MethodSpec) -> Method:
     method = with_settings(method, dict(spec.settings), f"{key}.settings")
     schedules = {**method.schedules, **spec.schedules}
     space = changed(method.space, spec.space, key, open_space=False)
+    if confirming:
+        space = held(method.space, space, spec.space)
     if space.conditional and not method.conditions:
         raise SpecError(f"{key}.space: a method of this kind takes no conditional hyperparameter, so no `when`")
     schedules = {name: schedule for name, schedule in schedules.items() if name in space.names}

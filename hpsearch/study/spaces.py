@@ -74,11 +74,34 @@ def _line(parameter: Parameter) -> object:
     return parameter.value
 
 
+def held(space: Space, now: Space, chosen: Mapping[str, SpaceChange]) -> Space:
+    """The space of one configuration that was chosen, all of whose values are active: no condition is left.
+
+    The search may have had other conditions than the method, as its study file said.
+
+    Args:
+        space: the method's own.
+        now: the same with the values of the configuration, by the method's own conditions.
+        chosen: those values. A hyperparameter without one was not active, unless the method itself holds it.
+    """
+    kept = {parameter.name: parameter for parameter in now if isinstance(parameter, Fixed)}
+    for name, value in chosen.items():
+        if isinstance(value, bool | int | float | str):
+            kept[name] = Fixed(name, value)
+    return Space(tuple(kept[name] for name in space.names if name in kept))
+
+
 def _possible(parameters: Mapping[str, Parameter], given: Sequence[str], key: str) -> Space:
     """The space of those that can be active: narrowing may leave out a value that a method's own condition needs.
 
-    A condition that is `given` in the study file must be able to hold.
+    A condition that is `given` in the study file must be able to hold, with each value that it names.
     """
+    for name in given:
+        for on, wanted in parameters[name].when.items():
+            known, values = parameters.get(on), wanted if isinstance(wanted, list | tuple) else ()
+            wrong = [value for value in values if isinstance(known, Choice | Int) and not known.contains(value)]
+            if 0 < len(wrong) < len(values):
+                raise SpecError(f"{key}.{name}: when = {{{on} = {list(values)}}}: {on} can never be {shown(wrong[0])}")
     space = Space.possible(parameters.values())
     for name in (name for name in given if name not in space.names):
         before = list(parameters)[: list(parameters).index(name)]

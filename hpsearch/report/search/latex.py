@@ -11,6 +11,7 @@ from hpsearch.contracts.objective import Objective
 from hpsearch.report.markdown import extra_text
 from hpsearch.report.search.findings import Findings
 from hpsearch.report.search.page import moments
+from hpsearch.report.search.verdict import whole
 from hpsearch.report.text import on_one_line
 from hpsearch.statistics.bootstrap import Interval
 from hpsearch.statistics.kaplan_meier import Survival
@@ -45,7 +46,7 @@ def write_latex(found: Findings, path: Path) -> None:
     text = [
         "% Made by hpsearch report; needs \\usepackage{booktabs}.",
         _table(
-            f"Best {name} after {curves.trials} trials, and its mean over all trials (area under the best-so-far "
+            f"Best {name} after {whole(found)}, and its mean over all trials (area under the best-so-far "
             f"curve): means over studies with 95\\% bootstrap intervals, {n} studies per method.",
             "final", ["Method", f"Final best {name}", "Area"], finals,
         ),

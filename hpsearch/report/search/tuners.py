@@ -11,7 +11,7 @@ from hpsearch.contracts.space import space_as_json
 from hpsearch.report.facts import with_settings
 from hpsearch.report.markdown import extra_text
 from hpsearch.report.search.findings import ALL_PAIRS, Findings
-from hpsearch.report.search.verdict import SIGNIFICANT, count, middle_trial, p_text
+from hpsearch.report.search.verdict import SIGNIFICANT, middle_trial, p_text, whole
 from hpsearch.statistics.coverage import coverage
 from hpsearch.statistics.extra_trials import ExtraTrials, extra_trials
 from hpsearch.store.tables import Tables
@@ -113,12 +113,12 @@ def tuner_section(found: Findings) -> tuple[list[list[str]], list[str]]:
 
     Both are empty if no two methods share two tuners.
     """
-    pairs, trials = pairs_across_tuners(found), found.curves.trials
+    pairs, end = pairs_across_tuners(found), whole(found)
     if not pairs:
         return [], []
-    middle = middle_trial(trials)
+    middle = middle_trial(found.curves.trials)
     rows = [[
-        "methods", "tuner", "studies", f"first ends better after {count(trials, 'trial')}",
+        "methods", "tuner", "studies", f"first ends better after {end}",
         f"extra trials of the second to what the first has after {middle}",
     ]]  # fmt: skip
     for pair in pairs:
@@ -133,14 +133,14 @@ def tuner_section(found: Findings) -> tuple[list[list[str]], list[str]]:
         "Holm-adjusted over all pairs of the page; extra trials have a 95% bootstrap interval "
         f"({coverage('extra trials', least)}). Decided means p below {SIGNIFICANT}, or an interval without 0."
     )
-    return rows, [*(_sentence(pair, trials, middle) for pair in pairs), note]
+    return rows, [*(_sentence(pair, end, middle) for pair in pairs), note]
 
 
-def _sentence(pair: Pair, trials: int, middle: int) -> str:
+def _sentence(pair: Pair, end: str, middle: int) -> str:
     ends = _said(pair, [under.ends for under in pair.under])
     needs = _said(pair, [under.needs(middle) for under in pair.under])
     return (
-        f"{pair.a} against {pair.b}: who ends better after {count(trials, 'trial')} {ends}; who needs fewer trials to "
+        f"{pair.a} against {pair.b}: who ends better after {end} {ends}; who needs fewer trials to "
         f"what {pair.a} has after {middle} {needs}."
     )
 

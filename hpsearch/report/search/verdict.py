@@ -51,14 +51,15 @@ def _ends(found: Findings, label: str) -> str:
     curves = found.curves
     method = curves.methods[label]
     return (
-        f"After {_all(found)} {label} has a mean best {curves.objective.name} of "
+        f"After {whole(found)} {label} has a mean best {curves.objective.name} of "
         f"{interval(method.final)}, n = {len(method.incumbents)}"
     )
 
 
-def _all(found: Findings) -> str:
-    """What studies have had at the end of the curves: the budget that ends them, or so many trials."""
-    if found.unit == "trials" or found.curves.planned[0] != found.curves.planned[1]:
+def whole(found: Findings) -> str:
+    """What studies have had at the end of the curves: so many trials, or what ends them if that may be a budget."""
+    finished, planned = found.curves.planned
+    if finished != planned or all(part.spec.budget is None for part in found.tables.parts):
         return count(found.curves.trials, "trial")
     return ", ".join(dict.fromkeys(part.spec.length for part in found.tables.parts))
 

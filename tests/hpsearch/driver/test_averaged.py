@@ -51,3 +51,9 @@ def test_curves_of_different_lengths_are_means_of_those_that_came_so_far():
     found = averaged(results, LOSS).curves
     assert found["loss"] == [2.0, 2.0, 9.0]
     assert (found["acc"][0], math.isnan(found["acc"][1]), found["acc"][2]) == (1.0, True, 0.5)
+
+
+def test_a_mean_whose_sum_is_too_large_for_a_number():
+    large = Result(1.7e308, {"a": -1.7e308}, {"loss": [1.7e308]})
+    found = averaged([large] * 3, LOSS)
+    assert (found.objective, found.metrics, found.curves) == (1.7e308, {"a": -1.7e308}, {"loss": [1.7e308]})

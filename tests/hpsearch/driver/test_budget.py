@@ -1,5 +1,8 @@
 """Studies that end by epochs or seconds: where they end, what goes on, and what reports make of their lengths."""
 
+import contextlib
+import sqlite3
+
 import pytest
 
 from hpsearch.contracts.errors import DatabaseError, SpecError, TaskError
@@ -90,8 +93,9 @@ def test_costs_and_ends():
     assert (has_ended(trials, within_a_round), has_ended(trials[:2], within_a_round)) == (False, True)
 
 
-def test_epochs_that_cannot_be_counted_are_a_sentence(own_study):
-    study = own_study(edited(OWN_TASK, 'curves={"loss": [1.0, value]}', "curves={{}}".format()), STUDY)
+@pytest.mark.parametrize("curves", ["{}", '{"loss": []}'])
+def test_epochs_that_cannot_be_counted_are_a_sentence(own_study, curves):
+    study = own_study(edited(OWN_TASK, 'curves={"loss": [1.0, value]}', f"curves={curves}"), STUDY)
     with pytest.raises(TaskError, match="a training has no curve, so that the epochs of the study file's budget"):
         run_to_end(study)
 
@@ -133,6 +137,12 @@ def test_reports_count_what_the_budget_counts(own_study, tmp_path):
     page = (tmp_path / "report" / "README.md").read_text()
     assert "30 epochs, 3" in page
     assert "Median number of epochs to the target" in page
+    assert "after 30 epochs, and" in (tmp_path / "report" / "tables.tex").read_text()
+
+
+def test_a_study_that_trials_or_a_budget_may_end_is_said_to_be_so_long(own_study):
+    file = run_to_end(own_study(TASK, edited(STUDY, "budget", "trials = 100\nbudget")))
+    assert sentences(compute_findings(load_tables(file)))[0].startswith("After 100 trials or 30 epochs ")
 
 
 def test_an_unfinished_one_says_how_much_is_left_at_least(own_study):
@@ -153,3 +163,24 @@ def test_an_estimate_counts_the_trials_that_a_budget_allows(own_study):
     plan = read_plan(own_study(OWN_TASK, edited(STUDY, "epochs = 30", "epochs = 15")))  # two epochs a trial
     found = estimate(plan, plan.found_in.folders[0] / "none.db", 1, silent)
     assert found.trials == 8 * 6
+
+
+def test_a_round_in_training_is_not_finished(own_study):
+    """Of each study trial 5 of the second round has ended, and trials 4 and 6 have not."""
+    rounds = edited(edited(STUDY, "epochs = 30", "epochs = 12"), "repeats = 3", "repeats = 3\nparallel = 3")
+    file = run_to_end(own_study(OWN_TASK, rounds))
+    with contextlib.closing(sqlite3.connect(file)) as changed, changed:
+        changed.execute("UPDATE trials SET state = 'proposed', objective = NULL WHERE trial IN (4, 6)")
+    found = compute_findings(load_tables(file))
+    assert found.curves.planned == (24, 30)
+    assert sentences(found)[0].startswith("Not finished: 24 of at least 30 trials")
+
+
+def test_a_seed_that_is_lost_without_a_curve_is_not_free(own_study):
+    lost = 'Result(None, outcome="diverged", reason="as asked", curves={"loss": []})'
+    task = edited(OWN_TASK, "    value =", f"    if seed % 3 == 0: return {lost}\n    value =")
+    file = run_to_end(own_study(task, edited(STUDY, "repeats = 3", "repeats = 3\nseeds = 3")))
+    tables = load_tables(file)
+    assert set(tables.seeds["state"]) == {"complete", "diverged"}
+    assert set(tables.epochs[tables.trials["state"] == "complete"]) == {6}  # three seeds of two epochs
+    assert set(tables.trials.groupby(["method", "repeat"])["trial"].max()) <= {5, 6}

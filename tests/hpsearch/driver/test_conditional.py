@@ -91,3 +91,53 @@ def test_the_report_says_when_it_is_active(file, tmp_path):
     page = (tmp_path / "report" / "README.md").read_text()
     assert "0 to 0.99, if optimizer = sgd" in page
     assert pd.read_csv(tmp_path / "report" / "trials.csv")["momentum"].isna().any()
+
+
+METHOD = """
+from hpsearch import Choice, Float, Method, Space
+
+METHOD = Method(Space((Choice("optimizer", ("sgd", "adam")), Float("momentum", 0.0, 1.0{when}))))
+"""
+OTHER_CONDITIONS = """
+name = "conditions"
+trials = 3
+repeats = 6
+seed = 7
+task = "{module}"
+searcher = "random"
+
+[methods.always.space]
+momentum = {{ when = {{ optimizer = "sgd" }} }}
+
+[methods.sometimes.space]
+momentum = {{ when = {{}} }}
+"""
+OF_METHODS = """
+from hpsearch import FunctionTask, Objective
+
+
+class Mine(FunctionTask):
+    methods = "methods_with_conditions"
+
+
+TASK = Mine(lambda configuration, seed: configuration.get("momentum", 0.5), Objective("loss", chance=9.0))
+"""
+
+
+def test_a_confirmation_trains_what_was_chosen_whatever_conditions_the_study_file_had(own_study, tmp_path):
+    """One method's condition is the study file's, and the study file takes away that of the other."""
+    folder = tmp_path / "methods_with_conditions"
+    folder.mkdir()
+    (folder / "always.py").write_text(METHOD.format(when=""))
+    (folder / "sometimes.py").write_text(METHOD.format(when=', when={"optimizer": "sgd"}'))
+    tables = load_tables(run_to_end(own_study(OF_METHODS, OTHER_CONDITIONS)))
+    plan = confirmation(tables, Registry.here(tmp_path), 2, False, {})
+    rows = chosen_as_settings(tables, chosen(tables))["methods"]
+    seen = set()
+    for label, method in rows.items():
+        for row in method["chosen"]:
+            space = plan.methods[f"{label} / study {row['repeat']}"].space
+            assert {parameter.name: parameter.value for parameter in space} == row["configuration"]
+            assert not space.conditional
+            seen.add((label, row["configuration"]["optimizer"], len(space.names)))
+    assert {("always", "adam", 1), ("sometimes", "adam", 2)} <= seen

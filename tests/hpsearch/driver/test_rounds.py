@@ -5,19 +5,23 @@ import os
 import signal
 import sqlite3
 import subprocess
+from pathlib import Path
 from statistics import fmean
 
 import pytest
 
+from hpsearch.contracts.errors import TaskError
 from hpsearch.contracts.progress import silent
 from hpsearch.contracts.searcher import History
 from hpsearch.driver.check import check
+from hpsearch.driver.estimate import estimate
 from hpsearch.driver.replay import replay
 from hpsearch.export import csv
 from hpsearch.report.search.findings import compute_findings
 from hpsearch.searchers.sobol import Sobol
 from hpsearch.store.database import Database
 from hpsearch.store.tables import load_tables
+from hpsearch.study.plan import read_plan
 from tests.hpsearch.driver.test_killed import command
 from tests.tools.editing import edited
 from tests.tools.studies import OWN_STUDY, OWN_TASK, going_on, recorded, run_to_end, table
@@ -228,3 +232,37 @@ def test_failures_that_are_taken_back_leave_what_is_finished_of_their_round(own_
 def test_a_history_names_what_is_pending_after_what_is_known():
     history = History(({"x": 1}, {"x": 2}), (0.1, 0.2), ({"x": 3},))
     assert (len(history), history.proposed) == (2, 3)
+
+
+def test_a_failure_that_a_task_tells_is_taken_back_with_what_its_seeds_gave(own_study):
+    """Such a trial counts among those that failed in a row if an attempt before broke."""
+    said = OWN_TASK.replace(
+        "    value =", '    if seed: return Result(None, {"a": 1.0}, {"loss": [1.0]}, "failed", "no")\n    value ='
+    )
+    study = own_study(said, SEEDS)
+    file = run_to_end(study)
+    with Database(file, write=True) as database:
+        run, before = database.runs()[0].id, [row for row in database.seeds() if row[:3] == ("wide", 1, 1)]
+        database.failed_attempt(run, "2026-01-01T00:00:00.000+00:00", [(1, 1)], 1, "broke")
+        database.reopen([(1, 1)])
+        (trial,) = database.trials(1)
+        assert (trial.state, trial.objective, trial.epochs) == ("proposed", None, None)
+    assert checked(file).faults == ()
+    run_to_end(study)
+    assert [row for row in seeds_of(file) if row[:3] == ("wide", 1, 1)] == before
+    assert checked(file).faults == ()
+
+
+def test_no_metric_hides_the_number_of_a_seed(own_study):
+    named = edited(OWN_TASK, '"test_loss"', '"number"')
+    assert {trial.state for trial in table(run_to_end(own_study(named), "one.db"))} == {"complete"}
+    with pytest.raises(TaskError, match="a metric or curve may not be named 'number': a column has this name"):
+        run_to_end(own_study(named, SEEDS))
+
+
+def test_an_estimate_counts_what_is_kept_of_each_seed(own_study):
+    one, three = (
+        estimate(read_plan(own_study(study=study)), Path("none.db"), 1, silent).database_bytes
+        for study in (edited(SEEDS, "\nseeds = 3", ""), SEEDS)
+    )
+    assert three > 1.2 * one

@@ -69,6 +69,11 @@ def test_a_hyperparameter_may_be_conditional(own_study):
             'optimizer = "sdg" }} }}',
             "space.nesterov: when = {optimizer = 'sdg'}: optimizer can",
         ),
+        (
+            'optimizer = ["sgd"],',
+            'optimizer = ["sgd", "adm"],',
+            "space.momentum: when = {optimizer = ['sgd', 'adm']}: optimizer can never be 'adm'",
+        ),
         ('["sgd"], nesterov', '["sgd"], nestrov', "space.momentum: when = {nestrov = True}: no parameter of this name"),
         ("nesterov = true }} }}", "x = 0.5 }} }}", "space.momentum: when = {x = 0.5}: a condition is on a choice"),
         ("when = {{ optimizer = [", "if = {{ optimizer = [", "momentum.if: unknown key; did you mean 'when'?"),
