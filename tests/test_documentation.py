@@ -73,8 +73,8 @@ def test_the_study_of_rounds_seeds_budget_and_conditions_runs_as_it_stands(tmp_p
         done = cli("run", "valley.toml", "--executor", "inline", cwd=tmp_path)
     assert (done.returncode, done.stderr.count("Traceback")) == (0, 0)
     tables = hpsearch.load(tmp_path / "valley.db")
-    assert {length for length, _ in tables.lengths.values()} == {16}
-    assert len(tables.seeds) == 2 * len(tables.trials) == 2 * 2 * 8 * 16
+    assert {length.trials for length in tables.lengths.values()} == {12}
+    assert len(tables.seeds) == 2 * len(tables.trials) == 2 * 2 * 4 * 12
     of_sgd = tables.trials["optimizer"] == "sgd"
     assert tables.trials["momentum"].notna().equals(of_sgd)
 

@@ -104,7 +104,8 @@ def test_a_killed_run_ends_in_the_same_tables(own_study, gate, searcher):
 
 
 def test_a_round_cut_by_the_end_is_filled_when_there_are_more_trials(own_study):
-    study = own_study(study=edited(ROUNDS, '"sobol"', '{{ name = "botorch", initial = 2 }}'))
+    few = edited(ROUNDS, "repeats = 3", "repeats = 2\npack = 2")
+    study = own_study(study=edited(few, '"sobol"', '{{ name = "botorch", initial = 5 }}'))
     run_to_end(study)
     study.write_text(edited(study.read_text(), "trials = 8", "trials = 10"))
     assert table(run_to_end(study)) == table(run_to_end(study, "fresh.db"))
