@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 from hpsearch.contracts.searcher import History, Searcher, StandIn
 from hpsearch.contracts.seeds import derived_seed
 from hpsearch.contracts.space import Space, Value
+from hpsearch.searchers.alone import alone
 from hpsearch.searchers.columns import Array, combinations, decoded, encoded
 from hpsearch.searchers.sobol import sobol_configuration
 from hpsearch.system.rounding import place_matters
-from hpsearch.system.threads import one_thread
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -304,13 +304,13 @@ def _tensor(numbers: Any) -> Tensor:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """BoTorch as a pure function: one thread, exact algebra for any number of trials, and no warnings."""
+    """BoTorch as a pure function, with exact algebra for any number of trials and without warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import torch
         from gpytorch.settings import max_cholesky_size
 
-        with one_thread(), torch.no_grad(), max_cholesky_size(2**31):
+        with alone(), torch.no_grad(), max_cholesky_size(2**31):
             yield
 
 

@@ -86,6 +86,7 @@ class Optuna(Searcher):
     sampler: str = "TPESampler"
     options: dict[str, Option] = field(default_factory=dict)
     packages: ClassVar[tuple[str, ...]] = ("optuna", "cmaes")
+    multiplies: ClassVar[bool] = True  # GPSampler does, by torch
 
     def __post_init__(self) -> None:
         if self.sampler not in SAMPLERS:

@@ -24,6 +24,7 @@ from hpsearch.searchers.random import SEARCHER as RANDOM
 from hpsearch.study import kinds
 from hpsearch.study.registry import Registry
 from hpsearch.system.cores import available_cores
+from hpsearch.system.rounding import VARIABLE
 from tests.tools.documentation import ROOT, shown_files
 from tests.tools.methods import METHODS, method_of
 from tests.tools.spaces import CONDITIONAL, MIXED
@@ -186,7 +187,8 @@ def die():
 
 
 def threads():
-    return torch.get_num_threads(), os.environ["OMP_NUM_THREADS"], "ax" in __import__("sys").modules
+    ax = "ax" in __import__("sys").modules
+    return torch.get_num_threads(), os.environ["OMP_NUM_THREADS"], os.environ.get(VARIABLE), ax
 
 
 # A worker of xdist each: starting one takes longer than the tests.
@@ -205,10 +207,10 @@ class TestExecutors:
         with pytest.raises(ValueError, match="as asked"):
             failing.result()
 
-    def test_a_call_runs_on_one_thread_and_without_ax(self, executor):
-        pinned, variable, has_ax = executor.submit(threads).result()
+    def test_a_call_runs_on_one_thread_and_without_what_the_driver_has(self, executor):
+        pinned, variable, rounding, has_ax = executor.submit(threads).result()
         assert (pinned, variable) == (1, "1")
-        assert not has_ax or type(executor).__name__ == "Inline"
+        assert type(executor).__name__ == "Inline" or (rounding, has_ax) == (None, False)
 
     def test_a_nonsensical_number_of_workers_is_refused(self, executor):
         with pytest.raises(SpecError, match="worker"):

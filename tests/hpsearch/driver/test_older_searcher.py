@@ -12,6 +12,7 @@ from hpsearch.driver.loop import differs_from_last_run
 from hpsearch.store.database import Database
 from hpsearch.store.tables import load_tables
 from hpsearch.study.plan import read_plan
+from hpsearch.system.rounding import rounding
 from tests.tools.commands import cli
 from tests.tools.editing import edited
 from tests.tools.studies import OWN_STUDY, run_to_end, table
@@ -57,10 +58,9 @@ def test_check_calls_nothing_wrong_that_another_version_proposed(study):
 
 def test_check_calls_the_same_wrong_of_the_same_version(study):
     file = as_version_1(run_to_end(study))
+    sql = "UPDATE runs SET provenance = json_set(provenance, '$.searcher_version', 2, '$.rounding', ?)"
     with closing(sqlite3.connect(file)) as connection, connection:
-        rounding = read_plan(study).searchers.versions(["wide"])["rounding"]
-        changed = "json_set(provenance, '$.searcher_version', 2, '$.rounding', ?)"
-        connection.execute(f"UPDATE runs SET provenance = {changed}", (rounding,))
+        connection.execute(sql, (rounding(),))
     assert check(file, proposals=True, progress=silent).faults
 
 

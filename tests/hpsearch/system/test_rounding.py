@@ -1,4 +1,4 @@
-"""How products of matrices are rounded: in this process, in workers, and as runs record it."""
+"""How products of matrices are rounded: in drivers, in workers, and as runs record it."""
 
 import os
 
@@ -19,7 +19,7 @@ from hpsearch.system.rounding import (
     rounding,
 )
 from tests.tools.editing import edited
-from tests.tools.studies import OWN_STUDY, run_to_end, started
+from tests.tools.studies import OWN_STUDY, run_to_end
 
 
 def test_a_driver_asks_for_even_rounding_and_gets_it():
@@ -39,18 +39,6 @@ def test_a_mode_of_the_users_own_stays(monkeypatch, before, driver, worker):
     assert os.environ[VARIABLE] == driver
     leave_rounding_alone()
     assert os.environ.get(VARIABLE) == worker
-
-
-def mode():
-    return os.environ.get(VARIABLE)
-
-
-def test_workers_round_as_it_comes():
-    executor = started("processes", workers=1)
-    try:
-        assert executor.submit(mode).result() is None
-    finally:
-        executor.close()
 
 
 def test_runs_record_how_products_are_rounded_where_proposals_depend_on_it(own_study):
