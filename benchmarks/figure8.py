@@ -40,6 +40,7 @@ from hpsearch.store.database import Database
 from hpsearch.study.shipped import find_study
 from hpsearch.system.cores import available_cores
 from hpsearch.system.provenance import processor
+from hpsearch.system.rounding import ask_for_even_rounding
 
 PLAIN = Path(__file__).with_name("plain_loop.py")
 METHODS, INITIAL = ("latent", "filter"), 5
@@ -57,6 +58,7 @@ def main() -> None:
     parser.add_argument("settings", nargs="*")
     arguments = parser.parse_args()
     if arguments.proposals:
+        ask_for_even_rounding()  # as a run does, whose packs are proposed for together
         print(proposals_a_second())
         return
     sides = {"plain, default threads": plain_alone, "plain, two processes": plain_in_two, "hpsearch": ours}

@@ -35,6 +35,7 @@ from hpsearch.contracts.searcher import History
 from hpsearch.contracts.seeds import derived_seed
 from hpsearch.searchers.botorch import SEARCHER
 from hpsearch.searchers.sobol import sobol_configuration
+from hpsearch.system.rounding import ask_for_even_rounding
 
 FEATURES, CLIPS, HELD_OUT, VARIANTS, BATCH = 1280, 18_000, 6_000, 4, 128
 METHODS: dict[str, BinaryMethod] = {"latent": latent.METHOD, "filter": filtering.METHOD}
@@ -259,4 +260,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    ask_for_even_rounding()  # as a run does, whose packs are proposed for together
     main()
