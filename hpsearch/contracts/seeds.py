@@ -42,3 +42,8 @@ def trial_seed(seed: int, method: str, repeat: int, trial: int, bits: int = TRIA
     """
     path = (method, repeat, trial) if number == 1 else (method, repeat, trial, number)
     return derived_seed(seed, *path) >> (SEED_BITS - bits)
+
+
+def trial_seeds(seed: int, method: str, repeat: int, trial: int, bits: int, count: int) -> list[int]:
+    """The seeds that a trial is trained with if it is trained with so many, in the order of their numbers."""
+    return [trial_seed(seed, method, repeat, trial, bits, number) for number in range(1, count + 1)]

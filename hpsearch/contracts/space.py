@@ -228,7 +228,11 @@ class Space:
             else parameter.decode(float(positions[parameter.name]))
             for parameter in self.parameters
         }
-        return {parameter.name: everything[parameter.name] for parameter in self.active(everything)}
+        return self.without_inactive(everything)
+
+    def without_inactive(self, values: Mapping[str, Value]) -> dict[str, Value]:
+        """The configuration with these values, in order: those of parameters that are not active in it are left out."""
+        return {parameter.name: values[parameter.name] for parameter in self.active(values)}
 
     def misfit(self, configuration: Mapping[str, object]) -> str:
         """Why this is no configuration of the space, whatever its bounds are; empty if it is one."""

@@ -10,7 +10,7 @@ from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.objective import Objective, Outcome, Result
 from hpsearch.contracts.progress import Progress
 from hpsearch.contracts.searcher import History
-from hpsearch.contracts.seeds import derived_seed, trial_seed
+from hpsearch.contracts.seeds import derived_seed, trial_seed, trial_seeds
 from hpsearch.contracts.space import Space
 from hpsearch.driver.averaged import averaged
 from hpsearch.driver.proposing import propose
@@ -150,9 +150,7 @@ def _seeds(
         for trial in trials[study.id]:
             place = (study.method, study.repeat, trial.trial)
             rows = of_seeds.get(place, [])
-            wanted = [
-                trial_seed(comparison.seed, *place, comparison.seed_bits, number) for number in range(1, spec.seeds + 1)
-            ]
+            wanted = trial_seeds(comparison.seed, *place, comparison.seed_bits, spec.seeds)
             where = f"{study.method}, study {study.repeat}, trial {trial.trial}"
             if spec.seeds == 1 or (not rows and trial.state in ("failed", "proposed")):
                 if rows:

@@ -41,7 +41,7 @@ def prepare(
     Raises TaskError if data is missing, and DatabaseError if something of another comparison is finished, or if the
     comparison would be extended with other code of the user's than before and `changed_code` does not allow that.
     """
-    old = database.comparison()
+    old = recorded = database.comparison()
     if old is not None and _searched_by_another_version(database, plan):
         old = replace(old, resolved={**old.resolved, "searcher": plan.settings()["searcher"]})
     another = "" if old is None else _another(old, plan)
@@ -62,7 +62,7 @@ def prepare(
         if not changed_code:
             _refuse_changed_code(database, plan)
         _extend(database, plan, old)
-    elif old != database.comparison() or old.spec != plan.spec:
+    elif old != recorded or old.spec != plan.spec:
         # Free keys, which reports show and a confirmation takes over, or what a new version of the searcher is set to.
         database.extend(plan.spec, old.resolved, [], [])
 

@@ -18,7 +18,7 @@ from hpsearch.contracts.executor import Executor
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.objective import Result
 from hpsearch.contracts.searcher import History
-from hpsearch.contracts.seeds import trial_seed
+from hpsearch.contracts.seeds import trial_seeds
 from hpsearch.driver import clock
 from hpsearch.driver.averaged import averaged
 from hpsearch.driver.pack import PackError, Trained, train_pack
@@ -260,7 +260,7 @@ class _Loop:
             seeds = [study.seed for study in missing]
             proposed = propose(self.plan.searchers[pack.method], self.spaces[pack.method], histories, seeds)
             for study, configuration in zip(missing, proposed.configurations, strict=True):
-                seed = self._trial_seed(study, number)
+                seed = self._trial_seeds(study, number)[0]
                 new[study.id, number] = TrialRow(study.id, number, seed, configuration, "proposed", None)
             stand_ins |= {(missing[place].id, number): why for place, why in proposed.stand_ins.items()}
             warned += proposed.warnings
@@ -276,13 +276,14 @@ class _Loop:
         pending = [*trials[first - 1 :], *(new[study.id, n] for n in range(len(trials) + 1, number))]
         return History.of(trials[: first - 1], self.plan.task.objective, pending)
 
-    def _trial_seed(self, study: StudyRow, trial: int, number: int = 1) -> int:
-        return trial_seed(self.plan.spec.seed, study.method, study.repeat, trial, self.seed_bits, number)
+    def _trial_seeds(self, study: StudyRow, trial: int) -> list[int]:
+        spec = self.plan.spec
+        return trial_seeds(spec.seed, study.method, study.repeat, trial, self.seed_bits, spec.seeds)
 
     def _seeds(self, job: _Job) -> list[list[int]]:
         """The seeds that each trial of a job is trained with."""
-        studies, numbers = {study.id: study for study in job.pack.studies}, range(1, self.plan.spec.seeds + 1)
-        return [[self._trial_seed(studies[t.study_id], t.trial, number) for number in numbers] for t in job.trials]
+        studies = {study.id: study for study in job.pack.studies}
+        return [self._trial_seeds(studies[trial.study_id], trial.trial) for trial in job.trials]
 
     def submit(self, job: _Job, executor: Executor) -> Future[Trained]:
         """Send a job to be trained."""

@@ -11,7 +11,7 @@ from hpsearch.contracts.errors import DeviceError, OtherDataError, ReplayError
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.objective import Result
 from hpsearch.contracts.progress import Progress
-from hpsearch.contracts.seeds import trial_seed
+from hpsearch.contracts.seeds import trial_seeds
 from hpsearch.driver.averaged import averaged
 from hpsearch.driver.pack import PackError, train_pack
 from hpsearch.store.database import Database
@@ -109,7 +109,7 @@ def _first_gpu(file: Path, recorded: str) -> str:
 def _train(plan: Plan, comparison: Comparison, row: Trial) -> tuple[Result, list[Result]]:
     """The trial's result, and those of its seeds if it has several."""
     numbers = range(1, plan.spec.seeds + 1)
-    more = [trial_seed(comparison.seed, *row[:3], comparison.seed_bits, number) for number in numbers[1:]]
+    _, *more = trial_seeds(comparison.seed, *row[:3], comparison.seed_bits, plan.spec.seeds)
     places = [(row.repeat, row.trial, number) for number in numbers]
     try:
         configurations = [row.configuration for _ in numbers]

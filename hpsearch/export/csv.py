@@ -92,7 +92,7 @@ def _seeds(rows: Sequence[SeedRow]) -> Table:
         [
             {
                 **{name: value for name, value in row._asdict().items() if name not in ("metrics", "curves")},
-                "objective": row.objective if row.state == "complete" else None,
+                "objective": row.result,
                 **row.metrics,
             }
             for row in rows

@@ -59,7 +59,7 @@ class FixedConfigurations(Searcher):
 def _whole(space: Space, given: Mapping[str, Value]) -> dict[str, Value]:
     """The configuration that has these values of the open hyperparameters."""
     held = {p.name: p.value for p in space if isinstance(p, Fixed)}
-    return {p.name: {**held, **given}[p.name] for p in space.active({**held, **given})}
+    return space.without_inactive({**held, **given})
 
 
 def _open(space: Space, given: Mapping[str, Value]) -> set[str]:

@@ -247,7 +247,7 @@ def _suggested(space: Space, trial: Any, *, everything: bool) -> dict[str, Value
             found[parameter.name] = parameter.value
         elif everything or parameter in space.active(found):
             found[parameter.name] = _suggestion(trial, parameter)
-    return {parameter.name: found[parameter.name] for parameter in space.active(found)}
+    return space.without_inactive(found)
 
 
 def _suggestion(trial: Any, parameter: Searched) -> Value:

@@ -234,23 +234,31 @@ def _fault(trial: Trial, space: Space) -> str:
     """What is wrong with a trial's own cells; empty if nothing is."""
     if not 1 <= trial.repeat <= MOST:
         return "there is no such study"
-    if trial.state not in STATES:
-        return f"its state is {trial.state!r}"
-    if trial.state == "complete" and trial.objective is None:
-        return "is complete and has no objective"
-    for name, number in (("objective", trial.objective), ("seconds", trial.seconds)):
-        if number is not None and not math.isfinite(number):
-            return f"its {name} is {number}"
+    if fault := _fault_of_result(trial):
+        return fault
+    if trial.seconds is not None and not math.isfinite(trial.seconds):
+        return f"its seconds is {trial.seconds}"
     if trial.epochs is not None and trial.epochs < 0:
         return f"its epochs are {trial.epochs}"
     if misfit := space.misfit(trial.configuration):
         return f"its configuration {misfit}"
-    if not (_are_numbers(trial.metrics.values()) and RESERVED.isdisjoint(trial.metrics)):
-        return "its metrics are not what they should be"
-    if trial.curves and not _are_curves(trial.curves):
-        return "its curves are not what they should be"
     if wrong := [time for time in (trial.proposed, trial.started, trial.ended) if not (time is None or _is_time(time))]:
         return f"its time is {wrong[0]!r}"
+    return ""
+
+
+def _fault_of_result(of: Trial | SeedRow) -> str:
+    """What is wrong with the cells of a result, a trial's or a seed's; empty if nothing is."""
+    if of.state not in STATES:
+        return f"its state is {of.state!r}"
+    if of.state == "complete" and of.objective is None:
+        return "is complete and has no objective"
+    if of.objective is not None and not math.isfinite(of.objective):
+        return f"its objective is {of.objective}"
+    if not (_are_numbers(of.metrics.values()) and RESERVED.isdisjoint(of.metrics)):
+        return "its metrics are not what they should be"
+    if of.curves and not _are_curves(of.curves):
+        return "its curves are not what they should be"
     return ""
 
 
@@ -262,16 +270,12 @@ def seeds(rows: Sequence[Sequence[Any]]) -> list[SeedRow]:
     found = []
     for row, measured, curve in zip(rows, metrics, curves, strict=True):
         each = SeedRow._make((*row[:7], measured, curve, row[9]))
-        where = f"{each.method}, study {each.repeat}, trial {each.trial}, seed {each.number}"
-        if each.state not in STATES or each.number < 1:
-            raise UndecodableError(f"{where}: its state is {each.state!r}")
-        if each.state == "complete" and each.objective is None:
-            raise UndecodableError(f"{where}: is complete and has no objective")
-        if each.objective is not None and not math.isfinite(each.objective):
-            raise UndecodableError(f"{where}: its objective is {each.objective}")
-        named = RESERVED.isdisjoint(measured) and RESERVED_OF_SEEDS.isdisjoint(measured)
-        if not (named and _are_numbers(measured.values())) or (curve and not _are_curves(curve)):
-            raise UndecodableError(f"{where}: its metrics or curves are not what they should be")
+        fault = "there is no such seed" if each.number < 1 else _fault_of_result(each)
+        if not fault and not RESERVED_OF_SEEDS.isdisjoint(measured):
+            fault = "its metrics are not what they should be"
+        if fault:
+            where = f"{each.method}, study {each.repeat}, trial {each.trial}, seed {each.number}"
+            raise UndecodableError(f"{where}: {fault}")
         found.append(each)
     return found
 

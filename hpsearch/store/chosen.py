@@ -74,7 +74,7 @@ def _row(tables: Tables, label: str, row: Mapping[Any, Any]) -> Json:
 def configuration_of(space: Space, row: Mapping[Any, Any]) -> dict[str, Value]:
     """The configuration in a row of the trials table, whose cell of what is not active is empty."""
     values = {p.name: typed(p, row[p.name]) for p in space if isinstance(p, Fixed) or not pd.isna(row[p.name])}
-    return {parameter.name: values[parameter.name] for parameter in space.active(values)}
+    return space.without_inactive(values)
 
 
 def typed(parameter: Parameter, value: Value) -> Value:

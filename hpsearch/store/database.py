@@ -47,7 +47,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-TRIAL = "study_id, trial, seed, configuration, state, objective, seconds"
+LATER = {"halved": "0", "epochs": "NULL"}
+"""Columns of trials that an older version did not note -> what they have there, in SQL."""
 FAILED = (
     "INSERT INTO attempts (study_id, trial, attempt, run_id, at, together, error, output_id) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -333,9 +334,14 @@ class Database(DatabaseFile):
 
     @cached_property
     def _trial(self) -> str:
-        """SQL for a trial's row as the loop needs it; a file from before epochs were noted has none."""
-        epochs = "epochs" if ("trials", "epochs") in columns(self.connection) else "NULL AS epochs"
-        return f"SELECT {TRIAL}, {epochs} FROM trials"
+        """SQL for a trial's row as the loop needs it."""
+        return f"SELECT {self._columns(TrialRow._fields)} FROM trials"
+
+    def _columns(self, names: Sequence[str]) -> str:
+        """SQL for these columns of trials, in files of any version."""
+        there = columns(self.connection)
+        missing = {name for name in LATER if ("trials", name) not in there}
+        return ", ".join(f"{LATER[name]} AS {name}" if name in missing else f"trials.{name}" for name in names)
 
     @_reading
     def trials(self, study_id: int) -> list[TrialRow]:
@@ -424,12 +430,9 @@ class Database(DatabaseFile):
     @_reading
     def all_trials(self) -> list[Trial]:
         """Every trial, by method, repeat and trial."""
-        there, missing = columns(self.connection), {"halved": "0", "epochs": "NULL"}  # an older version noted neither
-        recorded = ", ".join(
-            f"trials.{name}" if ("trials", name) in there else missing[name] for name in Trial._fields[2:]
-        )
         found = self.comparison()
         spaces = {label: method.space for label, method in self.methods().items()}
+        recorded = self._columns(Trial._fields[2:])
         rows = self.connection.execute(
             f"SELECT label, repeat, {recorded} FROM trials JOIN studies ON studies.id = study_id "
             "JOIN methods ON methods.id = method_id ORDER BY method_id, repeat, trial"

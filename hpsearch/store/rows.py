@@ -233,6 +233,11 @@ class SeedRow(NamedTuple):
     curves: Mapping[str, Sequence[float | None]]
     reason: str
 
+    @property
+    def result(self) -> float | None:
+        """The objective of a complete seed, as `Trial.result` is a trial's."""
+        return self.objective if self.state == "complete" else None
+
 
 @dataclass(frozen=True)
 class Stored:

@@ -45,5 +45,6 @@ def spent(trials: Sequence[Costed]) -> tuple[int, int, float]:
 
 def has_ended(finished: Sequence[Costed], spec: Spec) -> bool:
     """Whether a study with these finished trials has ended: at the end of a round, so that no budget cuts one."""
-    within_a_round = len(finished) < spec.trials and len(finished) % spec.parallel
-    return not within_a_round and spec.is_spent(*spent(finished))
+    if len(finished) < spec.trials and (spec.budget is None or len(finished) % spec.parallel):
+        return False  # what the trials took is not looked at: a run asks after every round
+    return spec.is_spent(*spent(finished))

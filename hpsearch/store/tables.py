@@ -190,7 +190,7 @@ def _seeds(rows: Sequence[SeedRow]) -> pd.DataFrame:
                 "trial": row.trial,
                 "number": row.number,
                 "seed": row.seed,
-                "objective": row.objective if row.state == "complete" else None,
+                "objective": row.result,
                 **{name: row.metrics.get(name) for name in metrics},
                 "state": row.state,
                 "reason": row.reason,

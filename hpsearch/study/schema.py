@@ -304,11 +304,15 @@ def _is_in_space(location: Sequence[str]) -> bool:
     return len(location) >= 4 and (location[0], location[2]) == ("methods", "space")
 
 
+TABLES: dict[str, type[BaseModel]] = {"budget": Budget, "confirm": Confirm}
+"""Tables at the top of a study file that have keys of their own."""
+
+
 def _model_at(model: type[BaseModel], path: list[str], location: Sequence[int | str]) -> type[BaseModel] | None:
     if not path:
         return model
-    if path in (["confirm"], ["budget"]):
-        return Confirm if path == ["confirm"] else Budget
+    if len(path) == 1 and path[0] in TABLES:
+        return TABLES[path[0]]
     if _is_in_space(path):
         return Choices if "Choices" in location[4:5] else Range
     return MethodSpec if path[0] == "methods" and len(path) == 2 else None
