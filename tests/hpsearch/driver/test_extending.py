@@ -34,10 +34,10 @@ def trials(file):
 
 @pytest.mark.parametrize("grown", [MORE_TRIALS, MORE_REPEATS, MORE_METHODS, ALL])
 def test_more_of_anything_goes_on_and_equals_a_fresh_run(own_study, grown):
-    study = own_study(study=edited(OWN_STUDY, '"sobol"', '"botorch"'))
+    study = own_study(study=edited(OWN_STUDY, '"sobol"', '"botorch"\npack = 3'))
     module = study.read_text().split('task = "')[1].split('"')[0]
     before = trials(run_to_end(study))
-    study.write_text(edited(grown, '"sobol"', '"botorch"').format(module=module))
+    study.write_text(edited(grown, '"sobol"', '"botorch"\npack = 3').format(module=module))
     extended = trials(run_to_end(study))
     assert extended.equals(trials(run_to_end(study, "fresh.db")))
     kept = extended.merge(before[["method", "repeat", "trial"]])
