@@ -89,6 +89,9 @@ class Searcher(ABC):
     """Whether its proposals depend on how torch rounds products of matrices, which processes may do in several ways.
     One that says True leaves it in the provenance of runs, and `check` finds no fault with those that differ in it."""
 
+    batched: ClassVar[bool] = False
+    """Whether proposing for many studies at once costs less than for each alone; all that wait then get theirs."""
+
     def check(self, spaces: Mapping[str, Space]) -> None:  # noqa: ARG002
         """Raise ValueError if it cannot search these spaces, label -> space. This one takes any space."""
         return

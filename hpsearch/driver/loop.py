@@ -12,6 +12,7 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass, replace
+from itertools import chain, zip_longest
 
 from hpsearch.contracts.errors import DeviceError, TaskError
 from hpsearch.contracts.executor import Executor
@@ -143,7 +144,7 @@ def _work(loop: _Loop, packs: list[_Pack], executor: Executor) -> Generator[Reco
                 if not ready:
                     if (place := loop.choose(packs, bool(flying))) is None:
                         break
-                    ready += reversed(loop.next_round(packs.pop(place)))
+                    ready += reversed(loop.next_round(packs.pop(place), packs))
                 job = ready.pop()
                 flying[loop.submit(job, executor)] = job
             done, _ = wait(flying, timeout=1, return_when=FIRST_COMPLETED)
@@ -237,32 +238,47 @@ class _Loop:
     def _in_doubt(self, method: str) -> bool:
         return not self.worked and len(self.failed_in_a_row[method]) >= self.doubt_after
 
-    def next_round(self, pack: _Pack) -> list[_Job]:
-        """Jobs for the pack's present round, which is proposed and recorded unless an earlier run did so."""
-        numbers = range(pack.first, min(pack.first + self.plan.spec.parallel, self.plan.spec.trials + 1))
-        self._propose(pack, numbers)
-        trials = [self.trials[study.id][number - 1] for number in numbers for study in pack.going]
+    def next_round(self, pack: _Pack, waiting: Sequence[_Pack]) -> list[_Job]:
+        """Jobs for the pack's present round, which is proposed and recorded unless an earlier run did so.
+
+        Where company makes proposals cheap, the packs that wait have theirs made with it.
+        """
+        if any(self._missing(pack)):
+            batched = self.plan.searchers[pack.method].batched
+            self._propose(pack.method, [pack, *(p for p in waiting if batched and p.method == pack.method)])
+        trials = [self.trials[study.id][number - 1] for number in self._numbers(pack) for study in pack.going]
         left = [trial for trial in trials if trial.state == "proposed"]
         pack.open = len(left)
         size = -(-len(left) // -(-len(left) // self.most))
         return [_Job(pack, left[start : start + size]) for start in range(0, len(left), size)]
 
-    def _propose(self, pack: _Pack, numbers: range) -> None:
-        """Propose what is missing of a round, all of it in one transaction: a kill leaves no round half proposed."""
+    def _numbers(self, pack: _Pack) -> range:
+        """The numbers of the trials in the pack's present round."""
+        return range(pack.first, min(pack.first + self.plan.spec.parallel, self.plan.spec.trials + 1))
+
+    def _missing(self, pack: _Pack) -> list[list[tuple[StudyRow, int, int]]]:
+        """For each trial of the pack's round the studies without one: study, the round's first trial, and the trial."""
+        return [
+            [(study, pack.first, number) for study in pack.going if len(self.trials[study.id]) < number]
+            for number in self._numbers(pack)
+        ]
+
+    def _propose(self, method: str, packs: Sequence[_Pack]) -> None:
+        """Propose what is missing of rounds, all of it in one transaction: a kill leaves no round half proposed."""
         new: dict[tuple[int, int], TrialRow] = {}
         stand_ins: dict[tuple[int, int], str] = {}
         warned = 0
-        for number in numbers:
-            missing = [study for study in pack.going if len(self.trials[study.id]) < number]
-            if not missing:
+        for of_packs in zip_longest(*map(self._missing, packs), fillvalue=[]):
+            if not (missing := [*chain.from_iterable(of_packs)]):
                 continue
-            histories = [self._history(study, pack.first, number, new) for study in missing]
-            seeds = [study.seed for study in missing]
-            proposed = propose(self.plan.searchers[pack.method], self.spaces[pack.method], histories, seeds)
-            for study, configuration in zip(missing, proposed.configurations, strict=True):
+            histories = [self._history(study, first, number, new) for study, first, number in missing]
+            seeds = [study.seed for study, _, _ in missing]
+            proposed = propose(self.plan.searchers[method], self.spaces[method], histories, seeds)
+            for (study, _, number), configuration in zip(missing, proposed.configurations, strict=True):
                 seed = self._trial_seeds(study, number)[0]
                 new[study.id, number] = TrialRow(study.id, number, seed, configuration, "proposed", None)
-            stand_ins |= {(missing[place].id, number): why for place, why in proposed.stand_ins.items()}
+            numbers = [(study.id, number) for study, _, number in missing]
+            stand_ins |= {numbers[study]: why for study, why in proposed.stand_ins.items()}
             warned += proposed.warnings
         if new:
             rows = [(trial.study_id, trial.trial, trial.seed, trial.configuration) for trial in new.values()]

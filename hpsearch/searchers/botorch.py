@@ -69,6 +69,7 @@ class BoTorch(Searcher):
     draws: int = 128
     version: ClassVar[int] = 2  # 1 had a model and an acquisition of its own
     multiplies: ClassVar[bool] = True
+    batched: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for name in ("initial", "samples", "starts", "combinations", "draws"):

@@ -141,6 +141,45 @@ class TestNoSearcherSeesATestMetric:
         assert list(History.__dataclass_fields__) == ["configurations", "objectives", "pending"]
 
 
+class Dependent(Searcher):
+    """Proposes by the whole history, so that a proposal from a wrong one would show."""
+
+    def propose(self, space, histories, seeds):
+        points = [
+            abs(math.sin(seed + len(h) + 1e3 * sum(h.objectives)))
+            for h, seed in zip(histories, seeds, strict=True)
+        ]
+        return [space.decode([point] * len(space.searched)) for point in points]
+
+
+class TestASearcherThatIsCheaperInCompany:
+    """Proposes for all packs that wait, and no proposal, seed or result is another."""
+
+    STUDY = edited(OWN_STUDY, "repeats = 3", "repeats = 8\npack = 1")
+
+    @pytest.mark.parametrize("parallel", [1, 2])
+    def test_it_is_asked_for_all_packs_of_a_method_that_wait(self, own_study, parallel):
+        sizes = []
+
+        class Batched(Dependent):
+            batched = True
+
+            def propose(self, space, histories, seeds):
+                sizes.append(len(histories))
+                return super().propose(space, histories, seeds)
+
+        study = own_study(study=edited(self.STUDY, "pack = 1", f"pack = 1\nparallel = {parallel}"))
+        alone = run(study, "alone.db", searcher=Dependent())
+        together = run(study, "together.db", searcher=Batched())
+        assert table(together) == table(alone)
+        assert sizes == [8] * (2 * 6)  # two methods, six trials, eight studies at once
+        assert sum(sizes) == 2 * 6 * 8
+        with going_on(study, "stopped.db", searcher=Batched()) as records:
+            for _ in range(4):
+                next(records)
+        assert table(run(study, "stopped.db", searcher=Batched())) == table(alone)
+
+
 @pytest.mark.parametrize(("direction", "sign"), [("minimise", 1), ("maximise", -1)])
 def test_a_searcher_is_told_that_larger_is_better_in_both_directions(own_study, direction, sign):
     seen = []
@@ -221,16 +260,6 @@ class TestTrialsThatGoWrong:
             run(study, executor="processes")
 
     def test_a_cause_outside_of_the_trials_stops_the_run_and_costs_none_of_them(self, own_study, tmp_path):
-        class Dependent(Searcher):
-            """Proposes by the whole history, so that a proposal from a wrong one would show."""
-
-            def propose(self, space, histories, seeds):
-                points = [
-                    abs(math.sin(seed + len(h) + 1e3 * sum(h.objectives)))
-                    for h, seed in zip(histories, seeds, strict=True)
-                ]
-                return [space.decode([point] * len(space.searched)) for point in points]
-
         task = edited(
             OWN_TASK,
             "    value =",
