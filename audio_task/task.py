@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -34,6 +34,8 @@ class AudioTask(Task):
             decibels; "clean" adds none.
         draws: noisy versions of each training clip; each epoch sees one of them at random.
         evaluation_draws: noisy versions of each validation and test clip, always the same.
+        curve_draws: how many of these versions the validation accuracy counts after each epoch but the last. The last
+            one counts all of them, and is the objective.
         width: units in each of the three hidden layers.
         epochs: passes over the training clips.
         batch_size: clips per step.
@@ -49,6 +51,7 @@ class AudioTask(Task):
     snr_db: float | Literal["clean"] = "clean"
     draws: int = 8
     evaluation_draws: int = 4
+    curve_draws: int = 1
     width: int = 64
     epochs: int = 20
     batch_size: int = 128
@@ -61,7 +64,7 @@ class AudioTask(Task):
     pack = 10
 
     def __post_init__(self) -> None:
-        for name in ("voices", "takes", "draws", "evaluation_draws", "width", "epochs", "batch_size"):
+        for name in ("voices", "takes", "draws", "evaluation_draws", "curve_draws", "width", "epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not 0 <= self.fold <= 4:
@@ -129,8 +132,13 @@ class AudioTask(Task):
     @lru_cache(maxsize=2)  # noqa: B019 a worker trains many packs of one task
     def _data(self, device: str) -> Data:
         from audio_task.features import cached_features, on_device
+        from binarynet.training import Labelled
 
-        return on_device(cached_features(self._corpus, *self._noise, _silent), device, self.precision)
+        features = cached_features(self._corpus, *self._noise, _silent)
+        data = on_device(features, device, self.precision)
+        inputs, labels = data.validation.inputs, data.validation.labels  # one version of all clips after the other
+        watched = len(features.labels["validation"]) * min(self.curve_draws, self._noise[2])
+        return replace(data, watched=Labelled(inputs[:watched], labels[:watched]))
 
 
 def _silent(what: str, done: int, total: int) -> None:

@@ -72,11 +72,16 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Data:
-    """A task's data as a training run needs it, on the device of the run."""
+    """A task's data as a training run needs it, on the device of the run.
+
+    `watched` is the part of the validation data that the curves count before the last epoch, which counts all of it;
+    None stands for all of it.
+    """
 
     training: Examples
     validation: Labelled
     test: Labelled
+    watched: Labelled | None = None
 
 
 @dataclass(frozen=True)
@@ -155,6 +160,7 @@ class Training:
         self.first = torch.arange(batch, device=device)
         self.now = self.first.clone()
         self.loss = torch.zeros(self.k, dtype=torch.float64, device=device)
+        self.watched = data.watched or data.validation
         self.correct = torch.zeros(self.k, dtype=torch.int64, device=device)
         self.losses = torch.zeros(budget.epochs, self.k, dtype=torch.float64, device=device)
         self.accuracies, self.flip_ratios = torch.zeros_like(self.losses), torch.zeros_like(self.losses)
@@ -165,17 +171,22 @@ class Training:
 
         Returns:
             One result per trial. The objective is the validation accuracy; the metrics are test_accuracy and
-            train_loss. The curves, with one value per epoch, are train_loss, validation_accuracy and flip_ratio: the
-            mean over updates of the share of binary weights that change sign (Quist et al. 2023, eq. 18). A trial
-            is "diverged" if its loss or its method's state leaves the finite numbers.
+            train_loss. The curves, with one value per epoch, are train_loss, validation_accuracy (of what is watched,
+            and in the last epoch of all validation data, which is the objective) and flip_ratio: the mean over updates
+            of the share of binary weights that change sign (Quist et al. 2023, eq. 18). A trial is "diverged" if its
+            loss or its method's state leaves the finite numbers.
         """
         step, evaluate = Repeated(self.step, self.device), Repeated(self.evaluate, self.device)
         for epoch in range(self.epochs):
             self.begin()
             for _ in range(self.steps_per_epoch):
                 step()
-            evaluate()
-            self.end(epoch)
+            if epoch < self.epochs - 1:
+                evaluate()
+                self.end(epoch, self.watched)
+        self.show_for_evaluation()
+        self.correct.copy_(_correct(self.network, self.k, self.data.validation))
+        self.end(self.epochs - 1, self.data.validation)
         return self.results()
 
     def begin(self) -> None:
@@ -205,14 +216,18 @@ class Training:
         self.steps_done += 1
 
     def evaluate(self) -> None:
-        """Count the validation examples that each trial classifies correctly."""
-        self.weights.show(self.values.at(self.steps_done - 1), training=False)
-        self.correct.copy_(_correct(self.network, self.k, self.data.validation))
+        """Count the watched examples that each trial classifies correctly."""
+        self.show_for_evaluation()
+        self.correct.copy_(_correct(self.network, self.k, self.watched))
 
-    def end(self, epoch: int) -> None:
-        """Note the epoch's values of the curves."""
+    def show_for_evaluation(self) -> None:
+        """Give the network the weights that it is evaluated with."""
+        self.weights.show(self.values.at(self.steps_done - 1), training=False)
+
+    def end(self, epoch: int, counted: Labelled) -> None:
+        """Note the epoch's values of the curves, the accuracy on what was counted."""
         self.losses[epoch] = self.loss / self.steps_per_epoch
-        self.accuracies[epoch] = self.correct.double() / len(self.data.validation.labels)
+        self.accuracies[epoch] = self.correct.double() / len(counted.labels)
         self.flip_ratios[epoch] = self.weights.flips.double() / (max(1, self.weights.count) * self.steps_per_epoch)
 
     def results(self) -> list[Result]:
