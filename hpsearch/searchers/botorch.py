@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 
 from hpsearch.contracts.searcher import History, Searcher, StandIn
 from hpsearch.contracts.seeds import derived_seed
-from hpsearch.contracts.space import Space, Value
+from hpsearch.contracts.space import Configuration, Space, Value
 from hpsearch.searchers.alone import alone
-from hpsearch.searchers.columns import Array, combinations, decoded, encoded
+from hpsearch.searchers.columns import Array, combinations, decoded, encoded, rounded
 from hpsearch.searchers.sobol import sobol_configuration
 from hpsearch.system.rounding import place_matters
 
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 BASELINE = 8
 """How many trials, those of the highest posterior means, may hold the best true value."""
+PROMISING = 4
+"""How many of these have samples around them, and their combinations of choices tried."""
 NEAR = 0.1
 """Standard deviation, in the unit cube, of the samples around the most promising trials."""
 FIT_STEPS, CLIMB_STEPS = 50, 30
@@ -42,11 +44,11 @@ FIT_STEPS, CLIMB_STEPS = 50, 30
 STUDIES, POINTS = 4, 8
 """A batch has a multiple of so many studies, and of points for each: together a multiple of 32 columns of draws. torch
 adds up columns in blocks, of 32 at most, and what is left of them in another order."""
-ROOM = 1_000_000
-"""Numbers in a matrix that is looked at at once, which bounds the memory."""
+ROOM = 10_000_000
+"""Numbers in the largest matrices that are looked at at once, which bounds the memory."""
 LOST = 1e10
 """What a maximisation is told where the acquisition or its slope is not finite, so that it ends there."""
-HUGE = 1e100
+HUGE, ROUNDING = 1e100, 1e-13
 MOST = {"samples": 1_000_000, "combinations": 10_000, "draws": 10_000}
 
 
@@ -58,7 +60,8 @@ class BoTorch(Searcher):
         initial: trials of the Sobol sequence before the model takes over; 5 is Ax's own default.
         samples: random points of each study, from which the maximisation starts; combinations of choices share them.
         starts: how many of these points L-BFGS-B improves; each combination has one at least.
-        combinations: how many combinations of choices are tried; if there are more, this many are drawn at each trial.
+        combinations: how many combinations of choices are tried at each trial; if there are more, those of the most
+            promising trials and random ones.
         draws: joint draws of the true values at the trials and a point.
     """
 
@@ -67,7 +70,7 @@ class BoTorch(Searcher):
     starts: int = 8
     combinations: int = 16
     draws: int = 128
-    version: ClassVar[int] = 2  # 1 had a model and an acquisition of its own
+    version: ClassVar[int] = 3  # 1 had a model of its own; 2 looked between integers, and for few combinations
     multiplies: ClassVar[bool] = True
     batched: ClassVar[bool] = True
 
@@ -90,13 +93,18 @@ class BoTorch(Searcher):
                 proposed[study] = sobol_configuration(space, seed, history.proposed)
             else:
                 batches.setdefault((len(history), len(history.pending)), []).append(study)
-        for (trials, _), studies in batches.items():
-            together = 1 if place_matters() else max(1, ROOM // (trials + self.draws) ** 2)
+        for (trials, pending), studies in batches.items():
+            at_once = ROOM // (POINTS * self._numbers(trials, pending)) // STUDIES * STUDIES
+            together = 1 if place_matters() else max(STUDIES, at_once)
             for first in range(0, len(studies), together):
                 batch = studies[first : first + together]
                 found = self._proposals(space, [histories[s] for s in batch], [seeds[s] for s in batch], batch)
                 proposed.update(zip(batch, found, strict=True))
         return [proposed[study] for study in range(len(histories))]
+
+    def _numbers(self, trials: int, pending: int) -> int:
+        """The largest matrix that BoTorch makes for a point of a study: of the trials, or of the draws."""
+        return max(trials**2, (BASELINE + pending + 1) * max(trials, self.draws))
 
     def _proposals(
         self, space: Space, histories: Sequence[History], seeds: Sequence[int], studies: Sequence[int]
@@ -124,45 +132,51 @@ class BoTorch(Searcher):
         pending = _tensor([[encoded(space, c) for c in history.pending] for history in histories])
         model = _fitted(trials, outcomes)
         order = model.posterior(trials).mean.argsort(dim=1, descending=True, stable=True)  # (studies, n, 1)
-        ranked = trials.take_along_dim(order, dim=1)
-        acquisition = _acquisition(model, ranked[:, :BASELINE], pending, self.draws)
+        # Never all of them: GPyTorch goes another way where in all studies of a batch they are the model's own trials.
+        ranked = trials.take_along_dim(order, dim=1)[:, : min(BASELINE, max(1, trials.shape[1] - 1))]
+        acquisition = _acquisition(model, ranked, pending, self.draws)
+        promising = [
+            [history.configurations[place] for place in places]
+            for history, places in zip(histories, order[:, :PROMISING, 0].tolist(), strict=True)
+        ]
 
         randoms = [
             np.random.default_rng(derived_seed(s, "botorch", h.proposed)) for s, h in zip(seeds, histories, strict=True)
         ]
-        drawn = [self._drawn(space, near.numpy(), random) for near, random in zip(ranked[:, :4], randoms, strict=True)]
-        samples = np.stack([points for points, _ in drawn], axis=2)  # (combinations, each, studies, columns)
+        drawn = [self._drawn(space, near, random) for near, random in zip(promising, randoms, strict=True)]
         free = np.stack([free for _, free in drawn], axis=1)  # (combinations, studies, columns)
-        values = _values(acquisition, samples, step=ROOM // (len(histories) * (trials.shape[1] + self.draws)))
+        samples = np.stack([points for points, _ in drawn], axis=2)  # (combinations, each, studies, columns)
+        samples = rounded(space, samples, free[:, None])
+        step = ROOM // (len(histories) * self._numbers(trials.shape[1], pending.shape[1]))
+        values = _values(acquisition, samples, step)
         starts = _starts(samples, values, max(1, self.starts // len(samples)), randoms)
-        ends, heights = _climbed(acquisition, starts, free)
+        ends = rounded(space, _climbed(acquisition, starts, free, step), free[:, None])
 
         columns = samples.shape[-1]
         points = np.concatenate([a.reshape(-1, len(histories), columns) for a in (ends, samples)])
-        heights = np.concatenate([a.reshape(-1, len(histories)) for a in (heights, values)])
+        heights = np.concatenate([a.reshape(-1, len(histories)) for a in (_values(acquisition, ends, step), values)])
         return [
             _first_new(space, points[(-heights[:, study]).argsort(kind="stable"), study], history)
             for study, history in enumerate(histories)
         ]
 
-    def _drawn(self, space: Space, near: Array, random: np.random.Generator) -> tuple[Array, NDArray[np.bool_]]:
-        """Random points of one study with each combination of choices, a quarter of them near some trials.
-
-        Args:
-            space: the space.
-            near: these trials, (few, columns).
-            random: the study's own generator.
+    def _drawn(
+        self, space: Space, promising: Sequence[Configuration], random: np.random.Generator
+    ) -> tuple[Array, NDArray[np.bool_]]:
+        """Random points of one study with each combination of choices, a quarter of them near its promising trials.
 
         Returns:
             points: (combinations, each, columns).
             free: which of their columns a combination leaves open, (combinations, columns).
         """
-        found = combinations(space, self.combinations, random)
+        found = combinations(space, self.combinations, random, promising)
         fixed, free = (np.array([getattr(c, part) for c in found]) for part in ("point", "free"))
         each = max(self.samples // len(found), self.starts // len(found), 1)
+        close = -(-each // 4)
+        near = np.array([encoded(space, configuration) for configuration in promising])
+        near = near[np.arange(close) % len(near)]
         points = random.random((len(found), each, near.shape[1]))
-        close = near[np.arange(each // 4) % len(near)]
-        points[:, : each // 4] = (close + NEAR * random.standard_normal((len(found), *close.shape))).clip(0, 1)
+        points[:, :close] = (near + NEAR * random.standard_normal((len(found), *near.shape))).clip(0, 1)
         return np.where(free[:, None], points, fixed[:, None]), free
 
 
@@ -202,11 +216,11 @@ def _acquisition(model: Any, baseline: Tensor, pending: Tensor, draws: int) -> A
     from botorch.acquisition.logei import qLogNoisyExpectedImprovement
     from botorch.sampling.normal import SobolQMCNormalSampler
 
-    trials = model.train_inputs[0].shape[1] + pending.shape[1]
+    known = model.train_inputs[0].shape[1] + pending.shape[1]
     return qLogNoisyExpectedImprovement(
         model,
         baseline,
-        sampler=SobolQMCNormalSampler(torch.Size([draws]), seed=trials),
+        sampler=SobolQMCNormalSampler(torch.Size([draws]), seed=known),
         X_pending=pending if pending.numel() else None,
         prune_baseline=False,
     )
@@ -245,17 +259,21 @@ def _starts(samples: Array, values: Array, count: int, randoms: Sequence[np.rand
     return starts
 
 
-def _climbed(acquisition: Any, starts: Array, free: NDArray[np.bool_]) -> tuple[Array, Array]:
+def _climbed(acquisition: Any, starts: Array, free: NDArray[np.bool_], step: int) -> Array:
     """Maximise from every start over its free columns; what one comes to depends on no other.
 
     Args:
         acquisition: a function of points (p, studies, 1, columns) to (p, studies).
         starts: (combinations, count, studies, columns).
         free: (combinations, studies, columns).
+        step: how many starts of each study are looked at at once.
 
     Returns:
-        Ends, as `starts`, and their acquisition, (combinations, count, studies).
+        Ends, as `starts`.
     """
+    if (most := max(1, step // starts.shape[1])) < len(starts):
+        parts = range(0, len(starts), most)
+        return np.concatenate([_climbed(acquisition, starts[p : p + most], free[p : p + most], step) for p in parts])
     import torch
     from botorch.optim.batched_lbfgs_b import fmin_l_bfgs_b_batched
 
@@ -283,11 +301,8 @@ def _climbed(acquisition: Any, starts: Array, free: NDArray[np.bool_]) -> tuple[
         return value, slope
 
     minimise: Any = fmin_l_bfgs_b_batched
-    ends, values, _ = minimise(
-        negative, at, bounds=[(0.0, 1.0)] * columns, maxiter=CLIMB_STEPS, pass_batch_indices=True
-    )
-    ends = np.where(movable, ends, at)
-    return ends.reshape(starts.shape), -np.asarray(values, np.float64).reshape(starts.shape[:-1])
+    ends, *_ = minimise(negative, at, bounds=[(0.0, 1.0)] * columns, maxiter=CLIMB_STEPS, pass_batch_indices=True)
+    return np.where(movable, ends, at).reshape(starts.shape)
 
 
 def _first_new(space: Space, points: Array, history: History) -> dict[str, Value]:
@@ -316,12 +331,16 @@ def _alone() -> Iterator[None]:
 
 
 def standardised(objectives: Sequence[float]) -> Array:
-    """Values shifted and scaled to mean 0 and deviation 1; all 0 if there is one value, or all are equal."""
+    """Values shifted and scaled to mean 0 and deviation 1; all 0 if there is one value, or all are equal.
+
+    Values count as equal where they differ by no more than rounding.
+    """
     y = np.array(objectives, np.float64)
     if (largest := float(np.abs(y).max())) > HUGE or 0 < largest < 1 / HUGE:  # whose squares overflow or vanish
         y = y / largest
-    spread = float(y.std(ddof=1)) if len(y) > 1 else 0.0
-    return np.asarray((y - y.mean()) / (spread or 1.0))
+    if np.ptp(y) <= ROUNDING * np.abs(y).max():
+        return np.zeros_like(y)
+    return np.asarray((y - y.mean()) / y.std(ddof=1))
 
 
 SEARCHER = BoTorch()

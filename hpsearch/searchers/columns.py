@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,17 @@ def encoded(space: Space, configuration: Configuration) -> list[float]:
             else [INACTIVE] * _width(parameter)
         )
     ]
+
+
+def rounded(space: Space, points: Array, free: NDArray[np.bool_]) -> Array:
+    """Points (..., columns) with the integers that are free in the middle of their share: as `decoded` takes them."""
+    found, at = points.copy(), 0
+    for parameter in space.searched:
+        if isinstance(parameter, Int):
+            places = [parameter.encode(parameter.decode(float(place))) for place in points[..., at].flat]
+            found[..., at] = np.reshape(places, points.shape[:-1])
+        at += _width(parameter)
+    return np.where(free, found, points)
 
 
 def decoded(space: Space, point: Array) -> dict[str, Value]:
@@ -59,24 +70,35 @@ class Combination:
     free: NDArray[np.bool_]
 
 
-def combinations(space: Space, limit: int, random: np.random.Generator) -> list[Combination]:
-    """All combinations, or `limit` random ones if there are more.
+def combinations(
+    space: Space, limit: int, random: np.random.Generator, first: Sequence[Configuration] = ()
+) -> list[Combination]:
+    """All combinations; if there are more than `limit`, so many: those of the configurations `first`, and random ones.
 
     Two that differ in parameters that are not active are one.
     """
-    chosen = _grown(space, lambda values: values, limit + 1)
-    if len(chosen) > limit:
-        one = lambda values: [values[int(random.integers(len(values)))]]  # noqa: E731
-        chosen = [_grown(space, one, 1)[0] for _ in range(limit)]
+    every = _grown(space, lambda values: values, limit + 1)
+    if len(every) <= limit:
+        return [_combination(space, values) for values in every]
+    names = {parameter.name for parameter, _ in _discrete(space)}
+    chosen: list[dict[str, Value]] = []
+    one = lambda values: [values[int(random.integers(len(values)))]]  # noqa: E731
+    drawn = (_grown(space, one, 1)[0] for _ in range(DRAWS * limit))
+    for values in chain(({n: v for n, v in c.items() if n in names} for c in first), drawn, every):
+        if values not in chosen:
+            chosen.append(values)
+        if len(chosen) == limit:
+            break
     return [_combination(space, values) for values in chosen]
 
 
+DRAWS = 4
+"""How often a combination is drawn for each that is wanted, where some are much likelier than others."""
 Pick = Callable[[Sequence[Value]], Sequence[Value]]
 
 
 def _grown(space: Space, pick: Pick, most: int) -> list[dict[str, Value]]:
     """Values of the discrete parameters that are active, in each combination of what `pick` takes; at most `most`."""
-    decisive = {name for parameter in space for name in parameter.when}
 
     def extended(parameter: Parameter, values: Sequence[Value]) -> Iterator[dict[str, Value]]:
         for combination in found:
@@ -86,17 +108,21 @@ def _grown(space: Space, pick: Pick, most: int) -> list[dict[str, Value]]:
                 yield combination
 
     found: list[dict[str, Value]] = [{}]
-    for parameter in space:
-        if isinstance(parameter, Fixed):
-            values: Sequence[Value] = (parameter.value,)
-        elif isinstance(parameter, Choice):
-            values = parameter.values
-        elif isinstance(parameter, Int) and parameter.name in decisive:
-            values = range(int(parameter.low), int(parameter.high) + 1)
-        else:
-            continue
+    for parameter, values in _discrete(space):
         found = list(islice(extended(parameter, values), most))
     return found
+
+
+def _discrete(space: Space) -> Iterator[tuple[Parameter, Sequence[Value]]]:
+    """The parameters of a combination, each with its values."""
+    decisive = {name for parameter in space for name in parameter.when}
+    for parameter in space:
+        if isinstance(parameter, Fixed):
+            yield parameter, (parameter.value,)
+        elif isinstance(parameter, Choice):
+            yield parameter, parameter.values
+        elif isinstance(parameter, Int) and parameter.name in decisive:
+            yield parameter, range(int(parameter.low), int(parameter.high) + 1)
 
 
 def _combination(space: Space, chosen: dict[str, Value]) -> Combination:

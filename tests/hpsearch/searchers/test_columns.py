@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hpsearch.contracts.space import Choice, Fixed, Float, Int, Space
-from hpsearch.searchers.columns import combinations, decoded, encoded
+from hpsearch.searchers.columns import combinations, decoded, encoded, rounded
 from hpsearch.searchers.sobol import sobol_configuration
 from tests.tools.spaces import CONDITIONAL
 
@@ -68,6 +68,25 @@ def test_an_integer_on_which_others_depend_is_tried_at_each_of_its_values():
     assert len(found) == 3 * 2
     assert [decoded(LAYERS, c.point)["layers"] for c in found] == [1, 1, 2, 2, 3, 3]
     assert [bool(c.free.any()) for c in found] == [False, False, True, True, True, True]
+
+
+def test_of_more_combinations_those_of_given_configurations_come_first():
+    configuration = {"depth": 3, "kind": "b", "rate": 0.1, "size": 4, "on": True, "held": 3}
+    for _ in range(2):
+        found = combinations(KINDS, 10, np.random.default_rng(0), [configuration, configuration])
+        assert decoded(KINDS, found[0].point)["kind"] == "b"
+        assert [decoded(KINDS, found[0].point)[name] for name in ("size", "on")] == [4, True]
+        assert len({tuple(c.point[~c.free]) for c in found}) == len(found) == 10
+    assert len(combinations(CONDITIONAL, 3, np.random.default_rng(0), [{"optimizer": "adam", "rate": 0.1}])) == 3
+
+
+def test_rounded_points_are_those_of_their_configurations():
+    random = np.random.default_rng(0)
+    for space in (KINDS, LAYERS):
+        for combination in drawn(space):
+            points = np.where(combination.free, random.random((5, len(combination.free))), combination.point)
+            for point in rounded(space, points, combination.free):
+                assert point == pytest.approx(encoded(space, decoded(space, point)), abs=1e-12)
 
 
 def test_more_combinations_than_memory_takes_are_drawn():
