@@ -146,8 +146,7 @@ class Dependent(Searcher):
 
     def propose(self, space, histories, seeds):
         points = [
-            abs(math.sin(seed + len(h) + 1e3 * sum(h.objectives)))
-            for h, seed in zip(histories, seeds, strict=True)
+            abs(math.sin(seed + len(h) + 1e3 * sum(h.objectives))) for h, seed in zip(histories, seeds, strict=True)
         ]
         return [space.decode([point] * len(space.searched)) for point in points]
 

@@ -101,7 +101,8 @@ def test_a_climb_is_the_one_that_its_start_makes_alone():
 
 
 @pytest.mark.parametrize(
-    ("space", "n", "pending"), [(TWO, 5, 0), (TWO, 24, 2), (SIX, 8, 3), (SIX, 24, 0), (MIXED, 9, 2), (CONDITIONAL, 15, 0)]
+    ("space", "n", "pending"),
+    [(TWO, 5, 0), (TWO, 24, 2), (SIX, 8, 3), (SIX, 24, 0), (MIXED, 9, 2), (CONDITIONAL, 15, 0)],
 )
 def test_no_study_depends_on_its_company(space, n, pending):
     found, seeds = histories(space, n, 7, pending=pending), [1000 + i for i in range(7)]
@@ -227,7 +228,7 @@ def test_it_chooses_among_booleans():
 
 
 def test_of_integers_it_does_not_try_the_same_again_and_again():
-    """Where the acquisition peaks between integers the model learns nothing: half of the studies never came to the best."""
+    """Where the acquisition peaks between integers the model learns nothing: half of the studies came to no end."""
     space = Space((Int("d", 1, 5), Int("e", 1, 5)))
     assert (best_after(SEARCHER, lambda c: -((c["d"] - 4) ** 2) - (c["e"] - 2) ** 2, space, 12, trials=16) == 0).all()
 
