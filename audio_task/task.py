@@ -13,6 +13,7 @@ from hpsearch.contracts.objective import Objective, Result
 from hpsearch.contracts.progress import Progress
 from hpsearch.contracts.space import Configuration
 from hpsearch.contracts.task import Task
+from hpsearch.system import machine
 
 if TYPE_CHECKING:
     from audio_task.corpora import Corpus
@@ -40,7 +41,8 @@ class AudioTask(Task):
         epochs: passes over the training clips.
         batch_size: clips per step.
         activation_gradient: surrogate gradient of the sign activation, "clip" or "bireal".
-        precision: "fp32", or "bf16" for the operands of matrix products.
+        precision: "fp32"; "bf16" for the operands of matrix products; or "auto": bf16 where the device has instructions
+            for it, which each trial records.
     """
 
     corpus: Literal["audiomnist", "fsdd", "synthetic"] = "fsdd"
@@ -56,7 +58,7 @@ class AudioTask(Task):
     epochs: int = 20
     batch_size: int = 128
     activation_gradient: Literal["clip", "bireal"] = "bireal"
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
 
     objective = Objective("validation accuracy", chance=0.1, bounds=(0.0, 1.0))
     methods = "binarynet.methods"
@@ -108,7 +110,7 @@ class AudioTask(Task):
             seeds,
             data,
             Budget(self.epochs, self.batch_size),
-            self.precision,
+            machine.precision(self.precision, device),
             device,
         ).run()
 
@@ -135,7 +137,7 @@ class AudioTask(Task):
         from binarynet.training import Labelled
 
         features = cached_features(self._corpus, *self._noise, _silent)
-        data = on_device(features, device, self.precision)
+        data = on_device(features, device, machine.precision(self.precision, device))
         inputs, labels = data.validation.inputs, data.validation.labels  # one version of all clips after the other
         watched = len(features.labels["validation"]) * min(self.curve_draws, self._noise[2])
         return replace(data, watched=Labelled(inputs[:watched], labels[:watched]))

@@ -25,6 +25,7 @@ class Linear(nn.Module):
 
     Attributes:
         multiply: the type of the product's operands.
+        operand: the weights in that type, for whoever keeps them so: then no product has to convert them.
         velocity: a tensor that becomes `momentum` times itself plus the gradient, for an optimizer; if None, the
             gradient goes to `weight.grad`.
     """
@@ -33,6 +34,7 @@ class Linear(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(k, outputs, inputs))
         self.multiply = torch.float32
+        self.operand: Tensor | None = None
         self.velocity: Tensor | None = None
         self.momentum = 0.0
 
@@ -44,30 +46,33 @@ class Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiply in the precision `multiply`; the product has the precision of the weights."""
+        operand = self.weight.to(self.multiply) if self.operand is None else self.operand
         if self.velocity is not None and torch.is_grad_enabled():
-            return _AccumulatingProduct.apply(x.to(self.multiply), self.weight, self)  # type: ignore[no-any-return, no-untyped-call]
-        return torch.bmm(self.weight.to(self.multiply), x.to(self.multiply)).to(self.weight.dtype)
+            return _AccumulatingProduct.apply(x.to(self.multiply), self.weight, operand, self)  # type: ignore[no-any-return, no-untyped-call]
+        return torch.bmm(operand, x.to(self.multiply)).to(self.weight.dtype)
 
 
 class _AccumulatingProduct(torch.autograd.Function):
     """The product of `Linear`, whose weight gradient goes into the layer's velocity."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, layer: Linear) -> Tensor:
-        ctx.save_for_backward(x)
+    def forward(ctx: Any, x: Tensor, weight: Tensor, operand: Tensor, layer: Linear) -> Tensor:
+        ctx.save_for_backward(x, operand)
         ctx.layer = layer
-        return torch.bmm(weight.to(x.dtype), x).to(weight.dtype)
+        return torch.bmm(operand, x).to(weight.dtype)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, None, None]:
-        (x,), layer = ctx.saved_tensors, ctx.layer
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, None, None, None]:
+        (x, operand), velocity, momentum = ctx.saved_tensors, ctx.layer.velocity, ctx.layer.momentum
         gradient = gradients[0].to(x.dtype)
-        if x.dtype == layer.velocity.dtype:
-            layer.velocity.baddbmm_(gradient, x.transpose(1, 2), beta=layer.momentum)
+        if x.dtype == velocity.dtype:
+            velocity.baddbmm_(gradient, x.transpose(1, 2), beta=momentum)
         else:
-            layer.velocity.mul_(layer.momentum).add_(torch.bmm(gradient, x.transpose(1, 2)))
-        back = torch.bmm(layer.weight.to(x.dtype).transpose(1, 2), gradient) if ctx.needs_input_grad[0] else None
-        return back, None, None
+            # Converted first: an addition of two types takes as long again.
+            of_weight = torch.bmm(gradient, x.transpose(1, 2)).to(velocity.dtype)
+            torch.add(of_weight, velocity, alpha=momentum, out=velocity)
+        back = torch.bmm(operand.transpose(1, 2), gradient) if ctx.needs_input_grad[0] else None
+        return back, None, None, None
 
 
 class BinaryLinear(Linear):

@@ -23,9 +23,13 @@ class Sgd:
         self.linear = [m for m in modules if isinstance(m, Linear) and not isinstance(m, BinaryLinear)]
         for layer in self.linear:
             layer.velocity, layer.momentum = torch.zeros_like(layer.weight), momentum
+            layer.operand = layer.weight.detach().to(layer.multiply)  # the weights themselves if they have that type
         others = [(p, False) for m in modules if isinstance(m, BatchNorm) for p in (m.weight, m.bias)]
         others += [pair for m in modules if isinstance(m, Stacked) for pair in m.real_parameters]
-        self.others = [(p, torch.zeros_like(p), decays) for p, decays in others]
+        self.others: list[Tensor] = [p for p, _ in others]
+        self.velocities = [torch.zeros_like(p) for p in self.others]
+        decaying = [place for place, (_, decays) in enumerate(others) if decays]
+        self.decaying = [[tensors[place] for place in decaying] for tensors in (self.velocities, self.others)]
         known = {id(p) for p, _ in others} | {id(m.weight) for m in modules if isinstance(m, Linear)}
         known |= {id(p) for m in modules if isinstance(m, Stacked) for p in m.binary_weights}
         if unknown := [name for name, p in network.named_parameters() if id(p) not in known]:
@@ -36,11 +40,16 @@ class Sgd:
         """One update from the backward pass before it; `rate` has no dimensions."""
         for layer in self.linear:
             assert layer.velocity is not None
+            assert layer.operand is not None
             layer.velocity.add_(layer.weight, alpha=self.decay)
             layer.weight.addcmul_(layer.velocity, rate, value=-1)
-        for parameter, velocity, decays in self.others:
-            assert parameter.grad is not None
-            velocity.mul_(self.momentum).add_(parameter.grad)
-            if decays:
-                velocity.add_(parameter, alpha=self.decay)
-            parameter.addcmul_(velocity, rate, value=-1)
+            if layer.operand.dtype != layer.weight.dtype:
+                layer.operand.copy_(layer.weight)
+        if not self.others:
+            return
+        # All at once: each is small, and a call costs more than its arithmetic.
+        torch._foreach_mul_(self.velocities, self.momentum)
+        torch._foreach_add_(self.velocities, [p.grad for p in self.others if p.grad is not None])
+        if self.decaying[0]:
+            torch._foreach_add_(*self.decaying, alpha=self.decay)
+        torch._foreach_addcmul_(self.others, self.velocities, [rate] * len(self.others), value=-1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -131,7 +131,7 @@ class Training:
         device: str = "cpu",
     ) -> None:
         self.k, self.n, self.data = len(configurations), len(data.training.labels), data
-        self.epochs, self.device = budget.epochs, device
+        self.epochs, self.precision, self.device = budget.epochs, precision, device
         dtype, multiply = PRECISIONS[precision]
         batch = min(budget.batch_size, self.n)
         self.steps_per_epoch = self.n // batch
@@ -234,7 +234,8 @@ class Training:
         """One result per trial, after the last epoch."""
         test = (_correct(self.network, self.k, self.data.test).double() / len(self.data.test.labels)).tolist()
         curves = [values.T.tolist() for values in (self.losses, self.accuracies, self.flip_ratios)]
-        return [_result(*of_trial) for of_trial in zip(*curves, test, self.weights.not_finite(), strict=True)]
+        of_trials = zip(*curves, test, self.weights.not_finite(), strict=True)
+        return [replace(_result(*of_trial), precision=self.precision) for of_trial in of_trials]
 
     def _send(self, place: Tensor, rows: list[Tensor]) -> None:
         stacked = torch.stack(rows)

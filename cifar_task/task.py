@@ -14,6 +14,7 @@ from hpsearch.contracts.objective import Objective, Result
 from hpsearch.contracts.progress import Progress
 from hpsearch.contracts.space import Configuration
 from hpsearch.contracts.task import Task
+from hpsearch.system import machine
 
 if TYPE_CHECKING:
     from binarynet.training import Data
@@ -35,7 +36,8 @@ class CifarTask(Task):
         epochs: passes over the training images.
         batch_size: images per step.
         activation_gradient: surrogate gradient of the sign activation, "clip" or "bireal".
-        precision: "fp32", or "bf16" for the operands of convolutions and, on a GPU, all activations.
+        precision: "fp32"; "bf16" for the operands of convolutions and, on a GPU, all activations; or "auto": bf16 on a
+            GPU that has instructions for it, which each trial records.
     """
 
     network: str = "bireal20"
@@ -45,7 +47,7 @@ class CifarTask(Task):
     epochs: int = 50
     batch_size: int = 256
     activation_gradient: Literal["clip", "bireal"] = "bireal"
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
 
     methods = "binarynet.methods"
     # One network's convolutions keep a core busy, and with packs of one a comparison can use a worker for each study.
@@ -106,7 +108,8 @@ class CifarTask(Task):
             seeds,
             self._data(device),
             Budget(self.epochs, self.batch_size),
-            self.precision,
+            # On a processor bf16 only rounds: its convolutions are in fp32.
+            "fp32" if self.precision == "auto" and device == "cpu" else machine.precision(self.precision, device),
             device,
         ).run()
 

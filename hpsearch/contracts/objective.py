@@ -105,6 +105,7 @@ class Result:
         curves: name -> one value per epoch.
         outcome: "complete"; "diverged" if training left the finite numbers; "failed" if it broke.
         reason: one line saying why, unless complete.
+        precision: the type of numbers that it was trained in, such as "fp32", if the task says so.
     """
 
     objective: float | None
@@ -112,6 +113,7 @@ class Result:
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
     outcome: Outcome = "complete"
     reason: str = ""
+    precision: str = ""
 
 
 def finished(objective: float, **metrics: float) -> Result:

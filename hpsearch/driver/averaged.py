@@ -27,13 +27,14 @@ def averaged(results: Sequence[Result], objective: Objective) -> Result:
     if not complete:
         worst = next((result for result in lost if result.outcome == "diverged"), lost[0])
         curves = _curves(lost)
-        return Result(None, {}, curves, worst.outcome, f"all {len(lost)} seeds: {worst.reason}")
+        return Result(None, {}, curves, worst.outcome, f"all {len(lost)} seeds: {worst.reason}", worst.precision)
     names = dict.fromkeys(name for result in complete for name in result.metrics)
     return Result(
         _mean(objective.counted([result.objective if result.outcome == "complete" else None for result in results])),
         {name: _mean(result.metrics[name] for result in complete if name in result.metrics) for name in names},
         _curves(complete),
         reason=f"{len(lost)} of {len(results)} seeds {lost[0].outcome}: {lost[0].reason}" if lost else "",
+        precision=complete[0].precision,  # one worker trains all seeds of a trial
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import cast
@@ -56,6 +57,8 @@ def _faults(result: Result, taken: Collection[str]) -> Iterator[str]:
         yield f"a result's outcome is complete, diverged or failed, got {result.outcome!r}"
     if not isinstance(result.reason, str):
         yield f"a result's reason must be a text, got {type(result.reason).__name__}"
+    if not isinstance(result.precision, str) or not re.fullmatch(r"[\w.-]{0,20}", result.precision):
+        yield f"a result's precision must be a word of at most 20 letters, such as 'fp32', got {result.precision!r}"
     if result.objective is not None:
         yield from _no_number("objective", result.objective)
     metrics, curves = _named("metrics", result.metrics), _named("curves", result.curves)

@@ -19,7 +19,7 @@ Table = dict[str, list[Cell]]
 
 KEY = ("method", "repeat", "trial")
 RESULT = (*KEY, "objective", "state", "reason", "seconds", "seed")
-TRAINING = ("proposed", "started", "ended", "trained_together", "attempts", "host", "device", "epochs")
+TRAINING = ("proposed", "started", "ended", "trained_together", "attempts", "host", "device", "precision", "epochs")
 
 
 def tables(file: Path) -> dict[str, Table]:

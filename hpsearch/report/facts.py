@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from hpsearch.contracts.errors import FileError
@@ -101,6 +101,7 @@ def provenance_facts(context: ReportContext) -> list[tuple[str, str]]:
         ("task", _each(with_settings(part.spec.task.name, part.resolved["task"]) for part in parts)),
         *((f"data: {name}", value) for name, value in data.items()),
         ("pack size", f"{_each(str(part.pack_size) for part in parts)}{_halved(tables.halved)}"),
+        *_precisions(tables.precisions),
         ("training time, all workers together", f"{trained:.0f} s"),
         ("runs", f"{len(runs)}, from {runs[0].started} to {runs[-1].ended or '(not ended)'}" if runs else "none"),
         ("warnings of libraries, not shown", str(sum(run.warnings for run in runs))),
@@ -175,6 +176,11 @@ def _rounds_and_seeds(parts: Sequence[Comparison]) -> list[tuple[str, str]]:
         "seeds per trial, whose mean is its objective": [str(part.spec.seeds) for part in parts],
     }
     return [(name, _each(values)) for name, values in said.items() if set(values) != {"1"}]
+
+
+def _precisions(trained: Mapping[str, int]) -> list[tuple[str, str]]:
+    said = ", ".join(f"{name} ({trials:,} trials)" for name, trials in trained.items())
+    return [("trained in", said)] if said else []
 
 
 def _halved(trials: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -123,6 +124,7 @@ def _joined(files: Sequence[Path], all_tables: Sequence[Tables]) -> Tables:
         curves=pd.concat([tables.curves for tables in renamed], ignore_index=True),
         seeds=pd.concat([tables.seeds for tables in renamed], ignore_index=True),
         runs=[run for tables in renamed for run in tables.runs],
+        precisions=sum((Counter(tables.precisions) for tables in renamed), Counter()),
         halved=sum(tables.halved for tables in renamed),
         stand_ins=[attempt for tables in renamed for attempt in tables.stand_ins],
     )

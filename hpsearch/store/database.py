@@ -47,7 +47,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-LATER = {"halved": "0", "epochs": "NULL"}
+LATER = {"halved": "0", "epochs": "NULL", "precision": "''"}
 """Columns of trials that an older version did not note -> what they have there, in SQL."""
 FAILED = (
     "INSERT INTO attempts (study_id, trial, attempt, run_id, at, together, error, output_id) "
@@ -199,7 +199,7 @@ class Database(DatabaseFile):
                     new := connection.execute(
                         "UPDATE trials SET state = ?, objective = ?, metrics = ?, curves = ?, reason = ?, "
                         "run_id = ?, started = ?, ended = ?, seconds = ?, trained_together = ?, attempts = ?, "
-                        "host = ?, device = ?, halved = ?, output_id = ?, epochs = ? "
+                        "host = ?, device = ?, halved = ?, output_id = ?, epochs = ?, precision = ? "
                         "WHERE study_id = ? AND trial = ? AND state = 'proposed'",
                         (
                             kept.state,
@@ -218,6 +218,7 @@ class Database(DatabaseFile):
                             measured.halved,
                             output_id,
                             epochs_of([each for _, each in of_seeds] or [result]),
+                            result.precision,
                             study_id,
                             trial,
                         ),
@@ -289,7 +290,7 @@ class Database(DatabaseFile):
                 connection.execute("DELETE FROM trials WHERE study_id = ? AND trial > ?", (study_id, last))
                 connection.executemany(
                     "UPDATE trials SET state = 'proposed', reason = '', objective = NULL, metrics = NULL, "
-                    "curves = NULL, epochs = NULL WHERE study_id = ? AND trial = ?",
+                    "curves = NULL, epochs = NULL, precision = '' WHERE study_id = ? AND trial = ?",
                     taken_back := [failure for failure in failures if failure[0] == study_id and failure[1] <= last],
                 )
                 # A task that said itself that it failed has left what each seed gave.

@@ -131,6 +131,7 @@ class Trial(NamedTuple):
     device: str | None
     halved: int
     epochs: int | None
+    precision: str
 
     @property
     def epochs_trained(self) -> int | None:

@@ -81,12 +81,18 @@ def _keep_seeds_and_epochs(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE trials ADD COLUMN epochs INTEGER")
 
 
+def _keep_precisions(connection: sqlite3.Connection) -> None:
+    # The type of numbers that a trial was trained in, if its task says so: "auto" is another one on another machine.
+    connection.execute("ALTER TABLE trials ADD COLUMN precision TEXT NOT NULL DEFAULT ''")
+
+
 UPGRADES: list[Callable[[sqlite3.Connection], None]] = [
     _create,
     _note_halved_packs,
     _keep_failed_attempts,
     _keep_outputs,
     _keep_seeds_and_epochs,
+    _keep_precisions,
 ]
 """Upgrade i takes a file from version i to i + 1, in the transaction that records the new version."""
 

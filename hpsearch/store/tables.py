@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, product
 from pathlib import Path
@@ -58,6 +59,7 @@ class Tables:
         runs: every run with its provenance.
         halved: how many trials were trained in a smaller pack than planned, because memory did not suffice.
         stand_ins: one for each trial for which its searcher had no proposal, with the reason.
+        precisions: type of numbers -> how many trials were trained in it, of those whose task says so.
     """
 
     parts: tuple[Comparison, ...]
@@ -71,6 +73,7 @@ class Tables:
     runs: list[Run]
     halved: int
     stand_ins: Sequence[FailedAttempt] = ()
+    precisions: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def comparison(self) -> Comparison:
@@ -150,6 +153,7 @@ def load_tables(path: Path) -> Tables:
         runs,
         halved,
         stand_ins,
+        Counter(trial.precision for trial in found if trial.precision),
     )
 
 

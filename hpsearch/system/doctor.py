@@ -195,11 +195,12 @@ def gpus(torch: Any, driver: bool) -> list[Finding]:
 def precision(fp32: float, bf16: float, features: Sequence[str]) -> Finding:
     """Measured speeds of matrix products on one thread, in GFLOP/s; `features` are those of machine.vectors."""
     value = f"fp32 {fp32:.3g}, bf16 {bf16:.3g} GFLOP/s per core"
+    auto = "fp32" if machine.AUTO_BF16.isdisjoint(features) else "bf16"
     if bf16 >= fp32:
-        return Finding("matrix products", value, "ok", 'precision = "bf16" pays')
+        return Finding("matrix products", value, "ok", f'precision = "bf16" pays; "auto" takes {auto}')
     known_without = features and not machine.BF16_VECTORS & set(features)
     why = ", which has neither AMX nor AVX512-BF16" if known_without else ""
-    remark = f'precision = "bf16" is {fp32 / bf16:.2g} times as slow on this processor{why}: keep "fp32"'
+    remark = f'precision = "bf16" is {fp32 / bf16:.2g} times as slow on this processor{why}: take "fp32"; "auto" takes {auto}'
     return Finding("matrix products", value, "slow", remark)
 
 

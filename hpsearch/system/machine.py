@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 OWN_GROUPS, GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 VECTORS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "bf16")  # the last is ARM's
 BF16_VECTORS = frozenset(VECTORS[2:])
+AUTO_BF16 = BF16_VECTORS - {"bf16"}
+"""With which "auto" takes bf16. With ARM's nobody has measured that it pays."""
 
 
 def vectors(cpuinfo: str) -> list[str]:
@@ -86,6 +88,20 @@ def matrix_gflops(precision: torch.dtype, seconds: float = 0.15, size: int = 512
     finally:
         torch.set_num_threads(threads)
     return best
+
+
+def precision(wanted: str, device: str, cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """`wanted`, or what "auto" stands for on a device, by torch's name: "bf16" if it has instructions for it, or "fp32".
+
+    It asks what the device has and measures nothing: what "auto" means must not depend on what else is running.
+    """
+    if wanted != "auto":
+        return wanted
+    if device == "cpu":
+        return "fp32" if AUTO_BF16.isdisjoint(vectors(read(cpuinfo))) else "bf16"
+    import torch
+
+    return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp32"
 
 
 def read(path: Path) -> str:

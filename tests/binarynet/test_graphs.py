@@ -57,7 +57,8 @@ def places(run):
     tensors = {name: value for name, value in vars(run).items() if isinstance(value, torch.Tensor)}
     tensors |= dict(run.network.named_parameters()) | dict(run.network.named_buffers()) | run.weights.state
     tensors |= {f"velocity {i}": layer.velocity for i, layer in enumerate(run.optimizer.linear)}
-    tensors |= {f"other {i}": velocity for i, (_, velocity, _) in enumerate(run.optimizer.others)}
+    tensors |= {f"operand {i}": layer.operand for i, layer in enumerate(run.optimizer.linear)}
+    tensors |= {f"other {i}": velocity for i, velocity in enumerate(run.optimizer.velocities)}
     return {name: tensor.data_ptr() for name, tensor in tensors.items()}
 
 
@@ -70,7 +71,7 @@ def test_a_step_and_an_evaluation_wait_for_nothing_and_stay_in_place(problem, na
         for _ in range(2):
             run.step()
         run.evaluate()
-        run.end(0)
+        run.end(0, run.watched)
     assert places(run) == before
     assert run.steps_done.item() == 2
     assert run.loss.isfinite().all()

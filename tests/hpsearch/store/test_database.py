@@ -211,7 +211,7 @@ def test_a_file_of_version_1_is_read_as_it_is_and_goes_on(own_study, tmp_path):
     file = run_to_end(study, seed_bits=SEED_BITS)
     expected = load_tables(file).trials
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as old:
-        for column in ("output_id", "epochs"):
+        for column in ("output_id", "epochs", "precision"):
             old.execute(f"ALTER TABLE trials DROP COLUMN {column}")
         old.execute("ALTER TABLE comparison DROP COLUMN seed_bits")
         for table in ("attempts", "outputs", "seeds"):
