@@ -26,8 +26,6 @@ class Linear(nn.Module):
     Attributes:
         multiply: the type of the product's operands.
         operand: the weights in that type, for whoever keeps them so: then no product has to convert them.
-        velocity: a tensor that becomes `momentum` times itself plus the gradient, for an optimizer; if None, the
-            gradient goes to `weight.grad`.
     """
 
     def __init__(self, k: int, inputs: int, outputs: int) -> None:
@@ -35,8 +33,6 @@ class Linear(nn.Module):
         self.weight = nn.Parameter(torch.zeros(k, outputs, inputs))
         self.multiply = torch.float32
         self.operand: Tensor | None = None
-        self.velocity: Tensor | None = None
-        self.momentum = 0.0
 
     def start(self, generators: Sequence[Generator]) -> None:
         """Normal weights of variance 2 / inputs (He et al. 2015)."""
@@ -46,43 +42,69 @@ class Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiply in the precision `multiply`; the product has the precision of the weights."""
+        factor = x.to(self.multiply)
+        if torch.is_grad_enabled() and self.operand is not None:
+            return _RoundedProduct.apply(factor, self.weight, self.operand)  # type: ignore[no-any-return, no-untyped-call]
         operand = self.weight.to(self.multiply) if self.operand is None else self.operand
-        if self.velocity is not None and torch.is_grad_enabled():
-            return _AccumulatingProduct.apply(x.to(self.multiply), self.weight, operand, self)  # type: ignore[no-any-return, no-untyped-call]
-        return torch.bmm(operand, x.to(self.multiply)).to(self.weight.dtype)
+        if not torch.is_grad_enabled() and (len(x) == 1 or x.stride(0) == 0):
+            # Inputs that all trials share are one product, 2.5 times as fast in bf16; its bits do not depend on k.
+            return torch.mm(operand.flatten(0, 1), factor[0]).view(len(operand), -1, x.shape[-1]).to(self.weight.dtype)
+        return torch.bmm(operand, factor).to(self.weight.dtype)
 
 
-class _AccumulatingProduct(torch.autograd.Function):
-    """The product of `Linear`, whose weight gradient goes into the layer's velocity."""
+class _RoundedProduct(torch.autograd.Function):
+    """The product of `Linear` with its operand, whose gradient is that of its weights."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, operand: Tensor, layer: Linear) -> Tensor:
-        ctx.save_for_backward(x, operand)
-        ctx.layer = layer
+    def forward(ctx: Any, x: Tensor, weight: Tensor, operand: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.operand, ctx.dtype = operand, weight.dtype  # not saved: it is changed in place between steps
         return torch.bmm(operand, x).to(weight.dtype)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, None, None, None]:
-        (x, operand), velocity, momentum = ctx.saved_tensors, ctx.layer.velocity, ctx.layer.momentum
-        gradient = gradients[0].to(x.dtype)
-        if x.dtype == velocity.dtype:
-            velocity.baddbmm_(gradient, x.transpose(1, 2), beta=momentum)
-        else:
-            # Converted first: an addition of two types takes as long again.
-            of_weight = torch.bmm(gradient, x.transpose(1, 2)).to(velocity.dtype)
-            torch.add(of_weight, velocity, alpha=momentum, out=velocity)
-        back = torch.bmm(operand.transpose(1, 2), gradient) if ctx.needs_input_grad[0] else None
-        return back, None, None, None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, None]:
+        (x,), gradient = ctx.saved_tensors, gradients[0].to(ctx.operand.dtype)
+        back = torch.bmm(ctx.operand.transpose(1, 2), gradient) if ctx.needs_input_grad[0] else None
+        return back, torch.bmm(gradient, x.transpose(1, 2)).to(ctx.dtype), None
 
 
 class BinaryLinear(Linear):
     """k linear maps whose weights a training method sets before every step.
 
-    The optimizer of the real parameters leaves `weight` alone; its `.grad` goes to the method.
+    The optimizer of the real parameters leaves `weight` alone.
+
+    Attributes:
+        gradient: where a backward pass writes the gradient of the weights; if None, it goes to `weight.grad`.
     """
+
+    gradient: Tensor | None = None
 
     def start(self, generators: Sequence[Generator]) -> None:
         """Draw nothing: the method has the weights."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Multiply in the precision `multiply`; the product has the precision of the weights."""
+        if self.gradient is None or not torch.is_grad_enabled():
+            return super().forward(x)
+        return _BinaryProduct.apply(x, self.weight.to(self.multiply), self.gradient)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class _BinaryProduct(torch.autograd.Function):
+    """The product of `BinaryLinear`, whose weight gradient is written into `place`, and not added there."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, operand: Tensor, place: Tensor) -> Tensor:
+        factor = x.to(operand.dtype)
+        ctx.save_for_backward(factor, operand)
+        ctx.place = place
+        return torch.bmm(operand, factor).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (x, operand), dtype = ctx.saved_tensors, gradients[0].dtype
+        gradient = gradients[0].to(operand.dtype)
+        ctx.place.copy_(torch.bmm(gradient, x.transpose(1, 2)))
+        return torch.bmm(operand.transpose(1, 2), gradient).to(dtype), None, None
 
 
 class BatchNorm(nn.Module):
@@ -103,31 +125,34 @@ class BatchNorm(nn.Module):
         """(k, features, b) -> the same shape, normalised over b."""
         if x.dim() != 3:
             raise ValueError(f"batch norm takes (k, features, b) only, got {tuple(x.shape)}")
-        # Over a transposed view the kernel sums in another order when k changes.
+        return _Normalised.apply(x, self.weight, self.bias, self)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class _Normalised(torch.autograd.Function):
+    """torch's batch norm, and its gradient, on contiguous rows: over others its kernels sum in an order that k changes.
+
+    Both are called as they are: what torch's function has around them costs a small network as much as themselves.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, layer: BatchNorm) -> Tensor:
         rows = x.contiguous().view(1, -1, x.shape[-1])
-        normalised = torch.nn.functional.batch_norm(
-            rows,
-            self.running_mean.view(-1),
-            self.running_variance.view(-1),
-            self.weight.view(-1),
-            self.bias.view(-1),
-            self.training,
-            self.momentum,
-            self.epsilon,
+        running = layer.running_mean.view(-1), layer.running_variance.view(-1)
+        normalised, *statistics = torch.native_batch_norm(
+            rows, weight.view(-1), bias.view(-1), *running, layer.training, layer.momentum, layer.epsilon
         )
-        return _ContiguousGradient.apply(normalised).view(x.shape)  # type: ignore[no-any-return, no-untyped-call]
-
-
-class _ContiguousGradient(torch.autograd.Function):
-    """The identity, but its gradient reaches batch norm contiguous: backward has the same trap as forward."""
+        ctx.save_for_backward(rows, weight, *statistics, *running)
+        ctx.settings = layer.training, layer.epsilon
+        return normalised.view(x.shape)
 
     @staticmethod
-    def forward(ctx: object, x: Tensor) -> Tensor:  # noqa: ARG004
-        return x.view_as(x)
-
-    @staticmethod
-    def backward(ctx: object, *gradients: Tensor) -> Tensor:  # noqa: ARG004
-        return gradients[0].contiguous()
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        rows, weight, mean, deviation, *running = ctx.saved_tensors
+        gradient, shape = gradients[0].contiguous(), gradients[0].shape
+        of_rows, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
+            gradient.view(rows.shape), rows, weight.view(-1), *running, mean, deviation, *ctx.settings, [True] * 3
+        )
+        return of_rows.view(shape), of_weight.view(weight.shape), of_bias.view(weight.shape), None
 
 
 class Sign(nn.Module):

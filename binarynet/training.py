@@ -29,6 +29,10 @@ PRECISIONS = {
 }
 
 
+LARGE = 10_000
+"""From how many weights on a layer's product pays to have its operands rounded."""
+
+
 class Examples(Protocol):
     """Training data: n examples, each in several variants (noise draws, crops); a step sees one of them."""
 
@@ -142,13 +146,13 @@ class Training:
         for module in self.network.modules():
             if isinstance(module, Linear | Stacked):
                 module.start(start_generators)
-                module.multiply = multiply
+                small = isinstance(module, Linear) and module.weight[0].numel() < LARGE
+                module.multiply = dtype if small else multiply
         self.network.to(device, dtype)
         self.values = Values(method, configurations, steps, dtype, device)
-        weights = binary_weights(self.network)
         self.steps_done = torch.zeros(1, dtype=torch.int64, device=device)
-        noise = start_noise(weights, start_generators).to(device, dtype)
-        self.weights = BinaryWeights(weights, method, self.values.at(self.steps_done), noise)
+        noise = start_noise(binary_weights(self.network), start_generators).to(device, dtype)
+        self.weights = BinaryWeights(self.network, method, self.values.at(self.steps_done), noise)
 
         rates = [budget.learning_rate * factor for factor in factors("cosine", steps)]
         self.learning_rates = torch.tensor(rates, dtype=torch.float64).to(device, dtype)
@@ -206,7 +210,8 @@ class Training:
         self.network.train()
         logits = self.network(self.data.training.batch(order, variant))
         loss = _loss(logits, self.data.training.labels[order])
-        self.network.zero_grad()
+        self.weights.clear()
+        self.optimizer.clear()
         # The sum over trials of each trial's mean: every trial's gradient is its own.
         loss.sum().backward()  # type: ignore[no-untyped-call]
         self.weights.step(h)

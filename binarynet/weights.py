@@ -21,49 +21,60 @@ INTEGERS = {torch.float32: (torch.int32, 31), torch.float64: (torch.int64, 63)}
 class BinaryWeights:
     """State of a method for all binary layers of a pack.
 
-    Each tensor of the state is one flat (k, n) over all layers, so that `update` is one elementwise pass. `weights`
-    and `gradient` see views of it that have the layers' own shapes. Each layer's slice of a trial is padded to whole
-    vectors, so that no number's rounding in `update` depends on its place in a vector. The views leave the padding
-    out: sums, products and means round alike without it; for exp and the like there is `whole_vectors`.
+    Each tensor of the state is one flat (k, n) over all layers, so that `update` is one elementwise pass, and so are
+    the layers' weights and their gradients. `weights` and `gradient` see views of it that have the layers' own shapes.
+    Each layer's slice of a trial is padded to whole vectors, so that no number's rounding in `update` depends on its
+    place in a vector. The views leave the padding out: sums, products and means round alike without it; for exp and the
+    like there is `whole_vectors`.
 
     Attributes:
         flips: how many signs have changed since it was last set to 0, (k,).
     """
 
-    def __init__(
-        self, weights: Sequence[nn.Parameter], method: BinaryMethod, h: Hyperparameters, noise: Tensor
-    ) -> None:
-        """Start the method from `noise`, (k, n), as `start_noise` draws it for these weights."""
-        self.weights, self.method = list(weights), method
+    def __init__(self, network: nn.Module, method: BinaryMethod, h: Hyperparameters, noise: Tensor) -> None:
+        """Start the method from `noise`, (k, n), as `start_noise` draws it for the network's binary weights."""
+        self.weights, self.method = binary_weights(network), method
+        weights = self.weights
         self.flips = torch.zeros(len(noise), dtype=torch.int64, device=noise.device)
         self.count = sum(weight[0].numel() for weight in weights)
         self.state = method.start(noise, _shaped(h, 2))
-        self.gradients = torch.zeros_like(noise)
+        self.gradients, self.shown, self._before = (torch.zeros_like(noise) for _ in range(3))
         offsets = _offsets(weights)
         self._states: list[State] = [
             {name: _view(flat, at, weight) for name, flat in self.state.items()}
             for at, weight in zip(offsets, weights, strict=False)
         ]
         self._gradients = [_view(self.gradients, at, weight) for at, weight in zip(offsets, weights, strict=False)]
+        for at, weight in zip(offsets, weights, strict=False):
+            weight.data = _view(self.shown, at, weight).copy_(weight.detach())
+        places = {id(weight): gradient for weight, gradient in zip(weights, self._gradients, strict=True)}
+        for module in network.modules():
+            if isinstance(module, BinaryLinear):
+                module.gradient = places[id(module.weight)]
 
     @torch.no_grad()
     def show(self, h: Hyperparameters, training: bool) -> None:
         """Give every layer the weights that the network is to use now, and count the signs that this changes."""
+        self._before.copy_(self.shown)
         for weight, state in zip(self.weights, self._states, strict=True):
-            new = self.method.weights(state, _shaped(h, weight.dim()), training)
-            # Where the sign bits differ, the exclusive or is negative, and shifted by `last` it is -1. This is twice
-            # as fast as comparing signs, which cost a tenth of a small network's step.
-            integer, last = INTEGERS[weight.dtype]
-            differs = (new.view(integer) ^ weight.view(integer)) >> last
-            self.flips -= differs.flatten(1).sum(dim=1)
-            weight.copy_(new)
+            weight.copy_(self.method.weights(state, _shaped(h, weight.dim()), training))
+        # Where the sign bits differ, the exclusive or is negative, and shifted by `last` it is -1. This is twice
+        # as fast as comparing signs, which cost a tenth of a small network's step.
+        integer, last = INTEGERS[self.shown.dtype]
+        differs = self._before.view(integer).bitwise_xor_(self.shown.view(integer)).bitwise_right_shift_(last)
+        self.flips -= differs.sum(dim=1)
+
+    def clear(self) -> None:
+        """Forget the gradients, before a backward pass."""
+        for weight in self.weights:
+            weight.grad = None
 
     @torch.no_grad()
     def step(self, h: Hyperparameters) -> None:
         """One update from the gradients that lie in the layers."""
         for weight, state, gradient in zip(self.weights, self._states, self._gradients, strict=True):
-            assert weight.grad is not None
-            gradient.copy_(self.method.gradient(state, weight.grad, _shaped(h, weight.dim())))
+            found = gradient if weight.grad is None else weight.grad  # of a layer that wrote it where it belongs
+            gradient.copy_(self.method.gradient(state, found, _shaped(h, weight.dim())))
         self.method.update(self.state, self.gradients, _shaped(h, 2))
 
     def not_finite(self) -> list[str]:

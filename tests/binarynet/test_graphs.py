@@ -56,9 +56,9 @@ def started(problem, name, network="perceptron", k=3):
 def places(run):
     tensors = {name: value for name, value in vars(run).items() if isinstance(value, torch.Tensor)}
     tensors |= dict(run.network.named_parameters()) | dict(run.network.named_buffers()) | run.weights.state
-    tensors |= {f"velocity {i}": layer.velocity for i, layer in enumerate(run.optimizer.linear)}
     tensors |= {f"operand {i}": layer.operand for i, layer in enumerate(run.optimizer.linear)}
-    tensors |= {f"other {i}": velocity for i, velocity in enumerate(run.optimizer.velocities)}
+    velocities = [velocity for group in run.optimizer.groups for velocity in group.velocities]
+    tensors |= {f"velocity {i}": velocity for i, velocity in enumerate(velocities)}
     return {name: tensor.data_ptr() for name, tensor in tensors.items()}
 
 
@@ -94,17 +94,20 @@ def test_on_a_cpu_every_call_is_the_functions():
 class Net(nn.Module):
     """A real-valued layer at the beginning, and one that has to send a gradient on."""
 
-    def __init__(self, k):
+    def __init__(self, k, inputs=5, hidden=4, outputs=3):
         super().__init__()
-        self.layers = nn.Sequential(Linear(k, 5, 4), BatchNorm(k, 4), Linear(k, 4, 3), BatchNorm(k, 3))
+        self.layers = nn.Sequential(
+            Linear(k, inputs, hidden), BatchNorm(k, hidden), Linear(k, hidden, outputs), BatchNorm(k, outputs)
+        )
 
     def forward(self, x):
         return self.layers(x)
 
 
-def test_the_update_is_torchs_sgd():
+@pytest.mark.parametrize("sizes", [(5, 4, 3), (16, 32, 16)])  # numbers that no vector takes, and whole vectors
+def test_the_update_is_torchs_sgd(sizes):
     generators = [torch.Generator().manual_seed(i) for i in range(2)]
-    ours = Net(2).double()
+    ours = Net(2, *sizes).double()
     for layer in (ours.layers[0], ours.layers[2]):
         layer.start(generators)
         layer.multiply = torch.float64
@@ -116,8 +119,8 @@ def test_the_update_is_torchs_sgd():
     )
     sgd = Sgd(ours, 0.9, 0.01)
     for step in range(20):
-        x = torch.randn(2, 5, 8, dtype=torch.float64, generator=generators[0])
-        target = torch.randn(2, 3, 8, dtype=torch.float64, generator=generators[0])
+        x = torch.randn(2, sizes[0], 8, dtype=torch.float64, generator=generators[0])
+        target = torch.randn(2, sizes[2], 8, dtype=torch.float64, generator=generators[0])
         for network in (ours, theirs):
             network.zero_grad()
             ((network(x) - target) ** 2).sum().backward()
@@ -129,17 +132,40 @@ def test_the_update_is_torchs_sgd():
             torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-12)
 
 
-def test_low_precision_operands_reach_the_velocity():
-    layer, plain = Linear(2, 40, 6), Linear(2, 40, 6)
-    for each in (layer, plain):
-        each.start([torch.Generator().manual_seed(i) for i in range(2)])
-        each.multiply = torch.bfloat16
-    layer.velocity, layer.momentum = torch.full_like(layer.weight, 2.0), 0.5
+def test_the_rounded_operand_follows_the_weights_and_all_products_are_with_it():
+    network, plain = Net(2, 40, 16, 3), Net(2, 40, 16, 3)
+    for each in (network, plain):
+        for layer in (each.layers[0], each.layers[2]):
+            layer.start([torch.Generator().manual_seed(i) for i in range(2)])
+            layer.multiply = torch.bfloat16
+    sgd = Sgd(network, 0.9, 0.01)
     x = torch.randn(2, 40, 32, generator=torch.Generator().manual_seed(1))
-    for each in (layer, plain):
+    for each in (network, plain):
         each(x).square().sum().backward()
-    assert layer.weight.grad is None
-    torch.testing.assert_close(layer.velocity, 1.0 + plain.weight.grad)
+    for ours, theirs in zip(network.parameters(), plain.parameters(), strict=True):
+        assert torch.equal(ours.grad, theirs.grad)
+    sgd.step(torch.tensor(0.1))
+    for layer in sgd.linear:
+        assert not torch.equal(
+            layer.weight, plain.layers[0].weight if layer is sgd.linear[0] else plain.layers[2].weight
+        )
+        assert torch.equal(layer.operand, layer.weight.bfloat16())
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("k", [1, 3])
+def test_inputs_that_all_trials_share_are_one_product_and_its_bits_do_not_depend_on_the_company(precision, k):
+    many = Linear(20, 250, 50)
+    many.start([torch.Generator().manual_seed(i) for i in range(20)])
+    some = Linear(k, 250, 50)
+    some.weight.data = many.weight.data[4 : 4 + k]
+    many.multiply = some.multiply = precision
+    x = torch.randn(37, 250, generator=torch.Generator().manual_seed(1)).to(precision).T
+    with torch.no_grad():
+        found = [layer(x.expand(len(layer.weight), *x.shape)) for layer in (many, some)]
+    assert torch.equal(found[0][4 : 4 + k], found[1])
+    each = many.weight.detach().to(precision).float() @ x.float()
+    torch.testing.assert_close(found[0].float(), each, rtol=1e-2, atol=1e-1)
 
 
 def test_a_parameter_without_a_recipe_is_refused():

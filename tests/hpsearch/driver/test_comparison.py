@@ -74,7 +74,7 @@ class TestTheTableIsTheSame:
         tables = []
         for pack, executor in ((20, "inline"), (4, "processes"), (1, "processes")):
             study = tmp_path / f"speech{pack}.toml"
-            text = edited(SPEECH_STUDY.format(pack=pack, precision="fp32"), "width = 50", "width = 256")
+            text = edited(SPEECH_STUDY.format(pack=pack, precision="auto"), "width = 50", "width = 256")
             study.write_text(edited(edited(text, "repeats = 5", "repeats = 20"), "trials = 3", "trials = 1"))
             tables.append(table(run(study, f"{pack}.db", executor)))
         assert len(tables[0]) == 40

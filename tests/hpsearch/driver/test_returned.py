@@ -67,13 +67,16 @@ def test_what_is_no_number_is_named(value):
 
 
 def test_every_fault_of_every_result_is_named_at_once():
-    wrong = Result("high", {"m": [1], "seed": 1.0, 3: 1.0}, {"c": 0.5, "d": ["x"]}, outcome="fine", reason=None)
+    wrong = Result(
+        "high", {"m": [1], "seed": 1.0, 3: 1.0}, {"c": 0.5, "d": ["x"]}, outcome="fine", reason=None, precision=16
+    )
     with pytest.raises(ReturnError) as caught:
         checked_results([wrong, Result(1.0), Result(2.0, {"n": 10**400})], 3, by="train (my_task.py:7)")
     assert str(caught.value) == (
         "train (my_task.py:7) returned what cannot be recorded: "
         "a result's outcome is complete, diverged or failed, got 'fine'; "
         "a result's reason must be a text, got NoneType; "
+        "a result's precision must be a word of at most 20 letters, such as 'fp32', got 16; "
         "a result's objective must be a number, got str; "
         "a result's m must be a number, got list; "
         "a metric or curve may not be named 'seed': a column has this name; "

@@ -14,12 +14,16 @@ from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.objective import Objective, Result
 from hpsearch.contracts.seeds import SEED_BITS
 from hpsearch.contracts.space import Float, Space
+from hpsearch.export.csv import tables
+from hpsearch.report.context import ReportContext
+from hpsearch.report.facts import provenance_facts
 from hpsearch.store.database import Database
 from hpsearch.store.rows import Measured, MethodRow, NewStudy, Output
 from hpsearch.store.schema import UPGRADES
 from hpsearch.store.tables import load_tables
 from tests.tools.by_hand import by_hand
-from tests.tools.studies import run_to_end
+from tests.tools.editing import edited
+from tests.tools.studies import OWN_TASK, run_to_end
 
 SPACE = Space((Float("x", 0.0, 1.0),))
 NOW = Measured("2026-01-01T00:00:00+00:00", "2026-01-01T00:00:01+00:00", 1.0, 1, 1, "h", "cpu")
@@ -52,6 +56,19 @@ def test_floats_and_seeds_come_back_to_the_last_bit(database):
     assert row.configuration["x"] == 0.1 + 0.2
     assert row.seed == 2**62 + 1
     assert database.runs()[0].warnings == 5
+
+
+def test_the_precision_of_each_trial_is_kept_exported_and_said(own_study):
+    task = edited(OWN_TASK, 'curves={"loss": [1.0, value]}', 'precision="fp16" if configuration["x"] > 1 else ""')
+    file = run_to_end(own_study(task))
+    with Database(file) as database:
+        rows = database.all_trials()
+    assert [row.precision for row in rows] == ["fp16" if row.configuration["x"] > 1 else "" for row in rows]
+    assert tables(file)["training"]["precision"] == [row.precision for row in rows]
+    trained = sum(row.precision == "fp16" for row in rows)
+    assert load_tables(file).precisions == {"fp16": trained}
+    facts = dict(provenance_facts(ReportContext(load_tables(file), (file,))))
+    assert facts["trained in"] == f"fp16 ({trained} trials)"
 
 
 def test_what_is_not_finite_becomes_null_with_its_reason(database):

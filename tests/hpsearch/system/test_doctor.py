@@ -154,6 +154,18 @@ def test_slow_bf16_says_why():
     assert doctor.precision(100.0, 500.0, ["amx_bf16"]).verdict == "ok"
 
 
+@pytest.mark.parametrize(
+    ("flags", "precision"), [("avx2 avx512f", "fp32"), ("avx512_bf16", "bf16"), ("amx_bf16", "bf16"), ("bf16", "fp32")]
+)
+def test_auto_is_bf16_where_the_processor_has_instructions_for_it_and_doctor_says_which(tmp_path, flags, precision):
+    (tmp_path / "cpuinfo").write_text(f"flags\t: fpu {flags} sse\n")
+    assert machine.precision("auto", "cpu", tmp_path / "cpuinfo") == precision
+    assert machine.precision("auto", "cpu", tmp_path / "not there") == "fp32"
+    assert machine.precision("fp32", "cpu", tmp_path / "cpuinfo") == "fp32"
+    for bf16 in (50.0, 500.0):
+        assert f'"auto" takes {precision}' in doctor.precision(100.0, bf16, flags.split()).remark
+
+
 def torch_that_says(cuda=None, warning=None, devices=()):
     def available():
         if warning:
