@@ -78,8 +78,8 @@ class Latent(BinaryMethod):
     def gradient(self, state: State, gradient: Tensor, h: Hyperparameters) -> Tensor:
         """The gradient times the factor of the scaling, and 0 in the clipping region."""
         latent = state["latent"]
-        masked = (h["clipping"] > 0) & (latent.abs() > 1)
-        binary = (gradient * _factor(latent, h)).masked_fill_(masked, 0.0)
+        end = torch.where(h["clipping"] > 0, 1.0, torch.inf)
+        binary = (gradient * _factor(latent, h)).masked_fill_(latent.abs() > end, 0.0)
         return torch.where(h["progress"] < self.two_step, gradient, binary) if self.two_step else binary
 
     def update(self, state: State, gradient: Tensor, h: Hyperparameters) -> None:
