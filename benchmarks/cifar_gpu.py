@@ -21,7 +21,7 @@ import argparse
 import multiprocessing
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -36,7 +36,7 @@ from cifar_task.images import WHOLE, Augmented
 from cifar_task.networks import bireal20
 from cifar_task.task import use_tensor_cores_as_asked
 
-IMAGES, BATCH, EPOCH, ROUNDS = 45_000, 256, 50_000, 5
+IMAGES, BATCH, EPOCH, WARM = 45_000, 256, 50_000, EAGER_CALLS + 3
 LIMIT_MS = (75, 157)
 CONFIGURATION = {"alpha": 1e-3, "gamma": 0.1}
 
@@ -146,16 +146,22 @@ def wait(device: str) -> None:
 
 
 def rate(
-    run: Training, device: str, graph: bool, steps: int, batch: int, ready: Callable[[], object] = lambda: None
+    run: Training,
+    device: str,
+    graph: bool,
+    steps: int,
+    rounds: int,
+    batch: int,
+    ready: Callable[[], object] = lambda: None,
 ) -> float:
     """Images a second of all trials together: the median of a few rounds of steps."""
     step = Repeated(run.step, device) if graph else run.step
-    for _ in range(EAGER_CALLS + 3):
+    for _ in range(WARM):
         step()
     wait(device)
     ready()
     rates = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         run.begin()
         wait(device)
         started = time.perf_counter()
@@ -189,24 +195,24 @@ def attempt(way: str, at_once: int, measured: Callable[[], float]) -> None:
         torch.cuda.empty_cache()
 
 
-def in_process(device: str, images: int, steps: int, batch: int, barrier, results) -> None:
+def in_process(device: str, images: int, steps: int, rounds: int, batch: int, barrier, results) -> None:
     """One training of several, each in a process of its own."""
     torch.set_num_threads(1)
     if device.startswith("cuda"):
         use_tensor_cores_as_asked()
     try:
         run = training(Stacked, 1, "bf16", make_data(device, images), batch, device)
-        results.put(rate(run, device, True, steps, batch, lambda: barrier.wait(60)))
+        results.put(rate(run, device, True, steps, rounds, batch, lambda: barrier.wait(60)))
     except Exception as error:
         results.put(f"{type(error).__name__}: {error}")
 
 
-def processes(count: int, device: str, images: int, steps: int, batch: int) -> float:
+def processes(count: int, device: str, images: int, steps: int, rounds: int, batch: int) -> float:
     """Images a second of `count` processes together."""
     context = multiprocessing.get_context("spawn")
     barrier, results = context.Barrier(count), context.Queue()
     running = [
-        context.Process(target=in_process, args=(device, images, steps, batch, barrier, results), daemon=True)
+        context.Process(target=in_process, args=(device, images, steps, rounds, batch, barrier, results), daemon=True)
         for _ in range(count)
     ]
     try:
@@ -242,12 +248,14 @@ def same(device: str) -> None:
         print(f"- {kind.__name__}: losses differ by at most {found:.1e} of them", flush=True)
 
 
-def parts(device: str, images: int, steps: int, batch: int) -> Iterator[tuple[str, Callable[[], None]]]:
+def parts(
+    device: str, images: int, steps: int, rounds: int, batch: int, several: Sequence[int]
+) -> Iterator[tuple[str, Callable[[], None]]]:
     """Every row of the two tables, with the table it belongs to."""
     data = make_data(device, images)
 
     def measured(kind: type[Stacked], k: int, precision: str, graph: bool) -> Callable[[], float]:
-        return lambda: rate(training(kind, k, precision, data, batch, device), device, graph, steps, batch)
+        return lambda: rate(training(kind, k, precision, data, batch, device), device, graph, steps, rounds, batch)
 
     yield "alone", lambda: head("One training:")
     for precision in ("fp32", "bf16"):
@@ -255,10 +263,13 @@ def parts(device: str, images: int, steps: int, batch: int) -> Iterator[tuple[st
             name = f"{way}, {precision}"
             yield "alone", lambda n=name, a=(kind, 1, precision, graph): attempt(n, 1, measured(*a))
     yield "shared", lambda: head("Several trainings, bf16, graphs:")
-    for k in (2, 4, 8):
+    for k in several:
         for way, kind in (("one after the other", Stacked), ("a stream each", Streams), ("fused", Fused)):
             yield "shared", lambda n=way, a=(kind, k, "bf16", True), k=k: attempt(n, k, measured(*a))
-        yield "shared", lambda k=k: attempt("a process each", k, lambda: processes(k, device, images, steps, batch))
+        yield (
+            "shared",
+            lambda k=k: attempt("a process each", k, lambda: processes(k, device, images, steps, rounds, batch)),
+        )
 
 
 def main() -> None:
@@ -270,6 +281,8 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=IMAGES, help="fewer, to try the script where there is no GPU")
     parser.add_argument("--batch", type=int, default=BATCH, help="smaller, likewise")
     parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--several", default="2,4,8", help="how many trainings share the GPU")
     arguments = parser.parse_args()
     deadline, device = time.monotonic() + 60 * arguments.minutes - 30, arguments.device
     if device.startswith("cuda"):
@@ -279,11 +292,13 @@ def main() -> None:
         torch.set_num_threads(1)
         print("the CPU, one thread", end="")
     print(f", torch {torch.__version__}, batches of {arguments.batch}", end="; ")
-    print(f"medians of {ROUNDS} rounds of {arguments.steps} steps")
+    print(f"medians of {arguments.rounds} rounds of {arguments.steps} steps")
     wanted = arguments.only.split(",")
     if "same" in wanted:
         same(device)
-    for table, measure in parts(device, arguments.images, arguments.steps, arguments.batch):
+    several = [int(text) for text in arguments.several.split(",")]
+    sizes = arguments.images, arguments.steps, arguments.rounds, arguments.batch
+    for table, measure in parts(device, *sizes, several):
         if time.monotonic() > deadline:
             print("(out of time: the rest is left out)")
             break

@@ -96,10 +96,10 @@ def step_times(
     for graph in (False, True):
         run = training.Training(build(width), method, drawn(method, k), range(k), data, budget, precision, device)
         step = graphs.Repeated(run.step, device) if graph else run.step
-        run.begin()
         for _ in range(graphs.EAGER_CALLS + 1):
+            run.begin()
             step()
-        burst, bursts = 10, []
+        burst, bursts = min(10, run.steps_per_epoch), []
         for _ in range(7):
             run.begin()
             wait(device)
@@ -112,16 +112,16 @@ def step_times(
     return medians
 
 
-def steps(device: str, deadline: float, share: float) -> None:
+def steps(device: str, deadline: float, share: float, widths: Sequence[int], packs: Sequence[int]) -> None:
     """The table of steps."""
     print(f"\n| method | width | precision | k | calls, us a net-step | {'graph' if 'cuda' in device else 'the same'} |"
           " least: arithmetic | least: memory | 1,000 trainings of 20 epochs, s | GB |\n|" + " --- |" * 10)  # fmt: skip
     per_training = 20 * (CLIPS // BATCH)
     for precision in ("fp32", "bf16"):
         data = make_data(device, precision, share)
-        for width in (64, 256):
+        for width in widths:
             for name, method in METHODS.items():
-                for k in (1, 10, 20, 50):
+                for k in packs:
                     if time.monotonic() > deadline:
                         print("(out of time)")
                         return
@@ -137,7 +137,7 @@ def steps(device: str, deadline: float, share: float) -> None:
                     )
 
 
-def same(device: str) -> None:
+def same(device: str, share: float) -> None:
     """A graph against single calls on the device, and the device against the CPU."""
     budget = training.Budget(3, BATCH)
     print()
@@ -145,7 +145,7 @@ def same(device: str) -> None:
         results = {}
         for kind in ("graph", "calls", "cpu"):
             place = "cpu" if kind == "cpu" else device
-            data, configurations = make_data(place, "fp32", 0.1), drawn(method, 8)
+            data, configurations = make_data(place, "fp32", min(0.1, share)), drawn(method, 8)
             eager = graphs.EAGER_CALLS
             graphs.EAGER_CALLS = eager if kind == "graph" else 10**9
             try:
@@ -176,13 +176,13 @@ def profile(device: str, share: float) -> None:
         build(256), filtering.METHOD, drawn(filtering.METHOD, 20), range(20), make_data(device, "fp32", share),
         training.Budget(20, BATCH), "fp32", device,
     )  # fmt: skip
-    run.begin()
     for _ in range(3):
+        run.begin()
         run.step()
     cuda = device.startswith("cuda")
     with profiler(activities=[ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if cuda else [])]) as found:
         run.begin()
-        for _ in range(10):
+        for _ in range(min(10, run.steps_per_epoch)):
             run.step()
         wait(device)
     print(found.key_averages().table(sort_by="self_device_time_total" if cuda else "self_cpu_time_total", row_limit=10))
@@ -244,17 +244,21 @@ def main() -> None:
         "--share", type=float, default=1.0, help="of the clips, to try the script where there is no GPU"
     )
     parser.add_argument("--trials", type=int, default=25)
+    parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--widths", default="64,256", help="of the table of steps")
+    parser.add_argument("--packs", default="1,10,20,50", help="of the table of steps")
     arguments = parser.parse_args()
     deadline = time.monotonic() + 60 * arguments.minutes - 20
     device, parts = arguments.device, arguments.only.split(",")
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else "the CPU"
     print(f"{name}, torch {torch.__version__}")
     if "same" in parts:
-        same(device)
+        same(device, arguments.share)
     if "figure8" in parts:
-        figure8(device, deadline, arguments.share, arguments.trials)
+        figure8(device, deadline, arguments.share, arguments.trials, arguments.repeats)
     if "steps" in parts:
-        steps(device, deadline, arguments.share)
+        widths, packs = ([int(text) for text in of.split(",")] for of in (arguments.widths, arguments.packs))
+        steps(device, deadline, arguments.share, widths, packs)
     if "profile" in parts and time.monotonic() < deadline:
         profile(device, arguments.share)
 
