@@ -64,6 +64,7 @@ class AudioTask(Task):
     methods = "binarynet.methods"
     # Ours: ten trials share a step's many small calls, and 20 repeats still make one pack for each of two cores.
     pack = 10
+    imports = ("audio_task.network", "binarynet.training")
 
     def __post_init__(self) -> None:
         for name in ("voices", "takes", "draws", "evaluation_draws", "curve_draws", "width", "epochs", "batch_size"):

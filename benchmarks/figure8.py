@@ -7,11 +7,14 @@ the other, on the same study file:
 
 plain, default threads   one study of each method with plain_loop.py, one after the other, torch's own choice of threads
 plain, two processes     the same two studies side by side, one thread each
-hpsearch                 `hpsearch run`, all 20 studies of both methods up to their trial `--trials`
+hpsearch, fp32           `hpsearch run`, all 20 studies of both methods up to their trial `--trials`
+hpsearch, auto           the same in the precision that the machine is fast at
 
 and gives for each: seconds of wall time and of CPU a training with what it needs besides its proposal, seconds a
 proposal that is not quasi-random, the peak of the processes' memory together, and from these the time of the whole,
 1,000 trainings and 800 proposals. hpsearch proposes while it trains: its whole is its slice's rate, and its start.
+The share of the peak is the arithmetic of the whole's matrix products over what the cores could do meanwhile, by square
+products of the precision, measured in each round with a process per core.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from watching import ONE_THREAD, memory
 
@@ -37,15 +41,24 @@ from hpsearch.contracts.searcher import History
 from hpsearch.searchers.botorch import SEARCHER
 from hpsearch.searchers.sobol import sobol_configuration
 from hpsearch.store.database import Database
+from hpsearch.study.plan import read_plan
 from hpsearch.study.shipped import find_study
 from hpsearch.system.cores import available_cores
+from hpsearch.system.machine import precision as precision_on
 from hpsearch.system.provenance import processor
 from hpsearch.system.rounding import ask_for_even_rounding
 
 PLAIN = Path(__file__).with_name("plain_loop.py")
 METHODS, INITIAL = ("latent", "filter"), 5
 TRAININGS, PROPOSALS = 500, 400  # of each method in the whole comparison
-COLUMNS = ("whole, minutes", "trainings a second", "proposals a second", "CPU s a training", "peak MB")
+COLUMNS = (
+    "whole, minutes", "trainings a second", "proposals a second", "CPU s a training", "peak MB", "share of the peak",
+)  # fmt: skip
+PEAK = """
+import torch
+from hpsearch.system.machine import matrix_gflops
+print(matrix_gflops(torch.float32, 1.0), matrix_gflops(torch.bfloat16, 1.0))
+"""
 
 
 def main() -> None:
@@ -61,23 +74,55 @@ def main() -> None:
         ask_for_even_rounding()  # as a run does, whose packs are proposed for together
         print(proposals_a_second())
         return
-    sides = {"plain, default threads": plain_alone, "plain, two processes": plain_in_two, "hpsearch": ours}
+    sides = {
+        "plain, default threads": plain_alone, "plain, two processes": plain_in_two,
+        "hpsearch, fp32": ours, "hpsearch, auto": ours,
+    }  # fmt: skip
     found: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
     print(f"{processor()}, {available_cores()} cores; {' '.join(arguments.settings) or 'as in figure8-fsdd'}")
     with tempfile.TemporaryDirectory(prefix="figure8-") as folder:
-        study = Path(folder) / "slice.toml"
-        study.write_text(_slice(arguments.trials, arguments.settings))
+        studies = {}
+        for precision in ("fp32", "auto"):
+            studies[precision] = Path(folder) / f"{precision}.toml"
+            studies[precision].write_text(_slice(arguments.trials, [*arguments.settings, f"precision={precision}"]))
+        plan = read_plan(studies["auto"])
+        gflop = gflop_of(plan.task)
         for number in range(arguments.rounds):
+            peak = peaks()
             for side, measure in sides.items():
-                found[side].append(measure(study, arguments.plain_trials, number))
+                precision = side.rpartition(" ")[2] if measure is ours else "fp32"
+                measured = measure(studies[precision], arguments.plain_trials, number)
+                speed = peak[precision_on(precision, "cpu")] * available_cores()
+                measured[COLUMNS[5]] = len(METHODS) * TRAININGS * gflop / (60 * measured[COLUMNS[0]] * speed)
+                found[side].append(measured)
                 print(number + 1, side, {k: round(v, 3) for k, v in found[side][-1].items()}, flush=True)
     print(f"\nMedian of {arguments.rounds} rounds (smallest to largest):\n\n| | " + " | ".join(COLUMNS) + " |")
     print("|" + " --- |" * (len(COLUMNS) + 1))
     for side, rounds in found.items():
         print(f"| {side} | " + " | ".join(_spread([r[c] for r in rounds]) for c in COLUMNS) + " |")
     for side in tuple(sides)[:2]:
-        ratios = [a[COLUMNS[0]] / b[COLUMNS[0]] for a, b in zip(found[side], found["hpsearch"], strict=True)]
-        print(f"\n{side} / hpsearch, the whole: {_spread(ratios)} times")
+        for own in tuple(sides)[2:]:
+            ratios = [a[COLUMNS[0]] / b[COLUMNS[0]] for a, b in zip(found[side], found[own], strict=True)]
+            print(f"\n{side} / {own}, the whole: {_spread(ratios)} times")
+    print(f"\n{gflop:.0f} GFLOP a training")
+
+
+def peaks() -> dict[str, float]:
+    """GFLOP/s of a core, by precision, while all cores multiply."""
+    outputs, _ = watched([[sys.executable, "-c", PEAK]] * available_cores(), ONE_THREAD)
+    each = [[float(word) for word in output.split()] for output in outputs]
+    return dict(zip(("fp32", "bf16"), (statistics.mean(of_cores) for of_cores in zip(*each, strict=True)), strict=True))
+
+
+def gflop_of(task: Any) -> float:
+    """Operations of the matrix products of one training, in 1e9: its steps, and the evaluations of its curves."""
+    data, width = task._data("cpu"), task.width
+    weights = [data.validation.inputs.shape[-1] * width, *[width**2] * 2, 10 * width]
+    steps = task.epochs * (len(data.training.labels) // task.batch_size)
+    forward = 2 * sum(weights)
+    seen = (task.epochs - 1) * len(data.watched.labels) + len(data.validation.labels) + len(data.test.labels)
+    # Backward, every layer has a product for its weights, and every one but the first another for its inputs.
+    return 1e-9 * (steps * task.batch_size * (3 * forward - 2 * weights[0]) + seen * forward)
 
 
 def plain_alone(study: Path, trials: int, seed: int) -> dict[str, float]:
@@ -115,7 +160,7 @@ def _plain(study: Path, trials: int, seed: int, together: bool) -> dict[str, flo
 
 def ours(study: Path, trials: int, seed: int) -> dict[str, float]:  # noqa: ARG001 a run's seed is its study file's
     """`hpsearch run` with one process per core."""
-    file = study.with_name(f"slice-{seed}.db")
+    file = study.with_name(f"{study.stem}-{seed}.db")
     started = time.time()
     _, peak = watched([[sys.executable, "-m", "hpsearch", "run", str(study), "--database", str(file)]], {})
     wall = time.time() - started

@@ -52,6 +52,7 @@ class CifarTask(Task):
     methods = "binarynet.methods"
     # One network's convolutions keep a core busy, and with packs of one a comparison can use a worker for each study.
     pack = 1
+    imports = ("binarynet.stacked", "binarynet.training")
 
     def __post_init__(self) -> None:
         from cifar_task.networks import names

@@ -38,6 +38,13 @@ class Executor(ABC):
         """Make files that training reads available to all workers; called once, before any call."""
         return
 
+    def prepare(self, function: Callable[..., object], *arguments: object) -> None:  # noqa: ARG002
+        """Call function(*arguments) in the workers before anything is submitted, where that has them ready sooner.
+
+        What it returns or raises is dropped.
+        """
+        return
+
     @abstractmethod
     def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
         """Call function(*arguments) somewhere.

@@ -8,6 +8,7 @@ import traceback
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from hpsearch.contracts.errors import DeviceError
@@ -111,6 +112,12 @@ def train_pack(
     together = min(size, len(configurations))
     place = (platform.node(), devices.own())
     return Trained(results, started, time.time(), seconds, *place, len(caught), together, output)
+
+
+def imported(modules: Sequence[str]) -> None:
+    """Import what training will need."""
+    for module in modules:
+        import_module(module)
 
 
 def _load(plan: Plan) -> None:

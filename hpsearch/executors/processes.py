@@ -107,6 +107,11 @@ class Processes(Executor):
         """One, so that a worker that becomes free finds the next call."""
         return 1
 
+    def prepare(self, function: Callable[..., object], *arguments: object) -> None:
+        """Start the processes, and call the function in each: while one is at it, others take the other calls."""
+        for _ in range(self.workers):
+            self.submit(function, *arguments)
+
     def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
         """Call in the next free worker; the call fails with BrokenExecutor if that worker dies."""
         future: Future[T] = Future()

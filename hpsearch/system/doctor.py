@@ -200,8 +200,8 @@ def precision(fp32: float, bf16: float, features: Sequence[str]) -> Finding:
         return Finding("matrix products", value, "ok", f'precision = "bf16" pays; "auto" takes {auto}')
     known_without = features and not machine.BF16_VECTORS & set(features)
     why = ", which has neither AMX nor AVX512-BF16" if known_without else ""
-    remark = f'precision = "bf16" is {fp32 / bf16:.2g} times as slow on this processor{why}: take "fp32"; "auto" takes {auto}'
-    return Finding("matrix products", value, "slow", remark)
+    slow = f'precision = "bf16" is {fp32 / bf16:.2g} times as slow on this processor{why}'
+    return Finding("matrix products", value, "slow", f'{slow}: take "fp32"; "auto" takes {auto}')
 
 
 def folder(subject: str, path: Path, unwritable: Judgement, network: str) -> Finding:

@@ -91,7 +91,7 @@ def matrix_gflops(precision: torch.dtype, seconds: float = 0.15, size: int = 512
 
 
 def precision(wanted: str, device: str, cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """`wanted`, or what "auto" stands for on a device, by torch's name: "bf16" if it has instructions for it, or "fp32".
+    """`wanted`, or what "auto" is on a device, by torch's name: "bf16" if it has instructions for that, else "fp32".
 
     It asks what the device has and measures nothing: what "auto" means must not depend on what else is running.
     """
