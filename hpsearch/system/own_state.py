@@ -26,13 +26,18 @@ def own_state() -> Iterator[None]:
 
 def _own_torch(torch: ModuleType, kept: ExitStack) -> None:
     kept.callback(torch.set_default_dtype, torch.get_default_dtype())
-    kept.callback(
-        torch.use_deterministic_algorithms,
-        torch.are_deterministic_algorithms_enabled(),
-        warn_only=torch.is_deterministic_algorithms_warn_only_enabled(),
-    )
+    kept.callback(_set_deterministic, torch, *_deterministic(torch))
     torch.set_default_dtype(torch.float32)
-    torch.use_deterministic_algorithms(False)
+    _set_deterministic(torch, False, False)
     kept.enter_context(torch.random.fork_rng(devices=[]))
     kept.enter_context(torch.device("cpu"))
     kept.enter_context(torch.enable_grad())
+
+
+def _deterministic(torch: ModuleType) -> tuple[bool, bool]:
+    return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+
+
+def _set_deterministic(torch: ModuleType, on: bool, warn_only: bool) -> None:
+    if _deterministic(torch) != (on, warn_only):  # to set it imports torch's compiler, which takes seconds
+        torch.use_deterministic_algorithms(on, warn_only=warn_only)
