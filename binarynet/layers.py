@@ -86,25 +86,26 @@ class BinaryLinear(Linear):
         """Multiply in the precision `multiply`; the product has the precision of the weights."""
         if self.gradient is None or not torch.is_grad_enabled():
             return super().forward(x)
-        return _BinaryProduct.apply(x, self.weight.to(self.multiply), self.gradient)  # type: ignore[no-any-return, no-untyped-call]
+        operand = self.weight.detach().to(self.multiply)
+        return _BinaryProduct.apply(x, self.weight, operand, self.gradient)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _BinaryProduct(torch.autograd.Function):
     """The product of `BinaryLinear`, whose weight gradient is written into `place`, and not added there."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, operand: Tensor, place: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, operand: Tensor, place: Tensor) -> Tensor:
         factor = x.to(operand.dtype)
-        ctx.save_for_backward(factor, operand)
-        ctx.place = place
-        return torch.bmm(operand, factor).to(x.dtype)
+        ctx.save_for_backward(factor)
+        ctx.operand, ctx.place = operand, place
+        return torch.bmm(operand, factor).to(weight.dtype)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        (x, operand), dtype = ctx.saved_tensors, gradients[0].dtype
-        gradient = gradients[0].to(operand.dtype)
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, None, None, None]:
+        (x,), gradient = ctx.saved_tensors, gradients[0].to(ctx.operand.dtype)
         ctx.place.copy_(torch.bmm(gradient, x.transpose(1, 2)))
-        return torch.bmm(operand.transpose(1, 2), gradient).to(dtype), None, None
+        back = torch.bmm(ctx.operand.transpose(1, 2), gradient) if ctx.needs_input_grad[0] else None
+        return None if back is None else back.to(gradients[0].dtype), None, None, None
 
 
 class BatchNorm(nn.Module):

@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from audio_task.network import Perceptron
 from binarynet.graphs import EAGER_CALLS, Repeated
-from binarynet.layers import BatchNorm, Linear
+from binarynet.layers import BatchNorm, BinaryLinear, Linear
 from binarynet.sgd import Sgd
 from binarynet.stacked import Stacked
 from binarynet.training import Budget, Data, Labelled, Training
@@ -150,6 +150,26 @@ def test_the_rounded_operand_follows_the_weights_and_all_products_are_with_it():
             layer.weight, plain.layers[0].weight if layer is sgd.linear[0] else plain.layers[2].weight
         )
         assert torch.equal(layer.operand, layer.weight.bfloat16())
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_binary_layer_writes_the_gradient_where_it_is_told_also_as_the_first_of_a_network(precision, first):
+    generator = torch.Generator().manual_seed(0)
+    told, plain = BinaryLinear(2, 40, 6), BinaryLinear(2, 40, 6)
+    weights = torch.randn(2, 6, 40, generator=generator).sign()
+    for layer in (told, plain):
+        layer.weight.data.copy_(weights)
+        layer.multiply = precision
+    told.gradient = torch.full((2, 6, 40), 7.0)
+    drawn = torch.randn(2, 40, 32, generator=generator)
+    inputs = [drawn.clone().requires_grad_(not first) for _ in range(2)]
+    for x, layer in zip(inputs, (told, plain), strict=True):
+        layer(x).square().sum().backward()
+    assert told.weight.grad is None
+    assert torch.equal(told.gradient, plain.weight.grad)
+    if not first:
+        assert torch.equal(inputs[0].grad, inputs[1].grad)
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
