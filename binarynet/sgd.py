@@ -37,6 +37,7 @@ class Sgd:
         known |= {id(p) for m in modules if isinstance(m, Stacked) for p in m.binary_weights}
         if unknown := [name for name, p in network.named_parameters() if id(p) not in known]:
             raise ValueError(f"no recipe for the parameter {unknown[0]}: it is of no Linear, BatchNorm or Stacked")
+        real = list({id(p): (p, decays) for p, decays in real}.values())  # one that layers share is updated once
         self.groups = [
             _Group([p for p, decays in real if decays is decaying and _whole(p) is whole], decay * decaying, whole)
             for decaying in (True, False)
@@ -53,8 +54,7 @@ class Sgd:
     def step(self, rate: Tensor) -> None:
         """One update from the backward pass before it; `rate` has no dimensions."""
         for group in self.groups:
-            if group.parameters:
-                group.step(self.momentum, rate)
+            group.step(self.momentum, rate)
         for layer in self.linear:
             assert layer.operand is not None
             if layer.operand.dtype != layer.weight.dtype:
@@ -69,20 +69,22 @@ class _Group:
         self.velocities = [torch.zeros_like(p) for p in parameters]
 
     def step(self, momentum: float, rate: Tensor) -> None:
-        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        used = [(p, p.grad, v) for p, v in zip(self.parameters, self.velocities, strict=True) if p.grad is not None]
+        if not used:
+            return
+        parameters, gradients, velocities = (list(tensors) for tensors in zip(*used, strict=True))
         if self.fused:
-            velocities: list[Tensor | None] = [*self.velocities]
             settings: Any = {"weight_decay": self.decay, "momentum": momentum, "lr": rate}  # a tensor is no float to it
             sgd(
-                self.parameters, gradients, velocities, fused=True, dampening=0.0, nesterov=False, maximize=False,
+                parameters, gradients, [*velocities], fused=True, dampening=0.0, nesterov=False, maximize=False,
                 **settings,
             )  # fmt: skip
             return
-        torch._foreach_mul_(self.velocities, momentum)
-        torch._foreach_add_(self.velocities, gradients)
+        torch._foreach_mul_(velocities, momentum)
+        torch._foreach_add_(velocities, gradients)
         if self.decay:
-            torch._foreach_add_(self.velocities, self.parameters, alpha=self.decay)
-        torch._foreach_addcmul_(self.parameters, self.velocities, [rate] * len(self.parameters), value=-1)
+            torch._foreach_add_(velocities, parameters, alpha=self.decay)
+        torch._foreach_addcmul_(parameters, velocities, [rate] * len(parameters), value=-1)
 
 
 def _whole(parameter: Tensor) -> bool:

@@ -135,8 +135,9 @@ class Training:
         device: str = "cpu",
     ) -> None:
         self.k, self.n, self.data = len(configurations), len(data.training.labels), data
-        self.epochs, self.precision, self.device = budget.epochs, precision, device
+        self.epochs, self.device = budget.epochs, device
         dtype, multiply = PRECISIONS[precision]
+        self.precision = "fp64" if dtype is torch.float64 else "fp32"  # unless a product has rounded operands
         batch = min(budget.batch_size, self.n)
         self.steps_per_epoch = self.n // batch
         steps = budget.epochs * self.steps_per_epoch
@@ -148,6 +149,7 @@ class Training:
                 module.start(start_generators)
                 small = isinstance(module, Linear) and module.weight[0].numel() < LARGE
                 module.multiply = dtype if small else multiply
+                self.precision = self.precision if small else precision
         self.network.to(device, dtype)
         self.values = Values(method, configurations, steps, dtype, device)
         self.steps_done = torch.zeros(1, dtype=torch.int64, device=device)
@@ -276,7 +278,10 @@ def _correct(network: nn.Module, k: int, data: Labelled, chunk: int = 1024) -> T
     """How many examples each trial's network classifies correctly, (k,)."""
     network.eval()
     correct = torch.zeros(k, dtype=torch.int64, device=data.labels.device)
+    # Evenly: a product with one example alone is rounded by k.
+    chunk = -(-len(data.labels) // -(-len(data.labels) // chunk))
     for inputs, labels in zip(torch.split(data.inputs, chunk), torch.split(data.labels, chunk), strict=True):
-        logits = network(inputs.expand(k, *inputs.shape))
+        # With a step of 0 from trial to trial, also where there is but one: layers see by it that all share the inputs.
+        logits = network(inputs.as_strided((k, *inputs.shape), (0, *inputs.stride())))
         correct += (logits.argmax(dim=1) == labels).sum(dim=1)
     return correct

@@ -47,10 +47,6 @@ class BinaryWeights:
         self._gradients = [_view(self.gradients, at, weight) for at, weight in zip(offsets, weights, strict=False)]
         for at, weight in zip(offsets, weights, strict=False):
             weight.data = _view(self.shown, at, weight).copy_(weight.detach())
-        places = {id(weight): gradient for weight, gradient in zip(weights, self._gradients, strict=True)}
-        for module in network.modules():
-            if isinstance(module, BinaryLinear):
-                module.gradient = places[id(module.weight)]
 
     @torch.no_grad()
     def show(self, h: Hyperparameters, training: bool) -> None:
@@ -73,8 +69,8 @@ class BinaryWeights:
     def step(self, h: Hyperparameters) -> None:
         """One update from the gradients that lie in the layers."""
         for weight, state, gradient in zip(self.weights, self._states, self._gradients, strict=True):
-            found = gradient if weight.grad is None else weight.grad  # of a layer that wrote it where it belongs
-            gradient.copy_(self.method.gradient(state, found, _shaped(h, weight.dim())))
+            assert weight.grad is not None
+            gradient.copy_(self.method.gradient(state, weight.grad, _shaped(h, weight.dim())))
         self.method.update(self.state, self.gradients, _shaped(h, 2))
 
     def not_finite(self) -> list[str]:

@@ -78,7 +78,7 @@ class Latent(BinaryMethod):
     def gradient(self, state: State, gradient: Tensor, h: Hyperparameters) -> Tensor:
         """The gradient times the factor of the scaling, and 0 in the clipping region."""
         latent = state["latent"]
-        end = torch.where(h["clipping"] > 0, 1.0, torch.inf)
+        end = torch.full_like(h["clipping"], torch.inf).masked_fill_(h["clipping"] > 0, 1.0)
         binary = (gradient * _factor(latent, h)).masked_fill_(latent.abs() > end, 0.0)
         return torch.where(h["progress"] < self.two_step, gradient, binary) if self.two_step else binary
 

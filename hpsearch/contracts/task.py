@@ -54,7 +54,7 @@ class Task(ABC):
     a method is only a space, given in the study file."""
     pack: int = 1
     """At most how many trials the task likes to train together; 1 if it only loops over them."""
-    imports: Sequence[str] = ()
+    imports: tuple[str, ...] = ()
     """Modules that training needs and that take long to import: workers do so while the driver prepares."""
 
     def prepare(self, progress: Progress) -> Mapping[str, str | int | float]:  # noqa: ARG002

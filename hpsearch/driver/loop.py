@@ -22,7 +22,7 @@ from hpsearch.contracts.searcher import History
 from hpsearch.contracts.seeds import trial_seeds
 from hpsearch.driver import clock
 from hpsearch.driver.averaged import averaged
-from hpsearch.driver.pack import PackError, Trained, train_pack
+from hpsearch.driver.pack import PackError, Trained, imported, train_pack
 from hpsearch.driver.proposing import propose
 from hpsearch.store.database import Database
 from hpsearch.store.rows import Measured, StudyRow, TrialRow, epochs_of
@@ -125,6 +125,8 @@ def run(
     packs = loop.packs()
     if not packs:
         return
+    if plan.task.imports:
+        executor.prepare(imported, plan.task.imports)
     executor.share(plan.task.files())
     here = _here(plan, workers=executor.workers, device=executor.device, **facts)
     loop.run_id = database.start_run(clock.now(), here)

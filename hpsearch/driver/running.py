@@ -11,7 +11,6 @@ from hpsearch.contracts.errors import SpecError
 from hpsearch.contracts.executor import Executor
 from hpsearch.driver import layout, loop
 from hpsearch.driver.display import Display
-from hpsearch.driver.pack import imported
 from hpsearch.store.database import Database
 from hpsearch.store.rows import stand_ins_said
 from hpsearch.study import kinds
@@ -68,8 +67,6 @@ def run_shown(
     spec = plan.spec
     executor = where.start(plan.found_in, spec.time_limit)
     try:
-        if plan.task.imports:
-            executor.prepare(imported, tuple(plan.task.imports))
         with Database(file, write=True, say=display.say) as database:
             with hushed(display.quiet):
                 layout.prepare(database, plan, study_file, display.preparing, display.say, changed_code=changed_code)

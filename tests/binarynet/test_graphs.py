@@ -10,6 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from audio_task.network import Perceptron
 from binarynet.graphs import EAGER_CALLS, Repeated
 from binarynet.layers import BatchNorm, BinaryLinear, Linear
+from binarynet.methods.filter import METHOD as FILTER
 from binarynet.sgd import Sgd
 from binarynet.stacked import Stacked
 from binarynet.training import Budget, Data, Labelled, Training
@@ -153,39 +154,77 @@ def test_the_rounded_operand_follows_the_weights_and_all_products_are_with_it():
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("first", [True, False])
-def test_a_binary_layer_writes_the_gradient_where_it_is_told_also_as_the_first_of_a_network(precision, first):
-    generator = torch.Generator().manual_seed(0)
-    told, plain = BinaryLinear(2, 40, 6), BinaryLinear(2, 40, 6)
-    weights = torch.randn(2, 6, 40, generator=generator).sign()
-    for layer in (told, plain):
-        layer.weight.data.copy_(weights)
-        layer.multiply = precision
-    told.gradient = torch.full((2, 6, 40), 7.0)
-    drawn = torch.randn(2, 40, 32, generator=generator)
-    inputs = [drawn.clone().requires_grad_(not first) for _ in range(2)]
-    for x, layer in zip(inputs, (told, plain), strict=True):
-        layer(x).square().sum().backward()
-    assert told.weight.grad is None
-    assert torch.equal(told.gradient, plain.weight.grad)
-    if not first:
-        assert torch.equal(inputs[0].grad, inputs[1].grad)
-
-
-@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("k", [1, 3])
-def test_inputs_that_all_trials_share_are_one_product_and_its_bits_do_not_depend_on_the_company(precision, k):
-    many = Linear(20, 250, 50)
+@pytest.mark.parametrize("outputs", [3, 10, 50, 64])
+def test_products_of_inputs_that_all_trials_share_do_not_depend_on_the_company(precision, outputs):
+    many = Linear(20, 250, outputs)
     many.start([torch.Generator().manual_seed(i) for i in range(20)])
-    some = Linear(k, 250, 50)
-    some.weight.data = many.weight.data[4 : 4 + k]
-    many.multiply = some.multiply = precision
-    x = torch.randn(37, 250, generator=torch.Generator().manual_seed(1)).to(precision).T
-    with torch.no_grad():
-        found = [layer(x.expand(len(layer.weight), *x.shape)) for layer in (many, some)]
-    assert torch.equal(found[0][4 : 4 + k], found[1])
-    each = many.weight.detach().to(precision).float() @ x.float()
-    torch.testing.assert_close(found[0].float(), each, rtol=1e-2, atol=1e-1)
+    many.multiply = precision
+    for examples in (2, 37, 600):
+        x = torch.randn(250, examples, generator=torch.Generator().manual_seed(1)).to(precision)
+        shared = lambda k, x=x: x.as_strided((k, *x.shape), (0, *x.stride()))  # noqa: E731
+        with torch.no_grad():
+            found = many(shared(20))
+            for k in (1, 3) if precision is torch.bfloat16 or outputs % 16 == 0 else ():
+                some = Linear(k, 250, outputs)
+                some.weight.data, some.multiply = many.weight.data[4 : 4 + k], precision
+                assert torch.equal(some(shared(k)), found[4 : 4 + k])
+        each = many.weight.detach().to(precision).float() @ x.float()
+        torch.testing.assert_close(found, each, rtol=1e-2, atol=5e-2)
+
+
+class Own(nn.Module):
+    """A network of one's own, in which layers are first, shared, used twice, beside their weights, or not at all."""
+
+    def __init__(self, k):
+        super().__init__()
+        self.binary, self.real, self.spare = BinaryLinear(k, 6, 6), Linear(k, 6, 6), Linear(k, 6, 6)
+        self.tied, self.norm = Linear(k, 6, 6), BatchNorm(k, 6)
+        self.tied.weight = self.real.weight
+
+    def forward(self, x):
+        scale = self.binary.weight.abs().mean(dim=2, keepdim=True)
+        return self.norm(self.tied(self.real(self.binary(self.binary(x)) * scale)))
+
+
+def test_networks_of_ones_own_get_the_gradients_and_updates_that_torch_gives_them():
+    ours, generators = Own(2), [torch.Generator().manual_seed(i) for i in range(2)]
+    for layer in (ours.real, ours.spare):
+        layer.start(generators)
+    ours.binary.weight.data.normal_(generator=generators[0])
+    theirs = copy.deepcopy(ours)
+    sgd = Sgd(ours, 0.9, 0.01)
+    linear = {"params": [theirs.real.weight, theirs.spare.weight], "weight_decay": 0.01}
+    reference = torch.optim.SGD([linear, {"params": theirs.norm.parameters()}], lr=0.1, momentum=0.9)
+    for _ in range(3):
+        x = torch.randn(2, 6, 8, generator=generators[0])
+        ours.zero_grad()
+        ours(x).square().sum().backward()
+        theirs.zero_grad()
+        scale = theirs.binary.weight.abs().mean(dim=2, keepdim=True)
+        h = theirs.binary.weight @ (theirs.binary.weight @ x) * scale
+        h = theirs.real.weight @ (theirs.real.weight @ h)
+        theirs.norm(h).square().sum().backward()
+        torch.testing.assert_close(ours.binary.weight.grad, theirs.binary.weight.grad, rtol=1e-3, atol=1e-4)
+        sgd.step(torch.tensor(0.1))
+        reference.step()
+        for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
+
+
+def test_a_batch_of_one_has_nothing_to_normalise_over():
+    norm = BatchNorm(2, 3)
+    with pytest.raises(ValueError, match="nothing to normalise over in a batch of one"):
+        norm(torch.ones(2, 3, 1))
+    norm.eval()
+    assert norm(torch.ones(2, 3, 1)).isfinite().all()
+
+
+@pytest.mark.parametrize(("width", "said"), [(4, "fp32"), (300, "bf16")])
+def test_a_training_without_rounded_products_says_so(problem, width, said):
+    drawn = [sobol_configuration(FILTER.space, 5, 0)]
+    data, budget = problem(torch.bfloat16), Budget(1, 16)
+    (result,) = Training(lambda k: Perceptron(k, 40, width, "clip"), FILTER, drawn, [1], data, budget, "bf16").run()
+    assert result.precision == said
 
 
 def test_a_parameter_without_a_recipe_is_refused():

@@ -6,10 +6,11 @@ import torch
 from torch import nn
 
 from audio_task.network import Perceptron
+from binarynet import training
 from binarynet.layers import BatchNorm, draw
 from binarynet.methods.filter import METHOD as FILTER
 from binarynet.methods.latent import METHOD as LATENT
-from binarynet.training import Budget, Training
+from binarynet.training import Budget, Labelled, Training
 from hpsearch.contracts.searcher import History
 from hpsearch.contracts.seeds import derived_seed
 from hpsearch.searchers.random import SEARCHER
@@ -204,3 +205,21 @@ def test_training_leaves_the_global_generator_alone(problem):
         lambda k: Perceptron(k, 40, 16, "clip"), FILTER, configurations(FILTER, 2), [1, 2], problem(), BUDGET
     ).run()
     assert torch.equal(torch.random.get_rng_state(), state)
+
+
+@pytest.mark.parametrize(("examples", "sizes"), [(1025, [513, 512]), (1024, [1024]), (1, [1]), (2049, [683, 683, 683])])
+def test_no_example_is_evaluated_alone_beside_others(examples, sizes):
+    """A product with one column is rounded by how many trials there are."""
+    seen = []
+
+    class Seeing(nn.Module):
+        def forward(self, x):
+            seen.append(x.shape[1])
+            assert x.stride(0) == 0
+            return torch.zeros(len(x), 3, x.shape[1])
+
+    data = Labelled(torch.zeros(examples, 5), torch.zeros(examples, dtype=torch.int64))
+    for k in (1, 2):
+        assert training._correct(Seeing(), k, data).tolist() == [examples] * k
+        assert seen == sizes
+        seen.clear()
