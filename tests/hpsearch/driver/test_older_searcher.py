@@ -9,6 +9,7 @@ import pytest
 from hpsearch.contracts.progress import silent
 from hpsearch.driver.check import check
 from hpsearch.driver.loop import differs_from_last_run
+from hpsearch.searchers.botorch import SEARCHER
 from hpsearch.store.database import Database
 from hpsearch.store.tables import load_tables
 from hpsearch.study.plan import read_plan
@@ -51,16 +52,16 @@ def test_check_calls_nothing_wrong_that_another_version_proposed(study):
     found = check(file, proposals=True, progress=silent)
     assert found.faults == ()
     assert found.differing > 0
-    assert "proposals of the searcher: version 1 before, 2 now" in found.incomparable
+    assert f"proposals of the searcher: version 1 before, {SEARCHER.version} now" in found.incomparable
     assert any(said.startswith("rounding of matrix products: not recorded before") for said in found.incomparable)
     assert cli("check", file).returncode == 0
 
 
 def test_check_calls_the_same_wrong_of_the_same_version(study):
     file = as_version_1(run_to_end(study))
-    sql = "UPDATE runs SET provenance = json_set(provenance, '$.searcher_version', 2, '$.rounding', ?)"
+    sql = "UPDATE runs SET provenance = json_set(provenance, '$.searcher_version', ?, '$.rounding', ?)"
     with closing(sqlite3.connect(file)) as connection, connection:
-        connection.execute(sql, (rounding(),))
+        connection.execute(sql, (SEARCHER.version, rounding()))
     assert check(file, proposals=True, progress=silent).faults
 
 
@@ -71,7 +72,7 @@ def test_a_resumed_database_goes_on_by_the_new_version_and_says_so(study):
     study.write_text(edited(study.read_text(), "trials = 6", "trials = 7"))
     with Database(file) as database:
         said = differs_from_last_run(database, read_plan(study))
-    assert any("proposals of the searcher: version 1 before, 2 now" in line for line in said)
+    assert any(f"proposals of the searcher: version 1 before, {SEARCHER.version} now" in line for line in said)
     after = table(run_to_end(study))
     assert [row for row in after if row.trial < 7] == before
     assert len(after) == len(before) + 6
