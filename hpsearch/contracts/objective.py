@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Complex, Real
@@ -114,6 +115,11 @@ class Result:
     outcome: Outcome = "complete"
     reason: str = ""
     precision: str = ""
+
+
+def is_precision(text: object) -> bool:
+    """Whether something names a type of numbers: a word of at most 20 letters, or nothing."""
+    return isinstance(text, str) and re.fullmatch(r"[\w.-]{0,20}", text) is not None
 
 
 def finished(objective: float, **metrics: float) -> Result:

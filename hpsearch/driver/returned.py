@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import cast
 
 from hpsearch.contracts.method import Method
-from hpsearch.contracts.objective import Result, number
+from hpsearch.contracts.objective import Result, is_precision, number
 from hpsearch.contracts.space import RESERVED, RESERVED_OF_CURVES
 from hpsearch.contracts.task import ReturnError, Task, function_of, place_of
 from hpsearch.contracts.text import in_characters
@@ -57,7 +56,7 @@ def _faults(result: Result, taken: Collection[str]) -> Iterator[str]:
         yield f"a result's outcome is complete, diverged or failed, got {result.outcome!r}"
     if not isinstance(result.reason, str):
         yield f"a result's reason must be a text, got {type(result.reason).__name__}"
-    if not isinstance(result.precision, str) or not re.fullmatch(r"[\w.-]{0,20}", result.precision):
+    if not is_precision(result.precision):
         yield f"a result's precision must be a word of at most 20 letters, such as 'fp32', got {result.precision!r}"
     if result.objective is not None:
         yield from _no_number("objective", result.objective)

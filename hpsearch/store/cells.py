@@ -13,7 +13,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from hpsearch.contracts.json import Json
-from hpsearch.contracts.objective import Objective
+from hpsearch.contracts.objective import Objective, is_precision
 from hpsearch.contracts.seeds import SEED_BITS, TRIAL_SEED_BITS
 from hpsearch.contracts.space import RESERVED, RESERVED_OF_CURVES, RESERVED_OF_SEEDS, Space, space_from_json
 from hpsearch.contracts.text import in_characters
@@ -240,6 +240,8 @@ def _fault(trial: Trial, space: Space) -> str:
         return f"its seconds is {trial.seconds}"
     if trial.epochs is not None and trial.epochs < 0:
         return f"its epochs are {trial.epochs}"
+    if not is_precision(trial.precision):
+        return f"its precision is {trial.precision!r}"
     if misfit := space.misfit(trial.configuration):
         return f"its configuration {misfit}"
     if wrong := [time for time in (trial.proposed, trial.started, trial.ended) if not (time is None or _is_time(time))]:

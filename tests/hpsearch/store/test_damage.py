@@ -105,6 +105,7 @@ class TestCheck:
             ("DELETE FROM studies WHERE id = 6", "there are 5 studies, but 6 were planned"),
             ("UPDATE trials SET metrics = '{bad' WHERE study_id = 2 AND trial = 3", "copy.db: damaged: "),
             ("UPDATE trials SET curves = '[1]' WHERE study_id = 2 AND trial = 3", "curves are not what they should be"),
+            ("UPDATE trials SET precision = 'fp 32' WHERE study_id = 2 AND trial = 3", "its precision is 'fp 32'"),
             ("UPDATE trials SET objective = 9e999 WHERE study_id = 2 AND trial = 3", "its objective is inf"),
             ("UPDATE trials SET state = 'proposed' WHERE study_id = 1 AND trial = 2", "the trial before it is not"),
             ("UPDATE comparison SET trials = 7", "trials is 7, but 6 in the recorded study file"),
