@@ -36,7 +36,7 @@ from cifar_task.images import WHOLE, Augmented
 from cifar_task.networks import bireal20
 from cifar_task.task import use_tensor_cores_as_asked
 
-IMAGES, BATCH, EPOCH, WARM = 45_000, 256, 50_000, EAGER_CALLS + 3
+IMAGES, BATCH, EPOCH = 45_000, 256, 50_000
 LIMIT_MS = (75, 157)
 CONFIGURATION = {"alpha": 1e-3, "gamma": 0.1}
 
@@ -156,7 +156,7 @@ def rate(
 ) -> float:
     """Images a second of all trials together: the median of a few rounds of steps."""
     step = Repeated(run.step, device) if graph else run.step
-    for _ in range(WARM):
+    for _ in range(EAGER_CALLS + 3):
         step()
     wait(device)
     ready()

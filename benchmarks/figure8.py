@@ -85,8 +85,7 @@ def main() -> None:
         for precision in ("fp32", "auto"):
             studies[precision] = Path(folder) / f"{precision}.toml"
             studies[precision].write_text(_slice(arguments.trials, [*arguments.settings, f"precision={precision}"]))
-        plan = read_plan(studies["auto"])
-        gflop = gflop_of(plan.task)
+        gflop = gflop_of(read_plan(studies["auto"]).task)
         for number in range(arguments.rounds):
             peak = peaks()
             for side, measure in sides.items():

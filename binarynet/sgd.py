@@ -44,12 +44,6 @@ class Sgd:
             for whole in (True, False)
         ]
 
-    def clear(self) -> None:
-        """Forget the gradients, before a backward pass."""
-        for group in self.groups:
-            for parameter in group.parameters:
-                parameter.grad = None
-
     @torch.no_grad()
     def step(self, rate: Tensor) -> None:
         """One update from the backward pass before it; `rate` has no dimensions."""

@@ -137,7 +137,6 @@ class Training:
         self.k, self.n, self.data = len(configurations), len(data.training.labels), data
         self.epochs, self.device = budget.epochs, device
         dtype, multiply = PRECISIONS[precision]
-        self.precision = "fp64" if dtype is torch.float64 else "fp32"  # unless a product has rounded operands
         batch = min(budget.batch_size, self.n)
         self.steps_per_epoch = self.n // batch
         steps = budget.epochs * self.steps_per_epoch
@@ -149,7 +148,8 @@ class Training:
                 module.start(start_generators)
                 small = isinstance(module, Linear) and module.weight[0].numel() < LARGE
                 module.multiply = dtype if small else multiply
-                self.precision = self.precision if small else precision
+        rounds = any(getattr(module, "multiply", dtype) is not dtype for module in self.network.modules())
+        self.precision = precision if rounds or multiply is dtype else "fp32"
         self.network.to(device, dtype)
         self.values = Values(method, configurations, steps, dtype, device)
         self.steps_done = torch.zeros(1, dtype=torch.int64, device=device)
@@ -182,7 +182,8 @@ class Training:
             of the share of binary weights that change sign (Quist et al. 2023, eq. 18). A trial is "diverged" if its
             loss or its method's state leaves the finite numbers.
         """
-        step, evaluate = Repeated(self.step, self.device), Repeated(self.evaluate, self.device)
+        step = Repeated(self.step, self.device)
+        evaluate = Repeated(lambda: self.evaluate(self.watched), self.device)
         for epoch in range(self.epochs):
             self.begin()
             for _ in range(self.steps_per_epoch):
@@ -190,8 +191,7 @@ class Training:
             if epoch < self.epochs - 1:
                 evaluate()
                 self.end(epoch, self.watched)
-        self.show_for_evaluation()
-        self.correct.copy_(_correct(self.network, self.k, self.data.validation))
+        self.evaluate(self.data.validation)
         self.end(self.epochs - 1, self.data.validation)
         return self.results()
 
@@ -212,8 +212,7 @@ class Training:
         self.network.train()
         logits = self.network(self.data.training.batch(order, variant))
         loss = _loss(logits, self.data.training.labels[order])
-        self.weights.clear()
-        self.optimizer.clear()
+        self.network.zero_grad()
         # The sum over trials of each trial's mean: every trial's gradient is its own.
         loss.sum().backward()  # type: ignore[no-untyped-call]
         self.weights.step(h)
@@ -222,14 +221,10 @@ class Training:
         self.now += len(self.now)
         self.steps_done += 1
 
-    def evaluate(self) -> None:
-        """Count the watched examples that each trial classifies correctly."""
-        self.show_for_evaluation()
-        self.correct.copy_(_correct(self.network, self.k, self.watched))
-
-    def show_for_evaluation(self) -> None:
-        """Give the network the weights that it is evaluated with."""
+    def evaluate(self, counted: Labelled) -> None:
+        """Count the examples that each trial classifies correctly."""
         self.weights.show(self.values.at(self.steps_done - 1), training=False)
+        self.correct.copy_(_correct(self.network, self.k, counted))
 
     def end(self, epoch: int, counted: Labelled) -> None:
         """Note the epoch's values of the curves, the accuracy on what was counted."""

@@ -33,8 +33,8 @@ class BinaryWeights:
 
     def __init__(self, network: nn.Module, method: BinaryMethod, h: Hyperparameters, noise: Tensor) -> None:
         """Start the method from `noise`, (k, n), as `start_noise` draws it for the network's binary weights."""
-        self.weights, self.method = binary_weights(network), method
-        weights = self.weights
+        self.weights = weights = binary_weights(network)
+        self.method = method
         self.flips = torch.zeros(len(noise), dtype=torch.int64, device=noise.device)
         self.count = sum(weight[0].numel() for weight in weights)
         self.state = method.start(noise, _shaped(h, 2))
@@ -59,11 +59,6 @@ class BinaryWeights:
         integer, last = INTEGERS[self.shown.dtype]
         differs = self._before.view(integer).bitwise_xor_(self.shown.view(integer)).bitwise_right_shift_(last)
         self.flips -= differs.sum(dim=1)
-
-    def clear(self) -> None:
-        """Forget the gradients, before a backward pass."""
-        for weight in self.weights:
-            weight.grad = None
 
     @torch.no_grad()
     def step(self, h: Hyperparameters) -> None:

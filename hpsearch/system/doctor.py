@@ -195,7 +195,7 @@ def gpus(torch: Any, driver: bool) -> list[Finding]:
 def precision(fp32: float, bf16: float, features: Sequence[str]) -> Finding:
     """Measured speeds of matrix products on one thread, in GFLOP/s; `features` are those of machine.vectors."""
     value = f"fp32 {fp32:.3g}, bf16 {bf16:.3g} GFLOP/s per core"
-    auto = "fp32" if machine.AUTO_BF16.isdisjoint(features) else "bf16"
+    auto = machine.auto_precision(features)
     if bf16 >= fp32:
         return Finding("matrix products", value, "ok", f'precision = "bf16" pays; "auto" takes {auto}')
     known_without = features and not machine.BF16_VECTORS & set(features)

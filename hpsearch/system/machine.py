@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -90,6 +91,12 @@ def matrix_gflops(precision: torch.dtype, seconds: float = 0.15, size: int = 512
     return best
 
 
+def auto_precision(features: Iterable[str]) -> str:
+    """What "auto" is on a processor with these vector features."""
+    return "fp32" if AUTO_BF16.isdisjoint(features) else "bf16"
+
+
+@lru_cache
 def precision(wanted: str, device: str, cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     """`wanted`, or what "auto" is on a device, by torch's name: "bf16" if it has instructions for that, else "fp32".
 
@@ -98,7 +105,7 @@ def precision(wanted: str, device: str, cpuinfo: Path = Path("/proc/cpuinfo")) -
     if wanted != "auto":
         return wanted
     if device == "cpu":
-        return "fp32" if AUTO_BF16.isdisjoint(vectors(read(cpuinfo))) else "bf16"
+        return auto_precision(vectors(read(cpuinfo)))
     import torch
 
     return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp32"

@@ -71,7 +71,7 @@ def test_a_step_and_an_evaluation_wait_for_nothing_and_stay_in_place(problem, na
     with NoWaiting():
         for _ in range(2):
             run.step()
-        run.evaluate()
+        run.evaluate(run.watched)
         run.end(0, run.watched)
     assert places(run) == before
     assert run.steps_done.item() == 2

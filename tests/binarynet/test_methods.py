@@ -339,7 +339,7 @@ class TestAllMethods:
             if not getattr(method, "real_in_training", False):
                 run.weights.show(run.values.at(run.steps_done), training=True)
                 assert all(map(binary, run.weights.weights))
-        run.evaluate()
+        run.evaluate(run.watched)
         assert all(map(binary, run.weights.weights))
 
     def test_the_same_seed_flips_the_same(self, name, problem_once):
@@ -366,7 +366,7 @@ def test_weights_are_exactly_1_or_minus_1_where_nothing_scales(problem_once):
         run = Training(lambda k: Perceptron(k, 40, 16, "bireal"), method, drawn, range(2), problem_once, Budget(1, 64))
         run.begin()
         run.step()
-        run.evaluate()
+        run.evaluate(run.watched)
         magnitudes = torch.cat([w.detach().abs().flatten() for w in run.weights.weights])
         logs = torch.log2(magnitudes)
         assert torch.equal(logs, logs.round() if name == "irnet" else torch.zeros_like(logs)), name

@@ -70,11 +70,12 @@ class TestTheTableIsTheSame:
         assert len(tables[0]) == 2 * 5 * 3
         assert all(other == tables[0] for other in tables[1:])
 
-    def test_in_packs_of_1_4_and_20_at_width_256_end_to_end(self, tmp_path):
+    @pytest.mark.parametrize("precision", ["fp32", "auto"])
+    def test_in_packs_of_1_4_and_20_at_width_256_end_to_end(self, tmp_path, precision):
         tables = []
         for pack, executor in ((20, "inline"), (4, "processes"), (1, "processes")):
             study = tmp_path / f"speech{pack}.toml"
-            text = edited(SPEECH_STUDY.format(pack=pack, precision="auto"), "width = 50", "width = 256")
+            text = edited(SPEECH_STUDY.format(pack=pack, precision=precision), "width = 50", "width = 256")
             study.write_text(edited(edited(text, "repeats = 5", "repeats = 20"), "trials = 3", "trials = 1"))
             tables.append(table(run(study, f"{pack}.db", executor)))
         assert len(tables[0]) == 40
