@@ -2,8 +2,8 @@
 
     python benchmarks/figure8.py [--rounds 3] [--trials 10] [--plain-trials 10] [setting=value ...]
 
-Settings are those of `figure8-fsdd`'s task, or others that are given: width=256 snr_db=clean. A round is, one after
-the other, on the same study file:
+At the settings of `figure8-fsdd`'s task, whose width is 64, and then at width 256 without noise; or at those that are
+given. A round is, one after the other, on the same study file:
 
 plain, default threads   one study of each method with plain_loop.py, one after the other, torch's own choice of threads
 plain, two processes     the same two studies side by side, one thread each
@@ -50,6 +50,7 @@ from hpsearch.system.rounding import ask_for_even_rounding
 
 PLAIN = Path(__file__).with_name("plain_loop.py")
 METHODS, INITIAL = ("latent", "filter"), 5
+SETTINGS: tuple[list[str], ...] = ([], ["width=256", "snr_db=clean"])
 TRAININGS, PROPOSALS = 500, 400  # of each method in the whole comparison
 COLUMNS = (
     "whole, minutes", "trainings a second", "proposals a second", "CPU s a training", "peak MB", "share of the peak",
@@ -62,7 +63,7 @@ print(matrix_gflops(torch.float32, 1.0), matrix_gflops(torch.bfloat16, 1.0))
 
 
 def main() -> None:
-    """Run the rounds and print the table."""
+    """Compare at each of the settings."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--trials", type=int, default=10)
@@ -74,36 +75,42 @@ def main() -> None:
         ask_for_even_rounding()  # as a run does, whose packs are proposed for together
         print(proposals_a_second())
         return
+    for settings in [arguments.settings] if arguments.settings else SETTINGS:
+        compare(settings, arguments.rounds, arguments.trials, arguments.plain_trials)
+
+
+def compare(settings: Sequence[str], rounds: int, trials: int, plain_trials: int) -> None:
+    """Run the rounds of one task and print their table."""
     sides = {
         "plain, default threads": plain_alone, "plain, two processes": plain_in_two,
         "hpsearch, fp32": ours, "hpsearch, auto": ours,
     }  # fmt: skip
     found: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
-    print(f"{processor()}, {available_cores()} cores; {' '.join(arguments.settings) or 'as in figure8-fsdd'}")
+    print(f"{processor()}, {available_cores()} cores; {' '.join(settings) or 'as in figure8-fsdd'}")
     with tempfile.TemporaryDirectory(prefix="figure8-") as folder:
         studies = {}
         for precision in ("fp32", "auto"):
             studies[precision] = Path(folder) / f"{precision}.toml"
-            studies[precision].write_text(_slice(arguments.trials, [*arguments.settings, f"precision={precision}"]))
+            studies[precision].write_text(_slice(trials, [*settings, f"precision={precision}"]))
         gflop = gflop_of(read_plan(studies["auto"]).task)
-        for number in range(arguments.rounds):
+        for number in range(rounds):
             peak = peaks()
             for side, measure in sides.items():
                 precision = side.rpartition(" ")[2] if measure is ours else "fp32"
-                measured = measure(studies[precision], arguments.plain_trials, number)
+                measured = measure(studies[precision], plain_trials, number)
                 speed = peak[precision_on(precision, "cpu")] * available_cores()
                 measured[COLUMNS[5]] = len(METHODS) * TRAININGS * gflop / (60 * measured[COLUMNS[0]] * speed)
                 found[side].append(measured)
                 print(number + 1, side, {k: round(v, 3) for k, v in found[side][-1].items()}, flush=True)
-    print(f"\nMedian of {arguments.rounds} rounds (smallest to largest):\n\n| | " + " | ".join(COLUMNS) + " |")
+    print(f"\nMedian of {rounds} rounds (smallest to largest):\n\n| | " + " | ".join(COLUMNS) + " |")
     print("|" + " --- |" * (len(COLUMNS) + 1))
-    for side, rounds in found.items():
-        print(f"| {side} | " + " | ".join(_spread([r[c] for r in rounds]) for c in COLUMNS) + " |")
+    for side, of_side in found.items():
+        print(f"| {side} | " + " | ".join(_spread([r[c] for r in of_side]) for c in COLUMNS) + " |")
     for side in tuple(sides)[:2]:
         for own in tuple(sides)[2:]:
             ratios = [a[COLUMNS[0]] / b[COLUMNS[0]] for a, b in zip(found[side], found[own], strict=True)]
             print(f"\n{side} / {own}, the whole: {_spread(ratios)} times")
-    print(f"\n{gflop:.0f} GFLOP a training")
+    print(f"\n{gflop:.0f} GFLOP a training\n")
 
 
 def peaks() -> dict[str, float]:

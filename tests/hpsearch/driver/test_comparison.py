@@ -52,9 +52,17 @@ batch_size = 16
 """
 
 
+def stopped_again(study, database):
+    """Go on with a comparison in packs of 2, inline, until seven records after, and stop; its database."""
+    with going_on(study, database) as records:
+        for _ in zip(range(7), records, strict=False):
+            pass
+    return study.with_name(database)
+
+
 class TestTheTableIsTheSame:
     @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-    def test_inline_or_in_processes_with_one_worker_or_two_and_whatever_the_pack(self, tmp_path, precision):
+    def test_inline_or_in_processes_with_one_worker_or_two_whatever_the_pack_and_resumed(self, tmp_path, precision):
         tables = []
         for pack, executor, workers in (
             (5, "inline", None),
@@ -67,15 +75,19 @@ class TestTheTableIsTheSame:
             study = folder / "speech.toml"
             study.write_text(SPEECH_STUDY.format(pack=pack, precision=precision))
             tables.append(table(run(study, executor=executor, workers=workers)))
+        while len(table(stopped := stopped_again(study, "stopped.db"))) < len(tables[0]):
+            pass
+        tables.append(table(stopped))
         assert len(tables[0]) == 2 * 5 * 3
         assert all(other == tables[0] for other in tables[1:])
 
-    @pytest.mark.parametrize("precision", ["fp32", "auto"])
-    def test_in_packs_of_1_4_and_20_at_width_256_end_to_end(self, tmp_path, precision):
+    @pytest.mark.parametrize("width", [64, 256])
+    @pytest.mark.parametrize("precision", ["fp32", "bf16"])
+    def test_in_packs_of_1_4_and_20_end_to_end(self, tmp_path, precision, width):
         tables = []
         for pack, executor in ((20, "inline"), (4, "processes"), (1, "processes")):
             study = tmp_path / f"speech{pack}.toml"
-            text = edited(SPEECH_STUDY.format(pack=pack, precision=precision), "width = 50", "width = 256")
+            text = edited(SPEECH_STUDY.format(pack=pack, precision=precision), "width = 50", f"width = {width}")
             study.write_text(edited(edited(text, "repeats = 5", "repeats = 20"), "trials = 3", "trials = 1"))
             tables.append(table(run(study, f"{pack}.db", executor)))
         assert len(tables[0]) == 40
