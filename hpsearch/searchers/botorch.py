@@ -39,9 +39,9 @@ PROMISING = 4
 """How many of these have samples around them, and their combinations of choices tried."""
 NEAR = 0.1
 """Standard deviation, in the unit cube, of the samples around the most promising trials."""
-FIT_STEPS, CLIMB_STEPS = 50, 15
-"""The most iterations of L-BFGS-B. Later ones of a fit move lengthscales of which the outcomes say little; later ones of
-a climb raise the logarithm of the largest acquisition by less than 0.0005."""
+FIT_STEPS, CLIMB_STEPS = 50, 10
+"""The most iterations of L-BFGS-B. Later ones of a fit move lengthscales of which the outcomes say little, and later
+ones of a climb raised the logarithm of the largest acquisition by 0.01 at most, looked at on two spaces."""
 STUDIES, POINTS = 4, 8
 """A batch has a multiple of so many studies, and of points for each: together a multiple of 32 columns of draws. torch
 adds up columns in blocks, of 32 at most, and what is left of them in another order."""
@@ -71,7 +71,8 @@ class BoTorch(Searcher):
     starts: int = 8
     combinations: int = 16
     draws: int = 128
-    version: ClassVar[int] = 4  # 1: a model of its own; 2: looked between integers, for few combinations; 3: longer climbs
+    version: ClassVar[int] = 4
+    """1 had a model of its own; 2 looked between integers and near few combinations; 3 climbed longer."""
     multiplies: ClassVar[bool] = True
     batched: ClassVar[bool] = True
 

@@ -30,7 +30,7 @@ def _own_torch(torch: ModuleType, kept: ExitStack) -> None:
     torch.set_default_dtype(torch.float32)
     _set_deterministic(torch, False, False)
     kept.enter_context(torch.random.fork_rng(devices=[]))
-    if torch.get_default_device().type != "cpu":  # within this context every call of torch takes a few microseconds more
+    if torch.get_default_device().type != "cpu":  # within this context every call of torch takes microseconds more
         kept.enter_context(torch.device("cpu"))
     kept.enter_context(torch.enable_grad())
 

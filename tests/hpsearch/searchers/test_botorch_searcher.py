@@ -242,7 +242,8 @@ def test_of_many_combinations_the_best_so_far_is_refined():
         wrong = sum("abcde".index(c[f"c{i}"]) != i + 1 for i in range(3))
         return -0.3 * wrong - (c["x"] - 0.3) ** 2 - (c["y"] - 0.7) ** 2
 
-    assert best_after(SEARCHER, value, space, 4, trials=30).mean() > -0.05
+    # The median: which processor it is decides whether one study stays with the second best of the combinations.
+    assert np.median(best_after(SEARCHER, value, space, 5, trials=30)) > -0.01
 
 
 def test_memory_is_bounded_for_any_number_of_trials(monkeypatch):
