@@ -8,11 +8,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from binarynet.task import BinaryTask
 from hpsearch.contracts.method import Method
 from hpsearch.contracts.objective import Objective, Result
 from hpsearch.contracts.progress import Progress
 from hpsearch.contracts.space import Configuration
-from hpsearch.contracts.task import Task
 from hpsearch.system import machine
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class AudioTask(Task):
+class AudioTask(BinaryTask):
     """Spoken digits, ten classes.
 
-    Attributes:
+    Attributes, beside those of binarynet.task.BinaryTask and its recipe:
         corpus: "audiomnist" (recordings of 60 speakers), "fsdd" (the Free Spoken Digit Dataset's recordings of 6),
             or "synthetic" (speech that a formant synthesiser makes).
         fold: one of AudioMNIST's five, which says which speakers are for training, validation and test.
@@ -61,12 +61,12 @@ class AudioTask(Task):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
 
     objective = Objective("validation accuracy", chance=0.1, bounds=(0.0, 1.0))
-    methods = "binarynet.methods"
     # Ours: ten trials share a step's many small calls, and 20 repeats still make one pack for each of two cores.
     pack = 10
     imports = ("audio_task.network", "binarynet.training")
 
     def __post_init__(self) -> None:
+        self.check_recipe()
         for name in ("voices", "takes", "draws", "evaluation_draws", "curve_draws", "width", "epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
@@ -110,9 +110,10 @@ class AudioTask(Task):
             configurations,
             seeds,
             data,
-            Budget(self.epochs, self.batch_size),
+            Budget(self.epochs, self.batch_size, self.recipe),
             machine.precision(self.precision, device),
             device,
+            self.layer_curves,
         ).run()
 
     @property

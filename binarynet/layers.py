@@ -131,12 +131,13 @@ class _Normalised(torch.autograd.Function):
 
 
 class Sign(nn.Module):
-    """Sign activation with the surrogate gradient "clip" or "bireal"."""
+    """Sign activation with a surrogate gradient: "clip" or "bireal", as the network asks, or a method's own."""
 
     def __init__(self, gradient: str) -> None:
         super().__init__()
         self.gradient = gradient
+        self.progress: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Signs, -1 or +1, of x of any shape."""
-        return sign_activation(x, self.gradient)
+        return sign_activation(x, self.gradient, self.progress)

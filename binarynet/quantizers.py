@@ -1,14 +1,16 @@
-"""The sign, the two surrogate gradients of sign activations, and functions that round alike in any company."""
+"""The sign, the surrogate gradients of sign activations, and functions that round alike in any company."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-GRADIENTS = ("clip", "bireal")
+GRADIENTS = ("clip", "bireal", "irnet", "rbnn")
+"""Surrogate gradients of sign activations; the last two sharpen over the training, and belong to methods."""
 VECTOR = 16
 """How many single-precision numbers the longest vector of any processor holds."""
 
@@ -68,16 +70,58 @@ class _BiRealSign(torch.autograd.Function):
         return gradients[0] * slope
 
 
-def sign_activation(x: Tensor, gradient: str) -> Tensor:
+def rising(progress: Tensor, start: float, end: float) -> Tensor:
+    """From `start` to `end` along a logarithmic scale, at a share of the training of any shape (k, ...) or ()."""
+    first, last = math.log(start), math.log(end)
+    exponent = first + (last - first) * progress
+    return whole_vectors(torch.exp, exponent) if exponent.dim() else exponent.exp()
+
+
+def tanh_slope(x: Tensor, t: Tensor) -> Tensor:
+    """K t (1 - tanh^2(t x)), k = max(1 / t, 1): IR-Net's estimator (Qin et al. 2020) at sharpness t."""
+    return t.clamp(min=1.0) * (1 - whole_vectors(torch.tanh, t * x).square())  # k t = max(1, t)
+
+
+def parabola_slope(x: Tensor, t: Tensor) -> Tensor:
+    """max(0, sqrt(2) t - t^2 |x|): RBNN's estimator (Lin et al. 2020) at sharpness t, without its factor k."""
+    return (math.sqrt(2) * t - t.square() * x.abs()).clamp(min=0.0)
+
+
+SHARPENING: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "irnet": lambda x, progress: tanh_slope(x, rising(progress, 1e-3, 1e1)),
+    "rbnn": lambda x, progress: parabola_slope(x, rising(progress, 1e-2, 1e1).clamp(min=1.0)),
+}
+"""Slopes of sign activations (x, share of the training that lies behind). RBNN's code has no k and t >= 1 for them."""
+
+
+class _SharpeningSign(torch.autograd.Function):
+    """f(x) = sign(x); df/dx := a slope in SHARPENING."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, gradient: str, progress: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.gradient, ctx.progress = gradient, progress  # not saved: it moves in place between steps
+        return sign(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (x,) = ctx.saved_tensors
+        return gradients[0] * SHARPENING[ctx.gradient](x, ctx.progress), None, None
+
+
+def sign_activation(x: Tensor, gradient: str, progress: Tensor | None = None) -> Tensor:
     """Sign of an activation of any shape.
 
     Args:
         x: real activations.
-        gradient: "clip", the derivative of hardtanh (BinaryNet), or "bireal", that of the piecewise
-            quadratic that is closer to the sign (Bi-Real net).
+        gradient: "clip", the derivative of hardtanh (BinaryNet); "bireal", that of the piecewise quadratic that is
+            closer to the sign (Bi-Real net); or "irnet" or "rbnn", which sharpen over the training.
+        progress: for the last two, the share of the training that lies behind, without dimensions.
     """
     if gradient == "clip":
         return _ClipSign.apply(x)  # type: ignore[no-any-return, no-untyped-call]
     if gradient == "bireal":
         return _BiRealSign.apply(x)  # type: ignore[no-any-return, no-untyped-call]
+    if gradient in SHARPENING and progress is not None:
+        return _SharpeningSign.apply(x, gradient, progress)  # type: ignore[no-any-return, no-untyped-call]
     raise ValueError(f"gradient is one of {GRADIENTS}, got {gradient!r}")

@@ -1,4 +1,4 @@
-"""Schedules: the factor on a hyperparameter after a share of the training; it is 1 at the start.
+"""Schedules: the factor on a hyperparameter after a share of the training; but for a warm-up it is 1 at the start.
 
 Study files write a schedule as "cosine", or with its numbers as "step(0.1, 5)".
 """
@@ -36,8 +36,13 @@ def step(progress: float, factor: float = 0.1, stages: float = 3) -> float:
     return float(factor ** math.floor(progress * stages))
 
 
+def warmup(progress: float, share: float = 0.01) -> float:
+    """From 0 to 1 along a line over a share of the training (Goyal et al. 2017), then to 0 along half a cosine."""
+    return progress / share if progress < share else cosine((progress - share) / (1.0 - share))
+
+
 SCHEDULES: Mapping[str, Callable[..., float]] = {
-    schedule.__name__: schedule for schedule in (constant, cosine, linear, exponential, step)
+    schedule.__name__: schedule for schedule in (constant, cosine, linear, exponential, step, warmup)
 }
 
 
@@ -72,6 +77,8 @@ def _read(text: str) -> tuple[Callable[..., float], tuple[float, ...]]:
         raise ValueError(f"the numbers of the schedule {text!r} must be finite and at least 0")
     if schedule is exponential and numbers == (0.0,):
         raise ValueError("an exponential schedule cannot end at 0: give a small number")
+    if schedule is warmup and numbers and not 0 < numbers[0] < 1:
+        raise ValueError(f"the warm-up of the schedule {text!r} must be a share of the training, above 0 and below 1")
     if schedule is step and len(numbers) == 2 and (numbers[1] < 1 or numbers[1] != int(numbers[1])):
         raise ValueError(f"the stages of the schedule {text!r} must be a whole number from 1")
     return schedule, numbers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -11,11 +11,12 @@ import torch
 from torch import Generator, Tensor, nn
 
 from binarynet.graphs import Repeated
-from binarynet.layers import Linear
+from binarynet.layer_curves import LayerCurves
+from binarynet.layers import Linear, Sign
 from binarynet.method import BinaryMethod
-from binarynet.schedules import factors
-from binarynet.sgd import Sgd
+from binarynet.real import RealParameters
 from binarynet.stacked import Stacked
+from binarynet.task import Recipe
 from binarynet.weights import BinaryWeights, Values, binary_weights, start_noise
 from hpsearch.contracts.objective import Result
 from hpsearch.contracts.seeds import derived_seed
@@ -90,17 +91,11 @@ class Data:
 
 @dataclass(frozen=True)
 class Budget:
-    """Length of a training and the recipe of the real-valued parameters.
-
-    The real-valued parameters follow SGD with momentum and a cosine decay; weight decay leaves out batch norm. The
-    values are those of Quist et al. (2023), section 4.
-    """
+    """Length of a training, and the recipe of the real-valued parameters."""
 
     epochs: int
     batch_size: int
-    learning_rate: float = 0.1
-    momentum: float = 0.9
-    weight_decay: float = 1e-4
+    recipe: Recipe = Recipe()
 
 
 class Training:
@@ -110,7 +105,7 @@ class Training:
     no sum runs over trials, so its result is the same in any company (bit for bit on a CPU).
 
     Everything that a step or an evaluation reads and writes lies at a fixed place on the device, and nothing is
-    read back before the end. So a GPU can repeat both as graphs, and never waits for Python.
+    read back within an epoch. So a GPU can repeat both as graphs, and never waits for Python.
 
     Args:
         build: makes a packed network of k trials: (k, b, ...) inputs -> (k, classes, b) logits.
@@ -118,9 +113,11 @@ class Training:
         configurations: one per trial, from the method's space.
         seeds: one per trial.
         data: inputs in any type that the network takes; they are used in the precision of the matrix products.
-        budget: epochs of whole minibatches; what does not fill the last one waits for another epoch.
+        budget: epochs of whole minibatches; what does not fill the last one waits for another epoch. A configuration
+            may have parts of its recipe, for its own trial.
         precision: a name in PRECISIONS.
         device: torch's name of the device.
+        layer_curves: whether results have the curves of binarynet.layer_curves too.
     """
 
     def __init__(
@@ -133,6 +130,7 @@ class Training:
         budget: Budget,
         precision: str = "fp32",
         device: str = "cpu",
+        layer_curves: bool = False,
     ) -> None:
         self.k, self.n, self.data = len(configurations), len(data.training.labels), data
         self.epochs, self.device = budget.epochs, device
@@ -154,11 +152,14 @@ class Training:
         self.values = Values(method, configurations, steps, dtype, device)
         self.steps_done = torch.zeros(1, dtype=torch.int64, device=device)
         noise = start_noise(binary_weights(self.network), start_generators).to(device, dtype)
-        self.weights = BinaryWeights(self.network, method, self.values.at(self.steps_done), noise)
+        self.weights = BinaryWeights(self.network, method, self.values.at(self.steps_done), noise, start_generators)
 
-        rates = [budget.learning_rate * factor for factor in factors("cosine", steps)]
-        self.learning_rates = torch.tensor(rates, dtype=torch.float64).to(device, dtype)
-        self.optimizer = Sgd(self.network, budget.momentum, budget.weight_decay)
+        self.progress = torch.zeros((), dtype=dtype, device=device) if method.activation else None
+        if method.activation:
+            for activation in _activations(self.network):
+                activation.gradient, activation.progress = method.activation, self.progress
+
+        self.real = RealParameters(self.network, budget.recipe, configurations, steps)
 
         self.order_generators, self.variant_generators = _streams(seeds, "order"), _streams(seeds, "variants")
         self.order = torch.zeros(self.k, self.n, dtype=torch.int64, device=device)
@@ -171,6 +172,8 @@ class Training:
         self.losses = torch.zeros(budget.epochs, self.k, dtype=torch.float64, device=device)
         self.accuracies, self.flip_ratios = torch.zeros_like(self.losses), torch.zeros_like(self.losses)
         self.weights.show(self.values.at(self.steps_done), training=True)  # the first update's flips count from these
+        steps = self.steps_per_epoch
+        self.layers = LayerCurves(self.weights, budget.epochs, steps) if layer_curves else None
 
     def run(self) -> list[Result]:
         """Train to the end of the budget.
@@ -203,20 +206,27 @@ class Training:
         self.now.copy_(self.first)
         self.loss.zero_()
         self.weights.flips.zero_()
+        self.weights.begin_epoch(self.values.at(self.steps_done))
+        if self.layers is not None:
+            self.layers.begin()
 
     def step(self) -> None:
         """Train on one minibatch of each trial."""
         h = self.values.at(self.steps_done)
         order, variant = self.order.index_select(1, self.now), self.variant.index_select(1, self.now)
         self.weights.show(h, training=True)
+        if self.progress is not None:
+            self.progress.copy_(h["progress"][0])  # the trials of a pack are equally far
         self.network.train()
         logits = self.network(self.data.training.batch(order, variant))
         loss = _loss(logits, self.data.training.labels[order])
         self.network.zero_grad()
         # The sum over trials of each trial's mean: every trial's gradient is its own.
         loss.sum().backward()  # type: ignore[no-untyped-call]
+        if self.layers is not None:
+            self.layers.learned()
         self.weights.step(h)
-        self.optimizer.step(self.learning_rates.index_select(0, self.steps_done)[0])
+        self.real.step(self.steps_done)
         self.loss += loss.detach()
         self.now += len(self.now)
         self.steps_done += 1
@@ -231,13 +241,21 @@ class Training:
         self.losses[epoch] = self.loss / self.steps_per_epoch
         self.accuracies[epoch] = self.correct.double() / len(counted.labels)
         self.flip_ratios[epoch] = self.weights.flips.double() / (max(1, self.weights.count) * self.steps_per_epoch)
+        if self.layers is not None:
+            self.layers.end(epoch)
 
     def results(self) -> list[Result]:
         """One result per trial, after the last epoch."""
         test = (_correct(self.network, self.k, self.data.test).double() / len(self.data.test.labels)).tolist()
         curves = [values.T.tolist() for values in (self.losses, self.accuracies, self.flip_ratios)]
         of_trials = zip(*curves, test, self.weights.not_finite(), strict=True)
-        return [replace(_result(*of_trial), precision=self.precision) for of_trial in of_trials]
+        results = [replace(_result(*of_trial), precision=self.precision) for of_trial in of_trials]
+        if self.layers is None:
+            return results
+        return [
+            replace(result, curves={**result.curves, **own})
+            for result, own in zip(results, self.layers.of_trials(), strict=True)
+        ]
 
     def _send(self, place: Tensor, rows: list[Tensor]) -> None:
         stacked = torch.stack(rows)
@@ -261,6 +279,15 @@ def _result(train_loss: list[float], accuracy: list[float], flips: list[float], 
 def _streams(seeds: Sequence[int], name: str) -> list[Generator]:
     """One generator per trial for one purpose; on the CPU, so that a run on a GPU draws the same numbers."""
     return [Generator().manual_seed(derived_seed(seed, name)) for seed in seeds]
+
+
+def _activations(network: nn.Module) -> Iterator[Sign]:
+    """The sign activations of a packed network."""
+    for module in network.modules():
+        if isinstance(module, Sign):
+            yield module
+        elif isinstance(module, Stacked):
+            yield from _activations(module.network)
 
 
 def _loss(logits: Tensor, labels: Tensor) -> Tensor:

@@ -29,20 +29,36 @@ class BinaryWeights:
 
     Attributes:
         flips: how many signs have changed since it was last set to 0, (k,).
+        layer_flips: the same of each layer, (layers, k), for whoever puts zeros there; None counts nothing.
     """
 
-    def __init__(self, network: nn.Module, method: BinaryMethod, h: Hyperparameters, noise: Tensor) -> None:
-        """Start the method from `noise`, (k, n), as `start_noise` draws it for the network's binary weights."""
+    def __init__(
+        self,
+        network: nn.Module,
+        method: BinaryMethod,
+        h: Hyperparameters,
+        noise: Tensor,
+        generators: Sequence[Generator],
+    ) -> None:
+        """Start the method from `noise`, (k, n), as `start_noise` draws it for the network's binary weights.
+
+        What a layer's own state needs besides is drawn from `generators`, one per trial.
+        """
         self.weights = weights = binary_weights(network)
         self.method = method
         self.flips = torch.zeros(len(noise), dtype=torch.int64, device=noise.device)
+        self.layer_flips: Tensor | None = None
         self.count = sum(weight[0].numel() for weight in weights)
         self.state = method.start(noise, _shaped(h, 2))
         self.gradients, self.shown, self._before = (torch.zeros_like(noise) for _ in range(3))
         offsets = _offsets(weights)
+        self._layers: list[State] = [
+            {name: t.to(noise.device, noise.dtype) for name, t in method.start_layer(w.shape[1:], generators).items()}
+            for w in weights
+        ]
         self._states: list[State] = [
-            {name: _view(flat, at, weight) for name, flat in self.state.items()}
-            for at, weight in zip(offsets, weights, strict=False)
+            {name: _view(flat, at, weight) for name, flat in self.state.items()} | layer
+            for at, weight, layer in zip(offsets, weights, self._layers, strict=False)
         ]
         self._gradients = [_view(self.gradients, at, weight) for at, weight in zip(offsets, weights, strict=False)]
         for at, weight in zip(offsets, weights, strict=False):
@@ -59,6 +75,9 @@ class BinaryWeights:
         integer, last = INTEGERS[self.shown.dtype]
         differs = self._before.view(integer).bitwise_xor_(self.shown.view(integer)).bitwise_right_shift_(last)
         self.flips -= differs.sum(dim=1)
+        if self.layer_flips is not None:
+            for at, weight, flips in zip(_offsets(self.weights), self.weights, self.layer_flips, strict=False):
+                flips -= differs[:, at : at + weight[0].numel()].sum(dim=1)
 
     @torch.no_grad()
     def step(self, h: Hyperparameters) -> None:
@@ -68,12 +87,19 @@ class BinaryWeights:
             gradient.copy_(self.method.gradient(state, weight.grad, _shaped(h, weight.dim())))
         self.method.update(self.state, self.gradients, _shaped(h, 2))
 
+    @torch.no_grad()
+    def begin_epoch(self, h: Hyperparameters) -> None:
+        """Let the method do what it does once an epoch."""
+        for weight, state in zip(self.weights, self._states, strict=True):
+            self.method.begin_epoch(state, _shaped(h, weight.dim()))
+
     def not_finite(self) -> list[str]:
         """Name of a part of each trial's state that holds NaN or infinity, or "" if none does, (k,)."""
         names = [""] * len(self.gradients)
-        for name, flat in self.state.items():
-            for trial in (~flat.isfinite().all(dim=1)).nonzero().flatten().tolist():
-                names[trial] = name
+        for state in (self.state, *self._layers):
+            for name, part in state.items():
+                for trial in (~part.isfinite().flatten(1).all(dim=1)).nonzero().flatten().tolist():
+                    names[trial] = name
         return names
 
 

@@ -8,12 +8,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from binarynet.task import BinaryTask
 from cifar_task.datasets import cifar10
 from hpsearch.contracts.method import Method
 from hpsearch.contracts.objective import Objective, Result
 from hpsearch.contracts.progress import Progress
 from hpsearch.contracts.space import Configuration
-from hpsearch.contracts.task import Task
 from hpsearch.system import machine
 
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ IMAGES = 50_000
 
 
 @dataclass(frozen=True)
-class CifarTask(Task):
+class CifarTask(BinaryTask):
     """CIFAR-10, ten classes. Training images are cropped (from 4 pixels of padding) and flipped at random.
 
-    Attributes:
-        network: "bireal20", "binarynet" or "vgg_small": a file in cifar_task/networks.
+    Attributes, beside those of binarynet.task.BinaryTask and its recipe:
+        network: "bireal20", "resnet20", "binarynet" or "vgg_small": a file in cifar_task/networks.
         training: how many images to train on.
         validation: how many images to search by, drawn from the publisher's training images with a fixed seed. With
             0 the objective is the test accuracy, and the searcher must be "fixed", which searches nothing.
@@ -49,7 +49,6 @@ class CifarTask(Task):
     activation_gradient: Literal["clip", "bireal"] = "bireal"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
 
-    methods = "binarynet.methods"
     # One network's convolutions keep a core busy, and with packs of one a comparison can use a worker for each study.
     pack = 1
     imports = ("binarynet.stacked", "binarynet.training")
@@ -57,6 +56,7 @@ class CifarTask(Task):
     def __post_init__(self) -> None:
         from cifar_task.networks import names
 
+        self.check_recipe()
         if self.network not in names():
             raise ValueError(f"network is one of {', '.join(names())}; got {self.network!r}")
         for name in ("training", "test", "epochs", "batch_size"):
@@ -108,10 +108,11 @@ class CifarTask(Task):
             configurations,
             seeds,
             self._data(device),
-            Budget(self.epochs, self.batch_size),
+            Budget(self.epochs, self.batch_size, self.recipe),
             # On a processor bf16 only rounds: its convolutions are in fp32.
             "fp32" if self.precision == "auto" and device == "cpu" else machine.precision(self.precision, device),
             device,
+            self.layer_curves,
         ).run()
 
     @lru_cache(maxsize=2)  # noqa: B019 a worker trains many packs of one task

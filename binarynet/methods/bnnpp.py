@@ -9,15 +9,16 @@ from typing import ClassVar
 from torch import Tensor
 
 from binarynet.method import Hyperparameters
-from binarynet.proximal import SEARCHED, ProxConnect, sign_swish, sign_swish_slope
+from binarynet.proximal import SEARCHED, Annealed, sign_swish, sign_swish_slope
 from hpsearch.contracts.space import Float, Space
 
 
 @dataclass(frozen=True)
-class Swish(ProxConnect):
+class Swish(Annealed):
     """F = SS in training and the sign afterwards, B = SS'.
 
-    Beta rises tenfold over the training, so that SS comes near the sign. This rise is ours: no schedule was found.
+    Beta rises tenfold over the training, so that SS comes near the sign. This rise is ours: no schedule was found. With
+    the mirrored sigmoid s it is beta / s, which is ours too; give beta the schedule "constant" with it.
     """
 
     # The range of bnnplus, before the rise.
@@ -28,11 +29,14 @@ class Swish(ProxConnect):
 
     def forward(self, latent: Tensor, binary: Tensor, h: Hyperparameters) -> Tensor:  # noqa: ARG002
         """SS(w)."""
-        return sign_swish(latent, h["beta"])
+        return sign_swish(latent, self._beta(h))
 
     def backward(self, latent: Tensor, h: Hyperparameters) -> Tensor:
         """SS'(w)."""
-        return sign_swish_slope(latent, h["beta"])
+        return sign_swish_slope(latent, self._beta(h))
+
+    def _beta(self, h: Hyperparameters) -> Tensor:
+        return h["beta"] if self.annealing == "ours" else h["beta"] / self.softness(h["progress"])
 
 
 METHOD = Swish()

@@ -38,7 +38,7 @@ class Bop2ndOrder(BinaryMethod):
     space: Space = Space(
         (
             Float("threshold", 1e-8, 1.0, log=True),
-            Float("gamma", 1e-5, 1.0, log=True),
+            Float("gamma", 1e-7, 1.0, log=True),
             Float("sigma", 1e-7, 1.0, log=True),
         )
     )

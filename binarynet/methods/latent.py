@@ -41,12 +41,12 @@ class Latent(BinaryMethod):
 
     # The paper's own settings are learning rate 0.1, weight decay 1e-4, momentum 0.1; it does not state its
     # ranges. Ours: two decades to either side of the first two, one of the third (which 1 bounds). `init`
-    # spans one decade to either side of 0.1, near He's standard deviation at fan-ins of 64 to 256: above
-    # 1 clipping would stop every weight at the start.
+    # reaches from one decade above 0.1, near He's standard deviation at fan-ins of 64 to 256, since above 1 clipping
+    # would stop every weight at the start, down to below the 6e-4 of the paper's U(-1e-3, 1e-3) on ImageNet.
     space: Space = Space(
         (
             Float("learning_rate", 1e-3, 1e1, log=True),
-            Float("init", 1e-2, 1.0, log=True),
+            Float("init", 1e-4, 1.0, log=True),
             Float("momentum", 1e-2, 1.0, log=True),
             Float("weight_decay", 1e-6, 1e-2, log=True),
             Choice("scaling", (False, True)),

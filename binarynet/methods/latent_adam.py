@@ -8,13 +8,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from binarynet.adam import adam_step
 from binarynet.method import Hyperparameters, State
 from binarynet.methods.latent import Latent
-from binarynet.quantizers import follow_sign_, whole_vectors
+from binarynet.quantizers import follow_sign_
 from hpsearch.contracts.space import Choice, Float, Space
-
-EPSILON = 1e-8
-"""The constants of Kingma and Ba (2015), algorithm 1."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +31,11 @@ class LatentAdam(Latent):
 
     # AdamBNN trains at 2.5e-3 (5e-4 in some of its scripts) with weight decay 5e-6 in its first step and Adam's usual
     # averages. Ours: two decades to either side of the learning rate, since one update moves a weight by about that
-    # much and `init` spans two decades; three around the decay; one below and what 1 allows above for the averages.
+    # much and `init` spans four decades; three around the decay; one below and what 1 allows above for the averages.
     space: Space = Space(
         (
             Float("learning_rate", 1e-5, 1e-1, log=True),
-            Float("init", 1e-2, 1.0, log=True),
+            Float("init", 1e-4, 1.0, log=True),
             Float("momentum", 1e-2, 1.0, log=True),
             Float("second", 1e-4, 1e-1, log=True),
             Float("weight_decay", 1e-7, 1e-3, log=True),
@@ -53,21 +51,11 @@ class LatentAdam(Latent):
 
     def update(self, state: State, gradient: Tensor, h: Hyperparameters) -> None:
         """Adam's step."""
-        momentum, second, latent = state["momentum"], state["second"], state["latent"]
-        decay = h["weight_decay"]
+        latent, decay = state["latent"], h["weight_decay"]
         if self.two_step:
             decay = decay * (h["progress"] < self.two_step)
-        decayed = torch.addcmul(gradient, latent, decay)
-        momentum.lerp_(decayed, h["momentum"])
-        second.lerp_(decayed.square_(), h["second"])
-        divisor = (second / _seen(h["second"], h["step"])).sqrt_().add_(EPSILON)
-        latent.addcdiv_(momentum * (-h["learning_rate"] / _seen(h["momentum"], h["step"])), divisor)
+        adam_step(latent, state["momentum"], state["second"], torch.addcmul(gradient, latent, decay), h)
         follow_sign_(state["binary"], latent)
-
-
-def _seen(share: Tensor, step: Tensor) -> Tensor:
-    """1 - (1 - share)^step: the sum of the weights in an average that started at 0."""
-    return -whole_vectors(torch.expm1, step * whole_vectors(torch.log1p, -share))
 
 
 METHOD = LatentAdam()

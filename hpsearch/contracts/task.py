@@ -14,7 +14,7 @@ from hpsearch.contracts.errors import TaskError
 from hpsearch.contracts.method import FunctionMethod, Method
 from hpsearch.contracts.objective import Objective, Result, finished, number
 from hpsearch.contracts.progress import Progress
-from hpsearch.contracts.space import Configuration
+from hpsearch.contracts.space import Configuration, Space
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,10 @@ class Task(ABC):
     methods: str | type[Method] | None = None
     """Package whose files are this task's methods; or the class of its methods, which may be in any module; or None if
     a method is only a space, given in the study file."""
+    hyperparameters: Space = Space(())
+    """Hyperparameters of the task itself, with the ranges that are worth searching. Those that a study file's [space]
+    names join the space of every method, so that `train` finds them in the configurations; without it they are
+    settings."""
     pack: int = 1
     """At most how many trials the task likes to train together; 1 if it only loops over them."""
     imports: tuple[str, ...] = ()

@@ -55,12 +55,14 @@ class Comparison:
             methods: label -> a method, its name, its space alone (for a task whose methods are only spaces), or a table
                 as in a study file, whose `method`, `space` and `searcher` may be objects.
             searcher: a searcher, its name, or a table with its name and settings.
-            others: other keys of a study file, such as `description` or `budget`.
+            others: other keys of a study file, such as `description`, `budget` or `space`, which may be a Space.
 
         Raises:
             SpecError: with one line for each fault.
         """
         self._given: dict[tuple[str, str], object] = {}
+        if isinstance(space := others.get("space"), Space):
+            others["space"] = as_lines(space)
         read = {
             "name": name,
             **({} if trials is None else {"trials": trials}),

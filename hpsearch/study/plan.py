@@ -22,7 +22,7 @@ from hpsearch.study.carried import packed, unpacked
 from hpsearch.study.code import own_code
 from hpsearch.study.faults import unknown
 from hpsearch.study.registry import Registry
-from hpsearch.study.schema import MethodSpec, Spec, parse
+from hpsearch.study.schema import MethodSpec, SpaceChange, Spec, parse
 from hpsearch.study.searching import Searchers, searchers_of
 from hpsearch.study.settings import plain_settings, with_settings
 from hpsearch.study.spaces import changed, held
@@ -199,11 +199,13 @@ def _refuse_lookalikes(what: str, names: Iterable[str]) -> None:
 
 def _methods(task: Task, spec: Spec, found_in: Registry) -> dict[str, Method]:
     """Label -> method; a method with several labels is looked for once."""
+    if strange := [name for name in spec.space if name not in task.hyperparameters.names]:
+        raise SpecError(unknown(f"space.{strange[0]}", strange[0], task.hyperparameters.names))
     found: dict[str, Method] = {}
     methods = {}
     for label, wanted in spec.methods.items():
         if task.methods is None:
-            methods[label] = _only_a_space(label, wanted, spec.methods)
+            methods[label] = _only_a_space(label, wanted, spec.methods, task.hyperparameters, spec.space)
             continue
         name, key = wanted.method or label, f"methods.{label}"
         if name not in found:
@@ -214,12 +216,24 @@ def _methods(task: Task, spec: Spec, found_in: Registry) -> dict[str, Method]:
                 f"{key}.method: {name} is no {task.methods.__name__}, and this task takes no other methods; name one, "
                 'such as method = "module:NAME"'
             )
-        methods[label] = _changed(found[name], label, wanted, confirming=spec.confirm is not None)
+        with_common = wanted.model_copy(update={"space": {**spec.space, **wanted.space}})
+        methods[label] = _changed(
+            found[name], label, with_common, task.hyperparameters, confirming=spec.confirm is not None
+        )
     return methods
 
 
-def _only_a_space(label: str, spec: MethodSpec, others: Mapping[str, MethodSpec]) -> Method:
-    """The method of this label of a task that has no methods of its own, or another label's with its own changes."""
+def _only_a_space(
+    label: str,
+    spec: MethodSpec,
+    others: Mapping[str, MethodSpec],
+    common: Space,
+    changes: Mapping[str, SpaceChange],
+) -> Method:
+    """The method of this label of a task that has no methods of its own, or another label's with its own changes.
+
+    Of the task's own hyperparameters, `common`, those that the file's `changes` name join its space.
+    """
     key = f"methods.{label}"
     if spec.schedules or spec.settings:
         wrong = "schedules" if spec.schedules else "settings"
@@ -230,31 +244,34 @@ def _only_a_space(label: str, spec: MethodSpec, others: Mapping[str, MethodSpec]
                 f"{key}.method: this task has no methods to choose from; give only a space, or the label of another "
                 "method of this file that has one"
             )
-        same = _only_a_space(spec.method, others[spec.method], others)
+        same = _only_a_space(spec.method, others[spec.method], others, common, changes)
         return Method(changed(same.space, spec.space, key, open_space=False))
     if not spec.space:
         raise SpecError(f"{key}.space: this task has no methods, so a space is needed here")
-    return Method(changed(Space(()), spec.space, key, open_space=True))
+    shared = Space(tuple(p for p in common if p.name in changes))
+    return Method(changed(shared, {**changes, **spec.space}, key, open_space=True))
 
 
-def _changed(method: Method, label: str, spec: MethodSpec, *, confirming: bool) -> Method:
+def _changed(method: Method, label: str, spec: MethodSpec, common: Space, *, confirming: bool) -> Method:
     """`method` under this label, its space, schedules and settings changed as the study file says.
 
-    `confirming` a choice, its space is the configuration that was chosen.
+    Of the task's own hyperparameters, `common`, those that the file names join its space. `confirming` a choice, its
+    space is the configuration that was chosen.
     """
     key = f"methods.{label}"
+    if reserved := [name for name in spec.settings if name in ("space", "schedules")]:
+        raise SpecError(f"{key}.settings.{reserved[0]}: it has a table of its own, {key}.{reserved[0]}")
+    method = with_settings(method, dict(spec.settings), f"{key}.settings")
     if unknown_names := [name for name in spec.schedules if name not in method.space.names]:
         raise SpecError(unknown(f"{key}.schedules.{unknown_names[0]}", unknown_names[0], method.space.names))
     still = {parameter.name for parameter in method.space if isinstance(parameter, Choice)}
     if switches := [name for name in spec.schedules if name in still]:
         raise SpecError(f"{key}.schedules.{switches[0]}: a choice has no schedule, only a number has")
-    if reserved := [name for name in spec.settings if name in ("space", "schedules")]:
-        raise SpecError(f"{key}.settings.{reserved[0]}: it has a table of its own, {key}.{reserved[0]}")
-    method = with_settings(method, dict(spec.settings), f"{key}.settings")
     schedules = {**method.schedules, **spec.schedules}
-    space = changed(method.space, spec.space, key, open_space=False)
+    own = Space((*method.space, *(p for p in common if p.name in spec.space and p.name not in method.space.names)))
+    space = changed(own, spec.space, key, open_space=False)
     if confirming:
-        space = held(method.space, space, spec.space)
+        space = held(own, space, spec.space)
     if space.conditional and not method.conditions:
         raise SpecError(f"{key}.space: a method of this kind takes no conditional hyperparameter, so no `when`")
     schedules = {name: schedule for name, schedule in schedules.items() if name in space.names}

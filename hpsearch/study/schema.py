@@ -160,7 +160,8 @@ class Spec(BaseModel):
     Its trials are proposed in rounds of `parallel`, each round from the results of those before it. A configuration is
     trained with `seeds` seeds, and its objective is their mean.
 
-    `searcher` searches those methods that name none of their own.
+    `searcher` searches those methods that name none of their own. `space` has hyperparameters of the task, such as the
+    learning rate of a part that no method moves, which are searched with every method's own.
     `time_limit` is how many seconds a worker may train a pack, with the loading of its data, before it is ended and
     the pack counts as failed. `on_failure` says what becomes of a trial that fails whenever it is tried: it counts at
     chance level ("count"), or it ends the run with its reason and is tried again by the next run ("stop"). A trial that
@@ -181,6 +182,7 @@ class Spec(BaseModel):
     on_failure: Literal["count", "stop"] = "count"
     task: Annotated[Named, BeforeValidator(_named)]
     searcher: Annotated[Named, BeforeValidator(_named)] = Named(name="botorch")
+    space: dict[str, SpaceChange] = Field(default_factory=dict)
     methods: Annotated[dict[str, MethodSpec], Field(min_length=1)]
     confirm: Confirm | None = None
 
@@ -275,9 +277,9 @@ def faults(error: ValidationError, model: type[BaseModel], given: object, prefix
             line = unknown(key, name, owner.model_fields if owner else [], meant=_meant(name, owner))
         elif fault["type"] == "missing":
             line = f"{key}: this key is needed and missing"
-        elif _is_in_space(location):
-            key = prefix + ".".join(location[:4])
-            line = f"{key}: {LINE}, got {shown(_at(given, location[:4]))}"
+        elif length := _in_space(location):
+            key = prefix + ".".join(location[:length])
+            line = f"{key}: {LINE}, got {shown(_at(given, location[:length]))}"
         else:
             line = f"{key}: {lower(fault['msg'])}, got {shown(fault['input'])}"
         lines.setdefault(key, line)
@@ -300,8 +302,11 @@ def _at(given: Any, path: Sequence[str]) -> object:
     return given
 
 
-def _is_in_space(location: Sequence[str]) -> bool:
-    return len(location) >= 4 and (location[0], location[2]) == ("methods", "space")
+def _in_space(location: Sequence[str]) -> int:
+    """How long the path to a line of a space is: of a method's own or of the task's; 0 if this leads into none."""
+    if len(location) >= 4 and (location[0], location[2]) == ("methods", "space"):
+        return 4
+    return 2 if len(location) >= 2 and location[0] == "space" else 0
 
 
 TABLES: dict[str, type[BaseModel]] = {"budget": Budget, "confirm": Confirm}
@@ -313,8 +318,8 @@ def _model_at(model: type[BaseModel], path: list[str], location: Sequence[int | 
         return model
     if len(path) == 1 and path[0] in TABLES:
         return TABLES[path[0]]
-    if _is_in_space(path):
-        return Choices if "Choices" in location[4:5] else Range
+    if length := _in_space(path):
+        return Choices if "Choices" in location[length : length + 1] else Range
     return MethodSpec if path[0] == "methods" and len(path) == 2 else None
 
 

@@ -4,8 +4,9 @@ from torch import nn
 
 from binarynet.layers import Sign
 from binarynet.methods.filter import METHOD as FILTER
-from binarynet.sgd import Sgd
+from binarynet.real import RealParameters
 from binarynet.stacked import BinaryConv2d, BinaryDense, Stacked
+from binarynet.task import Recipe
 from binarynet.training import Budget, Data, Labelled, Training
 from binarynet.weights import binary_weights
 from hpsearch.contracts.searcher import History
@@ -125,4 +126,4 @@ def test_a_layer_without_a_recipe_is_refused():
     with pytest.raises(ValueError, match=r"no recipe for 1\.weight"):
         Stacked(2, lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.PReLU()))
     with pytest.raises(ValueError, match="no recipe for the parameter weight"):
-        Sgd(nn.PReLU(), 0.9, 0.0)
+        RealParameters(nn.PReLU(), Recipe(), [{}], 1)

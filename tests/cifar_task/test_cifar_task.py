@@ -1,10 +1,20 @@
+from dataclasses import replace
+
 import pytest
+import torch
 
 from binarynet.methods.filter import METHOD as FILTER
+from binarynet.stacked import Stacked
+from binarynet.training import Budget, Data, Labelled, Training
+from cifar_task.images import Augmented
+from cifar_task.networks import load
 from cifar_task.task import CifarTask
+from hpsearch.contracts.searcher import History
+from hpsearch.contracts.space import Space
 from hpsearch.store.database import Database
 from hpsearch.store.tables import load_tables
 from hpsearch.study.plan import read_plan
+from hpsearch.study.settings import plain_settings
 from hpsearch.study.shipped import find_study, shipped_studies
 from tests.tools.studies import run_to_end
 
@@ -56,7 +66,7 @@ def test_bf16_rounds_operands_only_on_a_cpu(cifar):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"network": "resnet"}, "network is one of binarynet, bireal20, vgg_small; got 'resnet'"),
+        ({"network": "resnet"}, "network is one of binarynet, bireal20, resnet20, vgg_small; got 'resnet'"),
         ({"training": 45_001}, "at most 50,000 together, got 45,001 and 5,000"),
         ({"validation": -1}, "at most 50,000 together"),
         ({"test": 10_001}, "there are 10,000 test images, not 10,001"),
@@ -75,6 +85,32 @@ def test_the_shipped_studies_say_what_they_are_for():
     assert (tasks["figure8-cifar10"].training, tasks["figure8-cifar10"].validation) == (45_000, 5_000)
     table2 = tasks["table2-cifar10"]
     assert (table2.training, table2.epochs, table2.objective.name) == (50_000, 400, "test accuracy")
+
+
+RECIPES = ["bop-cifar10", "bop2ndorder-cifar10", "rbnn-cifar10", "recu-cifar10", "siman-cifar10", "table2-cifar10"]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_each_recipe_trains_for_a_few_steps(name):
+    plan = read_plan(find_study(name))
+    generator = torch.Generator().manual_seed(3)
+    padded = torch.randint(0, 256, (16, 40, 40, 3), generator=generator, dtype=torch.uint8)
+    labels = torch.arange(16) % 10
+    held_out = Labelled(padded[:4, 4:36, 4:36].permute(0, 3, 1, 2), labels[:4])
+    assert plan.task.epochs >= 400
+    # Labels that differ in numbers only are one training.
+    different = {
+        (type(m), str(plain_settings(replace(m, space=Space(()), schedules={})))): m for m in plan.methods.values()
+    }
+    for method in different.values():
+        (drawn,) = plan.searchers.default.propose(method.space, [History()], [1])
+        run = Training(
+            lambda k: Stacked(k, lambda: load(plan.task.network)(plan.task.activation_gradient)), method, [drawn], [1],
+            Data(Augmented(padded, labels), held_out, held_out), Budget(2, 16, plan.task.recipe),
+        )  # fmt: skip
+        (result,) = run.run()
+        assert result.outcome == "complete"
+        assert result.curves["train_loss"][0] != result.curves["train_loss"][1]
 
 
 def test_what_training_reads_can_be_sent(cifar):

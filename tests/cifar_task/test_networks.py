@@ -17,14 +17,18 @@ from cifar_task.networks import load, names
 from hpsearch.contracts.seeds import derived_seed
 from tests.tools.recording import recording
 
-COUNTS = {"bireal20": 267_264, "binarynet": 14_022_016, "vgg_small": 4_571_136}
+COUNTS = {"bireal20": 267_264, "resnet20": 267_264, "binarynet": 14_022_016, "vgg_small": 4_571_136}
 REAL = {
     # Shapes of the weights that are real, batch norm apart.
     "bireal20": [(16, 3, 3, 3), (10, 64), (10,)],
+    "resnet20": [(16, 3, 3, 3), (10, 64), (10,)],
     "binarynet": [],
     "vgg_small": [(128, 3, 3, 3), (10, 8192), (10,)],
 }
-NORMS = {"bireal20": 19, "binarynet": 9, "vgg_small": 6}
+NORMS = {"bireal20": 19, "resnet20": 20, "binarynet": 9, "vgg_small": 6}
+
+
+RESIDUAL = ("bireal20", "resnet20")
 
 
 def stacked(name, k=2):
@@ -41,7 +45,7 @@ def pixels(k, b, seed=0):
     return torch.randint(0, 256, (k, b, 3, 32, 32), generator=generator, dtype=torch.uint8)
 
 
-def test_there_are_three_networks():
+def test_there_are_four_networks():
     assert names() == sorted(COUNTS)
 
 
@@ -77,25 +81,29 @@ def normalised(x):
 
 
 class PlainBiReal20(nn.Module):
-    """As one would write it for one network."""
+    """As one would write it for one network; with hardtanh after each sum and one more batch norm it is ResNet-20."""
 
-    def __init__(self):
+    def __init__(self, bounded=False):
         super().__init__()
+        self.bounded = bounded
         self.entry, self.exit = nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.Linear(64, 10)
         shapes = [(16, 16, 1)] * 6 + [(16, 32, 2)] + [(32, 32, 1)] * 5 + [(32, 64, 2)] + [(64, 64, 1)] * 5
         self.convolutions = nn.ModuleList(nn.Conv2d(i, o, 3, s, padding=1, bias=False) for i, o, s in shapes)
         self.norms = nn.ModuleList(nn.BatchNorm2d(o) for o in [16, *(o for _, o, _ in shapes)])
+        self.last_norm = nn.BatchNorm1d(64) if bounded else None
 
     def forward(self, x):
         x = normalised(x)
         x = self.norms[0](self.entry(x))
+        x = x.clamp(-1, 1) if self.bounded else x
         for convolution, norm in zip(self.convolutions, self.norms[1:], strict=True):
             y = norm(convolution(straight(x)))
             if convolution.stride == (2, 2):
                 nothing = torch.zeros(x.shape[0], x.shape[1] // 2, x.shape[2] // 2, x.shape[3] // 2, dtype=x.dtype)
                 x = torch.cat([nothing, x[:, :, ::2, ::2], nothing], dim=1)
-            x = x + y
-        return self.exit(functional.adaptive_avg_pool2d(x, 1).flatten(1))
+            x = (x + y).clamp(-1, 1) if self.bounded else x + y
+        x = functional.adaptive_avg_pool2d(x, 1).flatten(1)
+        return self.exit(self.last_norm(x) if self.bounded else x)
 
 
 class PlainChain(nn.Module):
@@ -125,13 +133,13 @@ class PlainChain(nn.Module):
 
 
 def plain(name):
-    return (PlainBiReal20() if name == "bireal20" else PlainChain(name)).double()
+    return (PlainBiReal20(name == "resnet20") if name in RESIDUAL else PlainChain(name)).double()
 
 
 def aligned(made, network, name, trial):
     """The stacked network's weights, of one trial, in the plain one; pairs of parameters that mean the same."""
     layers = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
-    first = [*layers[:1], *layers[2:], layers[1]] if name == "bireal20" else layers  # its exit was defined early
+    first = [*layers[:1], *layers[2:], layers[1]] if name in RESIDUAL else layers  # its exit was defined early
     ours = [p for n, p in made._named() if not made._is_norm(n)]
     theirs = [p for layer in first for p in layer.parameters()]
     pairs = list(zip(ours, theirs, strict=True))
