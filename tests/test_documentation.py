@@ -17,7 +17,7 @@ from tests.tools.notebook import Notebook
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("[a-z]*/README.md")])
-ROOMS = "hpsearch|binarynet|audio_task|cifar_task|studies|benchmarks|examples|tests|reports|docs"
+ROOMS = "hpsearch|binarynet|audio_task|cifar_task|imagenet_task|studies|benchmarks|examples|tests|reports|docs"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

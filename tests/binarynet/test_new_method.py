@@ -100,7 +100,7 @@ searcher = "sobol"
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
     folder = tmp_path_factory.mktemp("copy")
-    for package in ("hpsearch", "binarynet", "audio_task", "cifar_task", "studies", "tests"):
+    for package in ("hpsearch", "binarynet", "audio_task", "cifar_task", "imagenet_task", "studies", "tests"):
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     (folder / "binarynet" / "methods" / "newest.py").write_text(METHOD)

@@ -245,8 +245,9 @@ class TestTasks:
 
     def test_every_setting_is_documented(self, name):
         task = Registry().find(kinds.TASK, name)
+        said = " ".join(kind.__doc__ or "" for kind in type(task).__mro__)
         for setting in (field.name for field in fields(task)):
-            assert f"{setting}:" in (type(task).__doc__ or ""), f"{setting} is missing from the docstring"
+            assert f"{setting}:" in said, f"{setting} is missing from the docstring"
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -268,6 +269,10 @@ class TestMethods:
         assert all(value.shape == shape for value in state.values())
         assert any(not torch.equal(state[key], before[key]) for key in state)
         if len(shape) > 2:
+            own = method.start_layer(shape[1:], [torch.Generator().manual_seed(i) for i in range(3)])
+            assert all(len(value) == 3 for value in own.values())
+            state |= {key: value.float() for key, value in own.items()}
+            method.begin_epoch(state, h)
             weights = method.weights(state, h, training=False)
             assert weights.shape == shape
             assert method.gradient(state, torch.ones(shape), h).shape == shape

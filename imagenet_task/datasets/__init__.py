@@ -1,0 +1,1 @@
+"""Data sets of large images in folders, one per file, each held as DATASET."""

@@ -1,0 +1,154 @@
+"""The task of ImageNet: which images, at which resolution, which network, and how long it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+from binarynet.task import BinaryTask
+from hpsearch.contracts.errors import TaskError
+from hpsearch.contracts.method import Method
+from hpsearch.contracts.objective import Objective, Result
+from hpsearch.contracts.progress import Progress, silent
+from hpsearch.contracts.space import Configuration
+from hpsearch.system import machine
+from imagenet_task.datasets import imagenet
+
+if TYPE_CHECKING:
+    from binarynet.training import Data
+
+
+@dataclass(frozen=True)
+class ImageNetTask(BinaryTask):
+    """ImageNet, or other images laid out like it. Training images are cropped and flipped at random.
+
+    `hpsearch.contracts.task.Task.files` is empty here: 400 GB are not sent to other machines. Those of a cluster need
+    the same HPSEARCH_DATA and HPSEARCH_CACHE on a file system that they share.
+
+    Attributes, beside those of binarynet.task.BinaryTask and its recipe:
+        network: "bireal18" or "xnornet": a file in imagenet_task/networks.
+        classes: how many classes the images have, which is known only to those who have them.
+        resolution: side of the network's square inputs; images are kept 8/7 as large, so that crops can be drawn.
+        validation: how many training images of each class are held out, to search by; the publisher's validation images
+            are for testing. With 0 the objective is the test accuracy, and the searcher must be "fixed", which
+            searches nothing.
+        epochs: passes over the training images.
+        batch_size: images per step.
+        activation_gradient: surrogate gradient of the sign activation, "clip" or "bireal".
+        precision: "fp32"; "bf16" for the operands of convolutions and, on a GPU, all activations; or "auto": bf16 on a
+            GPU that has instructions for it, which each trial records.
+    """
+
+    network: str = "bireal18"
+    classes: int = 1_000
+    resolution: int = 224
+    validation: int = 50
+    epochs: int = 100
+    batch_size: int = 256
+    activation_gradient: Literal["clip", "bireal"] = "bireal"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+
+    pack = 1  # a network fills a machine alone
+    imports = ("binarynet.stacked", "binarynet.training")
+
+    def __post_init__(self) -> None:
+        from imagenet_task.networks import load, names
+
+        self.check_recipe()
+        if self.network not in names():
+            raise ValueError(f"network is one of {', '.join(names())}; got {self.network!r}")
+        if self.classes < 2:
+            raise ValueError(f"classes must be at least 2, got {self.classes}")
+        sides = load(self.network).resolutions
+        if self.resolution not in sides:
+            allowed = f"{sides[0]} to {sides[-1]}" if len(sides) > 1 else str(sides[0])
+            raise ValueError(f"resolution must be {allowed} for {self.network}, got {self.resolution}")
+        if self.validation < 0:
+            raise ValueError(f"validation must be at least 0, got {self.validation}")
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+    @property
+    def objective(self) -> Objective:  # type: ignore[override]  # depends on settings, and no one sets it
+        """Validation accuracy; test accuracy where there are no validation images."""
+        if self.validation:
+            return Objective("validation accuracy", chance=1 / self.classes, bounds=(0.0, 1.0))
+        return Objective("test accuracy", chance=1 / self.classes, bounds=(0.0, 1.0), searchable=False)
+
+    def prepare(self, progress: Progress) -> Mapping[str, str | int | float]:
+        """Find the images, and decode all of them unless they are in the cache, whose bytes are then checked."""
+        from imagenet_task.cache import cached_images
+
+        images = self._images(progress)
+        cached = cached_images(images, self.resolution, progress, verify=True)
+        return {
+            "images": f"{len(images.training.names):,} training and {len(images.validation.names):,} test images of "
+            f"{len(images.classes):,} classes at {cached.training.shape[1]} pixels",
+            "images_sha256": cached.sha256,
+        }
+
+    def load(self, device: str) -> None:
+        """Bring the data to where the device reads it."""
+        self._data(device)
+
+    def train(
+        self, method: Method, configurations: Sequence[Configuration], seeds: Sequence[int], device: str
+    ) -> list[Result]:
+        """One run of all configurations."""
+        from binarynet.method import binary
+        from binarynet.stacked import Stacked
+        from binarynet.training import Budget, Training
+        from imagenet_task.networks import load
+
+        if device != "cpu":
+            _use_tensor_cores_as_asked()
+        network = load(self.network)
+        return Training(
+            lambda k: Stacked(k, lambda: network(self.activation_gradient, self.classes)),
+            binary(method),
+            configurations,
+            seeds,
+            self._data(device),
+            Budget(self.epochs, self.batch_size, self.recipe),
+            # On a processor bf16 only rounds: its convolutions are in fp32.
+            "fp32" if self.precision == "auto" and device == "cpu" else machine.precision(self.precision, device),
+            device,
+            self.layer_curves,
+        ).run()
+
+    def _images(self, progress: Progress) -> imagenet.Images:
+        """The list of images. Raises TaskError if it does not fit the settings."""
+        folder = imagenet.DATASET.find()
+        images = imagenet.read(folder, progress)
+        if len(images.classes) != self.classes:
+            raise TaskError(
+                f"{folder} has {len(images.classes):,} classes, and the task's setting says classes = {self.classes}: "
+                f"give classes = {len(images.classes)} in the study file, or other data with --data DIR"
+            )
+        if self.validation >= images.smallest:
+            raise TaskError(
+                f"{folder} has a class with {images.smallest:,} training images, which leaves none to train on with "
+                f"validation = {self.validation}: give a smaller number in the study file"
+            )
+        return images
+
+    @lru_cache(maxsize=1)  # noqa: B019 a worker trains many packs of one task
+    def _data(self, device: str) -> Data:
+        from imagenet_task.cache import cached_images
+        from imagenet_task.images import on_device
+
+        images = self._images(silent)
+        return on_device(
+            cached_images(images, self.resolution, silent), images, self.resolution, self.validation, device
+        )
+
+
+def _use_tensor_cores_as_asked() -> None:
+    """Let the GPU's convolutions find their fastest kernels, and keep single precision for those that ask for it."""
+    import torch
+
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.allow_tf32 = False  # or "fp32" would round operands to 10 bits there

@@ -1,0 +1,183 @@
+"""The networks: their sizes, and the same ones written with plain nn.Conv2d and autograd."""
+
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from binarynet.stacked import BinaryConv2d, BinaryDense, Stacked
+from imagenet_task.images import DEVIATION, MEAN
+from imagenet_task.networks import load, names, xnornet
+
+COUNTS = {
+    # binary weights, and all parameters with 1,000 classes
+    "bireal18": (10_985_472, 11_689_512),
+    "xnornet": (58_236_928, 62_387_104),
+}
+REAL = {
+    # Shapes of the real weights with three classes, batch norm apart.
+    "bireal18": [(64, 3, 7, 7), (128, 64, 1, 1), (256, 128, 1, 1), (512, 256, 1, 1), (3, 512), (3,)],
+    "xnornet": [(96, 3, 11, 11), (3, 4096)],
+}
+NORMS = {"bireal18": 20, "xnornet": 8}
+SIDES = {"bireal18": 64, "xnornet": 224}
+
+
+def test_there_are_two_networks():
+    assert names() == sorted(COUNTS)
+
+
+@pytest.mark.parametrize("name", names())
+def test_weights_are_counted(name):
+    with torch.device("meta"):
+        network = load(name)("bireal", 1_000)
+    binary = [m.weight for m in network.modules() if isinstance(m, BinaryConv2d | BinaryDense)]
+    assert sum(weight.numel() for weight in binary) == COUNTS[name][0]
+    assert sum(parameter.numel() for parameter in network.parameters()) == COUNTS[name][1]
+    assert len([m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]) == NORMS[name]
+
+
+def stacked(name, k=1):
+    made = Stacked(k, lambda: load(name)("bireal", 3))
+    made.start([torch.Generator().manual_seed(seed) for seed in range(k)])
+    with torch.no_grad():
+        for index, weight in enumerate(made.binary_weights):
+            weight.copy_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(index)).sign())
+    return made
+
+
+def pixels(k, b, side):
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (k, b, 3, side, side), generator=generator, dtype=torch.uint8)
+
+
+@pytest.mark.parametrize("name", names())
+def test_pixels_become_logits_and_every_parameter_gets_a_gradient(name):
+    made = stacked(name).train()
+    assert [tuple(p.shape[1:]) for p, decays in made.real_parameters if decays] == REAL[name]
+    logits = made(pixels(1, 4, SIDES[name]))
+    assert logits.shape == (1, 3, 4)
+    functional.cross_entropy(logits, torch.tensor([[0, 1, 2, 0]])).backward()
+    for parameter in made.parameters():
+        assert parameter.grad is not None
+        assert parameter.grad.isfinite().all()
+        assert parameter.grad.any(), tuple(parameter.shape)
+
+
+@pytest.mark.parametrize("side", [32, 33, 47, 50, 97])
+def test_bireal18_takes_images_of_any_side(side):
+    assert side in load("bireal18").resolutions
+    assert stacked("bireal18").eval()(pixels(1, 2, side)).shape == (1, 3, 2)
+
+
+def straight(x):
+    """Bi-Real's sign in autograd's own words: sign forward, the piecewise quadratic's slope backward."""
+    quadratic = torch.where(x < 0, 2 * x + x * x, 2 * x - x * x)
+    smooth = torch.where(x.abs() < 1, quadratic, x.detach().sign())
+    return smooth + (x.sign() - smooth).detach()
+
+
+def normalised(x):
+    """With the constants as single precision has them; test_images.py looks at their values."""
+    return (x - 255 * torch.tensor(MEAN).view(3, 1, 1)) / (255 * torch.tensor(DEVIATION).view(3, 1, 1))
+
+
+class PlainBiReal18(nn.Module):
+    """As Liu et al. publish it, written for one network."""
+
+    def __init__(self):
+        super().__init__()
+        shapes = [(i, o, 2 if i < o else 1) for i, o in pairwise([64] * 5 + [128] * 4 + [256] * 4 + [512] * 4)]
+        self.entry = nn.Conv2d(3, 64, 7, 2, padding=3, bias=False)
+        self.entry_norm = nn.BatchNorm2d(64)
+        self.convolutions = nn.ModuleList(nn.Conv2d(i, o, 3, s, padding=1, bias=False) for i, o, s in shapes)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(o) for _, o, _ in shapes)
+        self.shortcuts = nn.ModuleList(nn.Conv2d(i, 2 * i, 1, bias=False) for i in (64, 128, 256))
+        self.shortcut_norms = nn.ModuleList(nn.BatchNorm2d(2 * i) for i in (64, 128, 256))
+        self.exit = nn.Linear(512, 3)
+
+    def forward(self, x):
+        x = functional.max_pool2d(self.entry_norm(self.entry(normalised(x))), 3, 2, padding=1)
+        stage = 0
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            y = norm(convolution(straight(x)))
+            if convolution.stride == (2, 2):
+                x = self.shortcut_norms[stage](self.shortcuts[stage](functional.avg_pool2d(x, 2)))
+                stage += 1
+            x = x + y
+        return self.exit(functional.adaptive_avg_pool2d(x, 1).flatten(1))
+
+    def layers(self):
+        """Layers in the order of ours: in each block the branch, then the shortcut."""
+        found, stage = [self.entry, self.entry_norm], 0
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            found += [convolution, norm]
+            if convolution.stride == (2, 2):
+                found += [self.shortcuts[stage], self.shortcut_norms[stage]]
+                stage += 1
+        return [*found, self.exit]
+
+
+WIDE = 64
+"""In place of XNOR-Net's 4,096 where numbers are compared: in double precision they would take gigabytes."""
+
+
+class PlainXnorNet(nn.Module):
+    """Layer by layer, as the authors of Bop list it; its two wide layers multiply matrices here."""
+
+    def __init__(self):
+        super().__init__()
+        self.entry, self.exit = nn.Conv2d(3, 96, 11, 4, bias=False), nn.Linear(WIDE, 3, bias=False)
+        self.second = nn.Conv2d(96, 256, 5, padding=2, bias=False)
+        self.third = nn.Conv2d(256, 384, 3, padding=1, bias=False)
+        self.fourth = nn.Conv2d(384, 384, 3, padding=1, bias=False)
+        self.fifth = nn.Conv2d(384, 256, 3, padding=1, bias=False)
+        self.sixth, self.seventh = nn.Linear(256 * 36, WIDE, bias=False), nn.Linear(WIDE, WIDE, bias=False)
+        epsilons = [1e-5, 1e-4, 1e-4, 1e-4, 1e-4, 1e-4, 1e-4, 1e-3]
+        widths = [96, 96, 256, 384, 384, 256, WIDE, WIDE]
+        kinds = [nn.BatchNorm2d] * 6 + [nn.BatchNorm1d] * 2
+        self.norms = nn.ModuleList(kind(n, eps=e) for kind, n, e in zip(kinds, widths, epsilons, strict=True))
+
+    def forward(self, x):
+        n, pool = self.norms, nn.MaxPool2d(3, 2)
+        x = n[1](pool(n[0](self.entry(functional.pad(normalised(x), (3, 4, 3, 4)))).relu()))
+        x = n[2](pool(self.second(straight(x))))
+        x = n[3](self.third(straight(x)))
+        x = n[4](self.fourth(straight(x)))
+        x = n[5](pool(self.fifth(straight(x))))
+        x = n[6](self.sixth(straight(x).flatten(1)))
+        return self.exit(n[7](self.seventh(straight(x))).relu())
+
+    def layers(self):
+        n = self.norms
+        return [
+            self.entry, n[0], n[1], self.second, n[2], self.third, n[3], self.fourth, n[4], self.fifth, n[5],
+            self.sixth, n[6], self.seventh, n[7], self.exit,
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "plain"), [("bireal18", PlainBiReal18), ("xnornet", PlainXnorNet)])
+def test_logits_and_all_gradients_are_those_of_the_plain_network(name, plain, monkeypatch):
+    narrow = (*xnornet.CONVOLUTIONS[:4], (256, WIDE, 6, 0, False), (WIDE, WIDE, 1, 0, False))
+    monkeypatch.setattr(xnornet, "CONVOLUTIONS", narrow)
+    made = stacked(name).double().train()
+    made.multiply = torch.float64
+    with torch.no_grad():
+        for p, decays in made.real_parameters:
+            if not decays:  # sums of +-1 may equal their mean: a bias keeps their sign from hanging on rounding
+                p += torch.linspace(0.05, 0.3, p.shape[1], dtype=torch.float64)
+    x, labels = pixels(1, 3, SIDES[name]), torch.arange(3)
+    network = plain().double()
+    pairs = list(zip(made.stacked, (p for layer in network.layers() for p in layer.parameters()), strict=True))
+    with torch.no_grad():
+        for ours, theirs in pairs:
+            theirs.copy_(ours[0].view(theirs.shape))
+    logits, expected = made(x)[0].T, network(x[0].double())
+    functional.cross_entropy(logits, labels).backward()
+    functional.cross_entropy(expected, labels).backward()
+    assert torch.allclose(logits, expected, rtol=1e-8, atol=1e-8)
+    for ours, theirs in pairs:
+        gradient = ours.grad[0].view(theirs.shape)
+        assert torch.allclose(gradient, theirs.grad, rtol=1e-5, atol=1e-8 * theirs.grad.abs().max().item())
