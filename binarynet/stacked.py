@@ -26,12 +26,24 @@ class BinaryDense(nn.Linear):
         super().__init__(inputs, outputs, bias=False)
 
 
+class Shift(nn.Module):
+    """A learned shift of each channel (Liu et al. 2020, ReActNet); it starts at 0, and has no weight decay."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.shift = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, channels, h, w) -> the same shape."""
+        return x + self.shift.view(-1, 1, 1)
+
+
 class Stacked(nn.Module):
     """k networks of one shape, every parameter and buffer with a leading axis of k.
 
-    The network is an ordinary torch module made of nn.Conv2d, nn.Linear and batch norm, with BinaryConv2d and
-    BinaryDense where weights are binary. It runs once per trial, with that trial's slices, so that a trial gets
-    exactly the numbers that it gets alone.
+    The network is an ordinary torch module made of nn.Conv2d, nn.Linear, batch norm, nn.PReLU and Shift, with
+    BinaryConv2d and BinaryDense where weights are binary. It runs once per trial, with that trial's slices, so that a
+    trial gets exactly the numbers that it gets alone.
 
     Attributes:
         multiply: type of the operands of convolutions and products; on a GPU also of all activations.
@@ -63,14 +75,14 @@ class Stacked(nn.Module):
 
     @property
     def real_parameters(self) -> list[tuple[nn.Parameter, bool]]:
-        """All other parameters, each with whether weight decay applies: it does not to batch norm."""
-        return [(p, not self._is_norm(name)) for name, p in self._named() if not self._is_binary(name)]
+        """All other parameters, each with whether weight decay applies: only to convolutions and linear layers."""
+        return [(p, self._is_product(name)) for name, p in self._named() if not self._is_binary(name)]
 
     def start(self, generators: Sequence[Generator]) -> None:
-        """Normal real weights of variance 2 / inputs (He et al. 2015), no bias; batch norm is the identity."""
+        """Normal real weights of variance 2 / inputs (He et al. 2015), no bias; all else is as it was built."""
         with torch.no_grad():
             for name, parameter in self._named():
-                if self._is_binary(name) or self._is_norm(name):
+                if self._is_binary(name) or not self._is_product(name):
                     continue
                 if name.endswith("bias"):
                     parameter.zero_()
@@ -113,6 +125,9 @@ class Stacked(nn.Module):
     def _is_binary(self, name: str) -> bool:
         return isinstance(self._layers[name], BinaryConv2d | BinaryDense)
 
+    def _is_product(self, name: str) -> bool:
+        return isinstance(self._layers[name], nn.Conv2d | nn.Linear)
+
     def _is_norm(self, name: str) -> bool:
         return isinstance(self._layers[name], _BatchNorm)
 
@@ -135,6 +150,8 @@ def _layers_by_parameter(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     for prefix, layer in network.named_modules():
         for name, _ in layer.named_parameters(recurse=False):
             full = f"{prefix}.{name}".lstrip(".")
-            if not isinstance(layer, nn.Conv2d | nn.Linear | _BatchNorm):
-                raise ValueError(f"no recipe for {full}: a stacked network is made of Conv2d, Linear and batch norm")
+            if not isinstance(layer, nn.Conv2d | nn.Linear | nn.PReLU | Shift | _BatchNorm):
+                raise ValueError(
+                    f"no recipe for {full}: a stacked network is made of Conv2d, Linear, batch norm, PReLU and Shift"
+                )
             yield full, layer

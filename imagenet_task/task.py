@@ -28,7 +28,7 @@ class ImageNetTask(BinaryTask):
     the same HPSEARCH_DATA and HPSEARCH_CACHE on a file system that they share.
 
     Attributes, beside those of binarynet.task.BinaryTask and its recipe:
-        network: "bireal18" or "xnornet": a file in imagenet_task/networks.
+        network: "bireal18", "reactnet_a" or "xnornet": a file in imagenet_task/networks.
         classes: how many classes the images have, which is known only to those who have them.
         resolution: side of the network's square inputs; images are kept 8/7 as large, so that crops can be drawn.
         validation: how many training images of each class are held out, to search by; the publisher's validation images
