@@ -28,13 +28,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from binarynet.graphs import EAGER_CALLS, Repeated
+from binarynet.images import use_tensor_cores_as_asked
 from binarynet.methods import filter as filtering
 from binarynet.quantizers import sign_activation
 from binarynet.stacked import Stacked
 from binarynet.training import Budget, Data, Labelled, Training
 from cifar_task.images import WHOLE, Augmented
 from cifar_task.networks import bireal20
-from cifar_task.task import use_tensor_cores_as_asked
 
 IMAGES, BATCH, EPOCH = 45_000, 256, 50_000
 LIMIT_MS = (75, 157)

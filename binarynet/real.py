@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,9 @@ MOMENTUM = 0.9
 """Of SGD, as in Quist et al. (2023), section 4.1."""
 NEW, NEW_SQUARE = 0.1, 0.001
 """Adam's weights of what is new: 1 - beta of Kingma and Ba (2015), algorithm 1."""
+
+Used: TypeAlias = list[tuple[Tensor, Tensor, tuple[Tensor, ...]]]
+"""Parameters with their gradients and averages."""
 
 
 class RealParameters:
@@ -100,8 +103,7 @@ class _Group(ABC):
         """One update of those that have a gradient; `rate` has no dimensions or is (k,)."""
         used = [(p, p.grad, s) for p, s in zip(self.parameters, self.state, strict=True) if p.grad is not None]
         if used:
-            parameters, gradients, state = (list(parts) for parts in zip(*used, strict=True))
-            self.update(parameters, gradients, state, rate, number)
+            self.update(used, rate, number)
 
     @staticmethod
     @abstractmethod
@@ -109,14 +111,7 @@ class _Group(ABC):
         """The averages of one parameter before the first step."""
 
     @abstractmethod
-    def update(
-        self,
-        parameters: list[Tensor],
-        gradients: list[Tensor],
-        state: list[tuple[Tensor, ...]],
-        rate: Tensor,
-        number: Tensor,
-    ) -> None:
+    def update(self, used: Used, rate: Tensor, number: Tensor) -> None:
         """One update, in place on parameters and state."""
 
 
@@ -133,15 +128,9 @@ class _Sgd(_Group):
     def fresh(parameter: Tensor) -> tuple[Tensor, ...]:
         return (torch.zeros_like(parameter),)
 
-    def update(
-        self,
-        parameters: list[Tensor],
-        gradients: list[Tensor],
-        state: list[tuple[Tensor, ...]],
-        rate: Tensor,
-        number: Tensor,  # noqa: ARG002
-    ) -> None:
-        velocities = [velocity for (velocity,) in state]
+    def update(self, used: Used, rate: Tensor, number: Tensor) -> None:  # noqa: ARG002
+        parameters, gradients = [p for p, _, _ in used], [g for _, g, _ in used]
+        velocities = [velocity for _, _, (velocity,) in used]
         if self.fused:
             settings: Any = {"weight_decay": self.decay, "momentum": MOMENTUM, "lr": rate}  # a tensor is no float to it
             sgd(
@@ -170,17 +159,10 @@ class _Adam(_Group):
     def fresh(parameter: Tensor) -> tuple[Tensor, ...]:
         return torch.zeros_like(parameter), torch.zeros_like(parameter)
 
-    def update(
-        self,
-        parameters: list[Tensor],
-        gradients: list[Tensor],
-        state: list[tuple[Tensor, ...]],
-        rate: Tensor,
-        number: Tensor,
-    ) -> None:
+    def update(self, used: Used, rate: Tensor, number: Tensor) -> None:
         count = number[0].to(rate.dtype) + 1
         values = {"momentum": self.new, "second": self.new_square, "learning_rate": rate, "step": count}
-        for parameter, gradient, (momentum, second) in zip(parameters, gradients, state, strict=True):
+        for parameter, gradient, (momentum, second) in used:
             if isinstance(self.decay, Tensor):
                 decayed = torch.addcmul(gradient, parameter, _shaped(self.decay, parameter))
             else:

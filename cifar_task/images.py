@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
+from binarynet import images
 from binarynet.training import Data, Labelled
 from cifar_task.datasets.cifar10 import SIDE, Images
 
@@ -51,20 +52,11 @@ class Augmented:
         return found.view(*order.shape, SIDE, SIDE, 3).permute(0, 1, 4, 2, 3)
 
 
-class Normalise(nn.Module):
+class Normalise(images.Normalise):
     """Maps pixels of 0 to 255, (b, 3, h, w), to mean 0 and deviation 1 over the training images, in any float type."""
 
-    mean: Tensor
-    deviation: Tensor
-
     def __init__(self) -> None:
-        super().__init__()
-        for name, values in (("mean", MEAN), ("deviation", DEVIATION)):
-            self.register_buffer(name, 255 * torch.tensor(values).view(3, 1, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise in the buffers' precision; the result has that of x."""
-        return ((x - self.mean) / self.deviation).to(x.dtype)
+        super().__init__(MEAN, DEVIATION)
 
 
 def on_device(images: Images, test: Images, sizes: tuple[int, int, int], device: str) -> Data:

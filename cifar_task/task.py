@@ -51,7 +51,7 @@ class CifarTask(BinaryTask):
 
     # One network's convolutions keep a core busy, and with packs of one a comparison can use a worker for each study.
     pack = 1
-    imports = ("binarynet.stacked", "binarynet.training")
+    imports = ("binarynet.images",)
 
     def __post_init__(self) -> None:
         from cifar_task.networks import names
@@ -94,17 +94,14 @@ class CifarTask(BinaryTask):
         self, method: Method, configurations: Sequence[Configuration], seeds: Sequence[int], device: str
     ) -> list[Result]:
         """One run of all configurations."""
-        from binarynet.method import binary
-        from binarynet.stacked import Stacked
-        from binarynet.training import Budget, Training
+        from binarynet.images import train_stacked
+        from binarynet.training import Budget
         from cifar_task.networks import load
 
-        if device != "cpu":
-            use_tensor_cores_as_asked()
         network = load(self.network)
-        return Training(
-            lambda k: Stacked(k, lambda: network(self.activation_gradient)),
-            binary(method),
+        return train_stacked(
+            lambda: network(self.activation_gradient),
+            method,
             configurations,
             seeds,
             self._data(device),
@@ -113,7 +110,7 @@ class CifarTask(BinaryTask):
             "fp32" if self.precision == "auto" and device == "cpu" else machine.precision(self.precision, device),
             device,
             self.layer_curves,
-        ).run()
+        )
 
     @lru_cache(maxsize=2)  # noqa: B019 a worker trains many packs of one task
     def _data(self, device: str) -> Data:
@@ -121,11 +118,3 @@ class CifarTask(BinaryTask):
 
         images, test = cifar10.read(cifar10.DATASET.find())
         return on_device(images, test, (self.training, self.validation, self.test), device)
-
-
-def use_tensor_cores_as_asked() -> None:
-    """Let the GPU's convolutions find their fastest kernels, and keep single precision for those that ask for it."""
-    import torch
-
-    torch.backends.cudnn.benchmark = True
-    torch.backends.cudnn.allow_tf32 = False  # or "fp32" would round operands to 10 bits there

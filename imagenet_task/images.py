@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
+from binarynet import images
 from binarynet.training import Data, Labelled
 from hpsearch.contracts.errors import TaskError
 from hpsearch.system.machine import memory_available
@@ -79,20 +80,11 @@ class Augmented:
         return cropped.view(*order.shape, self.side, self.side, 3).permute(0, 1, 4, 2, 3)
 
 
-class Normalise(nn.Module):
+class Normalise(images.Normalise):
     """Maps pixels of 0 to 255, (b, 3, h, w), to mean 0 and deviation 1 over ImageNet, in any float type."""
 
-    mean: Tensor
-    deviation: Tensor
-
     def __init__(self) -> None:
-        super().__init__()
-        for name, values in (("mean", MEAN), ("deviation", DEVIATION)):
-            self.register_buffer(name, 255 * torch.tensor(values).view(3, 1, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise in the buffers' precision; the result has that of x."""
-        return ((x - self.mean) / self.deviation).to(x.dtype)
+        super().__init__(MEAN, DEVIATION)
 
 
 def on_device(cached: Cached, images: Images, resolution: int, held_out: int, device: str) -> Data:

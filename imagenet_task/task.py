@@ -51,7 +51,7 @@ class ImageNetTask(BinaryTask):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
 
     pack = 1  # a network fills a machine alone
-    imports = ("binarynet.stacked", "binarynet.training")
+    imports = ("binarynet.images",)
 
     def __post_init__(self) -> None:
         from imagenet_task.networks import load, names
@@ -98,17 +98,14 @@ class ImageNetTask(BinaryTask):
         self, method: Method, configurations: Sequence[Configuration], seeds: Sequence[int], device: str
     ) -> list[Result]:
         """One run of all configurations."""
-        from binarynet.method import binary
-        from binarynet.stacked import Stacked
-        from binarynet.training import Budget, Training
+        from binarynet.images import train_stacked
+        from binarynet.training import Budget
         from imagenet_task.networks import load
 
-        if device != "cpu":
-            _use_tensor_cores_as_asked()
         network = load(self.network)
-        return Training(
-            lambda k: Stacked(k, lambda: network(self.activation_gradient, self.classes)),
-            binary(method),
+        return train_stacked(
+            lambda: network(self.activation_gradient, self.classes),
+            method,
             configurations,
             seeds,
             self._data(device),
@@ -117,7 +114,7 @@ class ImageNetTask(BinaryTask):
             "fp32" if self.precision == "auto" and device == "cpu" else machine.precision(self.precision, device),
             device,
             self.layer_curves,
-        ).run()
+        )
 
     def _images(self, progress: Progress) -> imagenet.Images:
         """The list of images. Raises TaskError if it does not fit the settings."""
@@ -144,11 +141,3 @@ class ImageNetTask(BinaryTask):
         return on_device(
             cached_images(images, self.resolution, silent), images, self.resolution, self.validation, device
         )
-
-
-def _use_tensor_cores_as_asked() -> None:
-    """Let the GPU's convolutions find their fastest kernels, and keep single precision for those that ask for it."""
-    import torch
-
-    torch.backends.cudnn.benchmark = True
-    torch.backends.cudnn.allow_tf32 = False  # or "fp32" would round operands to 10 bits there

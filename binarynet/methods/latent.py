@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from binarynet.method import BinaryMethod, Hyperparameters, State
+from binarynet.latent_sgd import LatentSgd
+from binarynet.method import Hyperparameters, State
 from binarynet.quantizers import follow_sign_, sign
-from binarynet.schedules import check_schedules
 from hpsearch.contracts.space import Choice, Float, Space
 
 
 @dataclass(frozen=True)
-class Latent(BinaryMethod):
+class Latent(LatentSgd):
     """The binary weight is the sign of a real one that SGD moves.
 
     m_i = (1 - momentum) m_{i-1} + momentum g_i                                    eq. 2
@@ -53,21 +52,16 @@ class Latent(BinaryMethod):
             Choice("clipping", (False, True)),
         )
     )
-    schedules: Mapping[str, str] = field(default_factory=lambda: {"learning_rate": "cosine"})
     two_step: float = 0.0
 
     def __post_init__(self) -> None:
-        check_schedules(self.schedules)
+        super().__post_init__()
         if not 0 <= self.two_step < 1:
             raise ValueError(f"two_step is a share of the training, from 0 to below 1, got {self.two_step}")
 
     def start(self, noise: Tensor, h: Hyperparameters) -> State:
         """Latent weights init * noise, and the signs of the noise, which are random even with `init` = 0."""
-        return {
-            "binary": sign(noise),
-            "momentum": torch.zeros_like(noise),
-            "latent": h["init"] * noise,
-        }
+        return {"binary": sign(noise), **super().start(noise, h)}
 
     def weights(self, state: State, h: Hyperparameters, training: bool) -> Tensor:
         """b, or s b with scaling; w in training during the first of two steps."""
@@ -84,11 +78,8 @@ class Latent(BinaryMethod):
 
     def update(self, state: State, gradient: Tensor, h: Hyperparameters) -> None:
         """One step: eq. 2-4."""
-        momentum, latent, binary = state["momentum"], state["latent"], state["binary"]
-        momentum.lerp_(gradient, h["momentum"])  # eq. 2
-        rate = h["learning_rate"]
-        latent.mul_(1 - rate * h["weight_decay"]).addcmul_(momentum, rate, value=-1)  # eq. 3
-        follow_sign_(binary, latent)  # eq. 4
+        super().update(state, gradient, h)  # eq. 2 and 3
+        follow_sign_(state["binary"], state["latent"])  # eq. 4
 
 
 def _factor(latent: Tensor, h: Hyperparameters) -> Tensor:

@@ -15,6 +15,7 @@ from binarynet.training import Budget, Data, Labelled, Training
 from cifar_task.images import DEVIATION, MEAN, Augmented
 from cifar_task.networks import load, names
 from hpsearch.contracts.seeds import derived_seed
+from tests.tools.plain import straight
 from tests.tools.recording import recording
 
 COUNTS = {"bireal20": 267_264, "resnet20": 267_264, "binarynet": 14_022_016, "vgg_small": 4_571_136}
@@ -66,13 +67,6 @@ class TestNetworks:
             assert parameter.grad is not None
             assert parameter.grad.isfinite().all()
             assert all(own.any() for own in parameter.grad), tuple(parameter.shape)
-
-
-def straight(x):
-    """Bi-Real's sign in autograd's own words: sign forward, the piecewise quadratic's slope backward."""
-    quadratic = torch.where(x < 0, 2 * x + x * x, 2 * x - x * x)
-    smooth = torch.where(x.abs() < 1, quadratic, x.detach().sign())
-    return smooth + (x.sign() - smooth).detach()
 
 
 def normalised(x):

@@ -10,6 +10,7 @@ from torch.nn import functional
 from binarynet.stacked import BinaryConv2d, BinaryDense, Stacked
 from imagenet_task.images import DEVIATION, MEAN
 from imagenet_task.networks import load, names, xnornet
+from tests.tools.plain import straight
 
 COUNTS = {
     # binary weights, and all parameters with 1,000 classes
@@ -72,13 +73,6 @@ def test_pixels_become_logits_and_every_parameter_gets_a_gradient(name):
 def test_bireal18_takes_images_of_any_side(side):
     assert side in load("bireal18").resolutions
     assert stacked("bireal18").eval()(pixels(1, 2, side)).shape == (1, 3, 2)
-
-
-def straight(x):
-    """Bi-Real's sign in autograd's own words: sign forward, the piecewise quadratic's slope backward."""
-    quadratic = torch.where(x < 0, 2 * x + x * x, 2 * x - x * x)
-    smooth = torch.where(x.abs() < 1, quadratic, x.detach().sign())
-    return smooth + (x.sign() - smooth).detach()
 
 
 def normalised(x):
