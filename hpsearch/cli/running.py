@@ -109,11 +109,17 @@ def confirm(
     file: File,
     seeds: Annotated[int, typer.Option(min=1, help="Fresh seeds for each chosen configuration.")] = 5,
     overall: Annotated[bool, typer.Option("--overall", help="Only the best study's choice of each method.")] = False,
+    along: Annotated[
+        str | None,
+        typer.Option(
+            "--along", metavar="TRIALS", help="Also what led after these trials, as in 1,5,10,25; 'all' for all that led."
+        ),
+    ] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="A setting of the task, such as epochs=100; may be repeated.")
     ] = None,
     database: Annotated[
-        Path | None, typer.Option(help="File to create or resume. [default: FILE's name + '-confirm.db']")
+        Path | None, typer.Option(help="File to create or resume. [default: FILE's name + '-confirm.db', or '-confirm-along.db']")
     ] = None,
     to: Annotated[Path | None, typer.Option(help="Folder of the report. [default: beside the database]")] = None,
     workers: Workers = None,
@@ -141,19 +147,43 @@ def confirm(
     from hpsearch.study.registry import Registry
     from hpsearch.system.output import hushed
 
-    out = database or file.with_name(f"{file.stem}-confirm{'-overall' if overall else ''}.db")
+    if along is not None and overall:
+        raise typer.BadParameter("--along follows every study and --overall takes one: give one of them")
+    kind = "-overall" if overall else "-along" if along else ""
+    out = database or file.with_name(f"{file.stem}-confirm{kind}.db")
     folder = to or out.with_name(f"{out.stem}-report")
     check_folder(folder)  # before hours of training
     tables = load_tables(file)
     study = tables.comparison.study_file
     found_in = Registry.of_database(file, study, trust)
     with hushed(quiet):
-        plan = confirmation(tables, found_in, seeds, overall, _settings(setting or []), changed_code=changed_code)
+        plan = confirmation(
+            tables,
+            found_in,
+            seeds,
+            overall,
+            _settings(setting or []),
+            moments=_moments(along, tables.comparison.trials),
+            changed_code=changed_code,
+        )
     with Display(quiet=quiet, group=method_of) as display:
         where = Where(executor, workers, devices, per_device, address)
         run_or_stop(plan, study, out, where, display, changed_code)
     for path in write_report(out, folder):
         tell(path, sys.stdout)
+
+
+def _moments(words: str | None, trials: int) -> list[int] | None:
+    """Numbers of trials from words like "1,5,25"; none without words, None for "all"."""
+    if words is None or words == "all":
+        return None if words else []
+    try:
+        found = [int(word) for word in words.split(",")]
+    except ValueError:
+        found = [0]
+    if not all(1 <= moment <= trials for moment in found):
+        raise typer.BadParameter(f"--along {words}: expected all, or numbers of trials from 1 to {trials} with commas")
+    return found
 
 
 def _settings(words: list[str]) -> dict[str, Value]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, replace
 
 from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.seeds import derived_seed
 from hpsearch.contracts.space import Value
-from hpsearch.store.chosen import BETWEEN, chosen, configuration_of
+from hpsearch.store.chosen import AT, BETWEEN, along, chosen, configuration_of
 from hpsearch.store.tables import Tables
 from hpsearch.study.plan import Plan, resolve, task_of
 from hpsearch.study.registry import Registry
-from hpsearch.study.schema import Confirm, MethodSpec, Named, Spec
+from hpsearch.study.schema import Confirm, Incumbent, MethodSpec, Named, Spec
 from hpsearch.system.provenance import changed_modules
 
 
@@ -24,6 +24,7 @@ def confirmation(
     overall: bool,
     settings: Mapping[str, Value],
     *,
+    moments: Collection[int] | None = (),
     changed_code: bool = False,
 ) -> Plan:
     """A comparison whose methods are the chosen configurations and whose repeats are seeds.
@@ -35,32 +36,46 @@ def confirmation(
         overall: whether to take only the best study's configuration of each method.
         settings: settings of the task that replace those of the comparison, such as a longer budget; the comparison's
             time limit does not hold then.
+        moments: numbers of trials: what was the incumbent after one of them is trained too, or all incumbents for None.
         changed_code: whether the user's own code may have changed since the search.
 
     Raises:
         DatabaseError: if no method has a complete trial, or the code has changed.
     """
-    comparison, chosen_rows = tables.comparison, chosen(tables, overall=overall)
+    comparison = tables.comparison
     spec = comparison.spec
     if spec.confirm is not None:
         raise DatabaseError(f"{comparison.name}: is itself a confirmation; give the comparison that was searched")
     without_methods = task_of(spec, found_in).methods is None
-    methods, recorded = {}, {}
-    for label, rows in chosen_rows.items():
-        for row in rows.to_dict("records"):
-            name = f"{label}{BETWEEN}{row['repeat']}"
-            values = configuration_of(tables.methods[label], row)
-            old = spec.methods[label]
-            named = None if without_methods else old.method or label
-            methods[name] = MethodSpec(method=named, space={**values}, schedules=old.schedules, settings=old.settings)
-            recorded[name] = float(row["objective"])
+    methods: dict[str, MethodSpec] = {}
+    recorded: dict[str, float] = {}
+    incumbents: dict[str, list[Incumbent]] = {}
+
+    def add(label: str, name: str, values: Mapping[str, Value], objective: float) -> None:
+        old = spec.methods[label]
+        named = None if without_methods else old.method or label
+        methods[name] = MethodSpec(method=named, space={**values}, schedules=old.schedules, settings=old.settings)
+        recorded[name] = objective
+
+    if moments is None or moments:
+        for label, held in along(tables, moments).items():
+            for values, spans in held:
+                name = f"{label}{BETWEEN}{spans[0].study}{AT}{spans[0].first}"
+                add(label, name, values, spans[0].objective)
+                incumbents[name] = [Incumbent(**asdict(span)) for span in spans]
+    else:
+        for label, rows in chosen(tables, overall=overall).items():
+            for row in rows.to_dict("records"):
+                values = configuration_of(tables.methods[label], row)
+                add(label, f"{label}{BETWEEN}{row['repeat']}", values, float(row["objective"]))
     if not methods:
         raise DatabaseError(f"{comparison.name}: no trial is complete yet, so there is nothing to confirm")
     before = comparison.resolved["task"]
     changed = {name: value for name, value in settings.items() if before.get(name) != value}
     confirming = Spec(
-        name=f"{spec.name[:80]}-confirm{'-overall' if overall else ''}",
-        description=f"configurations chosen in {spec.name}, each trained with {seeds} fresh seeds",
+        name=f"{spec.name[:80]}-confirm{'-overall' if overall else '-along' if incumbents else ''}",
+        description=f"configurations {'that led' if incumbents else 'chosen'} in {spec.name}, each trained with {seeds} "
+        "fresh seeds",
         trials=1,
         repeats=seeds,
         seed=derived_seed(spec.seed, "confirm"),
@@ -69,7 +84,7 @@ def confirmation(
         task=Named(name=spec.task.name, **{**spec.task.settings, **settings}),
         searcher=Named(name="fixed"),
         methods=methods,
-        confirm=Confirm(of=spec.name, recorded=recorded, changed=changed),
+        confirm=Confirm(of=spec.name, recorded=recorded, incumbents=incumbents, changed=changed),
     )
     plan = resolve(confirming, found_in)
     if not changed_code:

@@ -27,6 +27,7 @@ from hpsearch.statistics.noise import Components, variance_components
 from hpsearch.statistics.superiority import probability_of_superiority
 from hpsearch.store.chosen import method_of, study_of
 from hpsearch.store.tables import Tables, counted, numbers
+from hpsearch.study.schema import Confirm
 
 Array = NDArray[np.float64]
 
@@ -76,27 +77,38 @@ def compute_confirmed(tables: Tables) -> dict[str, Confirmed]:
     if not len(finished):
         raise DatabaseError("no training is finished yet; report again later")
     confirm = tables.comparison.spec.confirm
-    recorded = confirm.recorded if confirm else {}
     found = {}
     for method in dict.fromkeys(method_of(label) for label in tables.methods):
-        groups = {
-            label: rows
+        groups = [
+            (study, recorded, rows)
             for label in tables.methods
             if method_of(label) == method and len(rows := finished[finished["method"] == label])
-        }
+            for study, recorded in _studies(confirm, label)
+        ]
         if groups:
-            found[method] = _of_method(tables, groups, recorded)
+            found[method] = _of_method(tables, sorted(groups, key=lambda group: group[0]))
     return found
 
 
-def _of_method(tables: Tables, groups: Mapping[str, pd.DataFrame], recorded: Mapping[str, float]) -> Confirmed:
-    complete = {label: rows[rows["state"] == "complete"] for label, rows in groups.items()}
+def _studies(confirm: Confirm | None, label: str) -> list[tuple[int, float]]:
+    """The studies whose last choice is trained under this label, each with the objective that it was chosen for."""
+    if confirm is None or label not in confirm.incumbents:
+        return [(study_of(label), confirm.recorded.get(label, np.nan) if confirm else np.nan)]
+    method = method_of(label)
+    others = [held for name, spans in confirm.incumbents.items() if method_of(name) == method for held in spans]
+    last = {held.study: held.last for held in sorted(others, key=lambda held: held.last)}
+    return [(held.study, held.objective) for held in confirm.incumbents[label] if held.last == last[held.study]]
+
+
+def _of_method(tables: Tables, groups: Sequence[tuple[int, float, pd.DataFrame]]) -> Confirmed:
+    studies, recorded, all_rows = zip(*groups, strict=True)
+    complete = [rows[rows["state"] == "complete"] for rows in all_rows]
     return Confirmed(
-        tuple(map(study_of, groups)),
-        numbers([recorded.get(label, np.nan) for label in groups]),
-        tuple(counted(rows, tables.lost) for rows in groups.values()),
-        {name: tuple(numbers(rows[name]) for rows in complete.values()) for name in tables.metrics},
-        sum(len(rows) - len(complete[label]) for label, rows in groups.items()),
+        studies,
+        numbers(recorded),
+        tuple(counted(rows, tables.lost) for rows in all_rows),
+        {name: tuple(numbers(rows[name]) for rows in complete) for name in tables.metrics},
+        sum(len(rows) - len(kept) for rows, kept in zip(all_rows, complete, strict=True)),
     )
 
 

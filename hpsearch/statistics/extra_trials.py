@@ -27,7 +27,15 @@ class ExtraTrials:
     trials: int
 
 
-def extra_trials(a: Array, b: Array, *, level: float = 0.95, resamples: int = 10_000, seed: int = 0) -> ExtraTrials:
+def extra_trials(
+    a: Array,
+    b: Array,
+    *,
+    errors: tuple[Array | None, Array | None] = (None, None),
+    level: float = 0.95,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> ExtraTrials:
     """Trials that B's mean incumbent takes to reach where A's is after t trials, less the trials that A itself took.
 
     A took t trials, or fewer if its mean has not risen since then. So trials that A spends on a plateau give B no
@@ -38,6 +46,8 @@ def extra_trials(a: Array, b: Array, *, level: float = 0.95, resamples: int = 10
     Args:
         a: incumbents, larger is better, shape (studies, trials).
         b: incumbents of the other method, shape (other studies, trials); it may have more or fewer trials.
+        errors: of A and of B, the covariance (trials, trials) of the errors that its mean curve has whichever studies
+            are drawn, or None where there are none.
         level: nominal coverage of each interval (pointwise).
         resamples: number of bootstrap samples.
         seed: seed of the draws.
@@ -46,7 +56,9 @@ def extra_trials(a: Array, b: Array, *, level: float = 0.95, resamples: int = 10
     if min(len(a), len(b)) < 2:
         unknown = np.full(a.shape[1], np.nan)
         return ExtraTrials(estimate, unknown, unknown, b.shape[1])
-    draws = _extra(resampled_curves(a, resamples, seed + 1), resampled_curves(b, resamples, seed))
+    draws = _extra(
+        resampled_curves(a, resamples, seed + 1, errors[0]), resampled_curves(b, resamples, seed, errors[1])
+    )
     return ExtraTrials(estimate, *outer_quantiles(draws, min(len(a), len(b)), level), b.shape[1])
 
 

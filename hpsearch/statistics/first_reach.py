@@ -1,4 +1,8 @@
-"""The first trial at which a non-decreasing curve is at a level: every statistic here counts trials in this way.
+"""The first trial from which on a curve is at a level: every statistic here counts trials in this way.
+
+The best so far never falls, so that a curve of it stays where it arrives. What incumbents are truly worth may fall: a
+study that goes over to a luckier configuration has lost by it. A level that a curve touches and leaves again is not
+reached.
 
 A mean is off by a rounding of its own size, and another order of the studies or another unit of the objective changes
 that rounding. So two means count as equal if they are within their roundings of each other.
@@ -21,6 +25,8 @@ EPSILON = float(np.finfo(np.float64).eps)
 class MeanCurves:
     """Mean incumbents, each as two numbers between which it lies whatever its rounding.
 
+    Where a mean falls later, its lowest value from then on stands in its place.
+
     Attributes:
         low: shape (curves, trials), non-decreasing along trials.
         high: the same shape and order.
@@ -34,7 +40,12 @@ class MeanCurves:
         """Mean curves (curves, trials), where `sizes` are the means of the absolute values that were averaged."""
         # A value in another unit and each of the additions and the division are off by half an epsilon at most.
         rounding = (studies + 2) * EPSILON * sizes
-        return cls(*(np.maximum.accumulate(bound, axis=1) for bound in (means - rounding, means + rounding)))
+        return cls(*(_from_then_on(bound) for bound in (means - rounding, means + rounding)))
+
+
+def _from_then_on(means: Array) -> Array:
+    """The lowest value that each curve has from each trial on, (curves, trials)."""
+    return np.asarray(np.minimum.accumulate(means[:, ::-1], axis=1)[:, ::-1])
 
 
 def mean_curve(incumbents: Array) -> MeanCurves:
@@ -42,12 +53,29 @@ def mean_curve(incumbents: Array) -> MeanCurves:
     return MeanCurves.of(incumbents.mean(axis=0)[None], np.abs(incumbents).mean(axis=0)[None], len(incumbents))
 
 
-def resampled_curves(incumbents: Array, resamples: int, seed: int) -> MeanCurves:
-    """The curve of the mean of each bootstrap sample of the studies; incumbents have shape (studies, trials)."""
+def resampled_curves(incumbents: Array, resamples: int, seed: int, error: Array | None = None) -> MeanCurves:
+    """The curve of the mean of each bootstrap sample of the studies.
+
+    Args:
+        incumbents: shape (studies, trials).
+        resamples: number of bootstrap samples.
+        seed: seed of the draws.
+        error: covariance of the errors that the mean curve has whichever studies are drawn, (trials, trials); a normal
+            draw of them is added to each sample.
+    """
     means = resampled_means(incumbents, resamples, seed)
+    if error is not None:
+        means = means + normal_draws(error, resamples, seed)
     one_sign = incumbents.min() >= 0 or incumbents.max() <= 0  # as accuracies and losses have
     sizes = np.abs(means) if one_sign else resampled_means(np.abs(incumbents), resamples, seed)
     return MeanCurves.of(means, sizes, len(incumbents))
+
+
+def normal_draws(covariance: Array, draws: int, seed: int) -> Array:
+    """Normal draws of mean 0, (draws, n); the covariance (n, n) may be singular."""
+    values, vectors = np.linalg.eigh(covariance)
+    standard = np.random.default_rng([seed, 1]).standard_normal((draws, len(values)))
+    return np.asarray(standard * np.sqrt(np.maximum(values, 0.0)) @ vectors.T)
 
 
 def first_reach(curves: Array, levels: Array) -> NDArray[np.int64]:

@@ -47,7 +47,13 @@ class TrialsToLevel:
 
 
 def trials_to_final_level(
-    method: Array, other: Array, *, level: float = 0.95, resamples: int = 10_000, seed: int = 0
+    method: Array,
+    other: Array,
+    *,
+    errors: tuple[Array | None, Array | None] = (None, None),
+    level: float = 0.95,
+    resamples: int = 10_000,
+    seed: int = 0,
 ) -> TrialsToLevel:
     """Trials until the mean incumbent of `method` is as good as the mean incumbent of `other` at its last trial.
 
@@ -58,6 +64,8 @@ def trials_to_final_level(
     Args:
         method: incumbents, larger is better, shape (studies, trials).
         other: incumbents of the other method, shape (other studies, trials).
+        errors: for each of the two, the covariance (trials, trials) of the errors that its mean curve has whichever
+            studies are drawn, or None where there are none.
         level: nominal coverage of the interval.
         resamples: number of bootstrap samples.
         seed: seed of the draws.
@@ -65,7 +73,7 @@ def trials_to_final_level(
     estimate = first_reach(mean_curve(method).high, mean_curve(other[:, -1:]).low[:, 0])[0]
     if (studies := min(len(method), len(other))) < 2:
         return TrialsToLevel(int(estimate), None, None, method.shape[1])
-    curves = resampled_curves(method, resamples, seed)
-    levels = resampled_curves(other[:, -1:], resamples, seed + 1)
+    curves = resampled_curves(method, resamples, seed, errors[0])
+    levels = resampled_curves(other[:, -1:], resamples, seed + 1, None if errors[1] is None else errors[1][-1:, -1:])
     low, high = outer_quantiles(first_reach(curves.high, levels.low[:, 0]).astype(float), studies, level)
     return TrialsToLevel(int(estimate), int(low), int(high), method.shape[1])

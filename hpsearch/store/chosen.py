@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -15,6 +16,10 @@ BETWEEN = " / study "
 """What stands between method and study in the label of a chosen configuration that is trained again."""
 
 
+AT = " / trial "
+"""What stands between study and trial in such a label, where it is an incumbent that is trained again."""
+
+
 def method_of(label: str) -> str:
     """The method whose choice a confirming method's label names."""
     return label.rpartition(BETWEEN)[0] or label
@@ -22,7 +27,7 @@ def method_of(label: str) -> str:
 
 def study_of(label: str) -> int:
     """The number of the study whose choice a confirming method's label names."""
-    return int(label.rpartition(BETWEEN)[2])
+    return int(label.rpartition(BETWEEN)[2].partition(AT)[0])
 
 
 def chosen(tables: Tables, *, overall: bool = False) -> dict[str, pd.DataFrame]:
@@ -39,6 +44,59 @@ def chosen(tables: Tables, *, overall: bool = False) -> dict[str, pd.DataFrame]:
         columns = ["repeat", "trial", "objective", *space.names, *tables.metrics, "seed"]
         found[label] = rows[columns].reset_index(drop=True)
     return found
+
+
+@dataclass(frozen=True)
+class Held:
+    """For how long a configuration was a study's incumbent.
+
+    Attributes:
+        study: the study's number.
+        first: the trial that made it the incumbent.
+        last: the last trial after which it still was.
+        objective: what was recorded of it in that trial.
+    """
+
+    study: int
+    first: int
+    last: int
+    objective: float
+
+
+def along(tables: Tables, moments: Collection[int] | None) -> dict[str, list[tuple[dict[str, Value], list[Held]]]]:
+    """Label -> each configuration that was a study's incumbent, with when; those of several studies stand once.
+
+    Args:
+        tables: a comparison that searches.
+        moments: numbers of trials after which incumbents are wanted, beside those at the end; None for all.
+    """
+    sign = 1 if tables.objective.direction == "maximise" else -1
+    complete = tables.trials[tables.trials["state"] == "complete"]
+    found = {}
+    for label, space in tables.methods.items():
+        held: list[tuple[dict[str, Value], list[Held]]] = []
+        for study, rows in complete[complete["method"] == label].groupby("repeat"):
+            trials = tables.lengths[label, int(study)].trials
+            for row, span in _held(rows, int(study), sign, trials):
+                if moments is None or any(span.first <= moment <= span.last for moment in (*moments, trials)):
+                    configuration = configuration_of(space, row)
+                    same = next((spans for known, spans in held if known == configuration), None)
+                    if same is None:
+                        held.append((configuration, [span]))
+                    else:
+                        same.append(span)
+        found[label] = held
+    return found
+
+
+def _held(rows: pd.DataFrame, study: int, sign: int, trials: int) -> Iterator[tuple[Mapping[Any, Any], Held]]:
+    """The incumbents of a study of so many trials, in order, from the rows of its complete ones."""
+    rows = rows[rows["trial"] <= trials]
+    best = (sign * rows["objective"]).cummax()
+    rises = rows[best.diff().fillna(1.0) > 0]
+    ends = [*(rises["trial"].to_numpy()[1:] - 1), trials]
+    for row, last in zip(rises.to_dict("records"), ends, strict=True):
+        yield row, Held(study, int(row["trial"]), int(last), float(row["objective"]))
 
 
 def chosen_as_settings(tables: Tables, found: Mapping[str, pd.DataFrame]) -> Json:

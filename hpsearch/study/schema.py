@@ -123,16 +123,28 @@ class MethodSpec(BaseModel):
     searcher: Annotated[Named, BeforeValidator(_named)] | None = None
 
 
+class Incumbent(BaseModel):
+    """From which trial to which a configuration was a study's incumbent, and the objective that made it so."""
+
+    model_config = STRICT
+    study: int
+    first: int
+    last: int
+    objective: float
+
+
 class Confirm(BaseModel):
     """What a comparison confirms: choices of another one, each trained with fresh seeds as a method of its own.
 
     `of` is the name of the comparison that chose. `recorded` has, for each method here, the objective that its
-    configuration was chosen for. `changed` has the task's settings that differ from those of the choice.
+    configuration was chosen for. Where studies are confirmed along their trials, `incumbents` has when each method's
+    configuration was an incumbent. `changed` has the task's settings that differ from those of the choice.
     """
 
     model_config = STRICT
     of: str
     recorded: dict[str, float]
+    incumbents: dict[str, list[Incumbent]] = Field(default_factory=dict)
     changed: Json = Field(default_factory=dict)
 
 

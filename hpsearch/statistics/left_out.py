@@ -1,0 +1,148 @@
+"""What a configuration is worth by the trials of other studies: a Gaussian process that has not seen its own study.
+
+A trial that was chosen because it is the best of many is flattered by its own seed. The trials of other studies know
+nothing of that seed, so their model's mean at the configuration is not flattered. What it has instead is the error of a
+smooth model; benchmarks/incumbents.py measures both.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+FITTED_ON = 300
+"""Trials, drawn at random, to which lengthscales and noise are fitted: the time grows with their cube."""
+CONDITIONED_ON = 1_000
+"""Trials, drawn at random, that predictions are computed from."""
+ROOT_5 = math.sqrt(5.0)
+LEAST_NOISE = 1e-4
+"""Of the variance of all values: below it the matrices are singular."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What each trial's configuration is worth by the trials of other studies.
+
+    Attributes:
+        means: mean of the Gaussian process at each trial, given all trials but those of its own study, (n,).
+    """
+
+    means: Array
+    _points: Array
+    _known: Array
+    _inverse: Array
+    _variance: float
+    _scale: float
+
+    def error(self, weights: Array) -> Array:
+        """Covariance of the model's errors in sums over trials: what all studies share, as their model is one.
+
+        Args:
+            weights: of each trial in each sum, (sums, n).
+
+        Returns:
+            Shape (sums, sums), in the unit of the values squared. It is that of the model given all trials.
+        """
+        used = np.flatnonzero(weights.any(axis=0))
+        places, weights = self._points[used], weights[:, used]
+        across = weights @ kernel(places, self._known)
+        prior = weights @ kernel(places, places) @ weights.T
+        left = self._variance * prior - self._variance**2 * across @ self._inverse @ across.T
+        return np.asarray(self._scale**2 * (left + left.T) / 2)
+
+
+def left_out(points: Array, values: Array, studies: NDArray[np.int64], seed: int = 0) -> LeftOut:
+    """A Gaussian process at each trial, given the trials of all other studies.
+
+    The kernel is Matern's of smoothness 5/2 with a lengthscale for each column, the mean constant, the noise normal.
+    They are fitted once, to trials of all studies, at the maximum of the marginal likelihood with the priors that
+    BoTorch has for lengthscales and noise (Hvarfner, Hellsten and Nardi 2024). To leave a study s out is then exact:
+    with A the inverse of the covariance of all observations, that of the others o is A_oo - A_os A_ss^-1 A_so (as
+    Rasmussen and Williams 2006, section 5.4.2, for single observations).
+
+    Args:
+        points: places of the configurations, (n, columns), in about [0, 1].
+        values: their results, larger is better, (n,), finite. What is worse than the median by more than the best is
+            better than it counts as just so much worse: how badly a place fails says nothing of good ones, and would
+            be most of what the model explains.
+        studies: which study each belongs to, (n,); at least two.
+        seed: of the draws of trials where there are more than the model takes.
+    """
+    middle = np.median(values)
+    values = np.maximum(values, 2 * middle - values.max())
+    centre, scale = values.mean(), values.std() or 1.0
+    standard = (values - centre) / scale
+    random = np.random.default_rng(seed)
+    some = _some(random, len(values), CONDITIONED_ON)
+    few = some[_some(random, len(some), FITTED_ON)]
+    lengthscales, variance, noise, mean = fitted(points[few], standard[few])
+    places = points / lengthscales
+    x, y = places[some], standard[some] - mean
+    inverse = np.linalg.inv(variance * kernel(x, x) + noise * np.eye(len(some)))
+    weights = inverse @ y
+    found = np.empty(len(values))
+    for study in np.unique(studies):
+        own, left = studies[some] == study, studies == study
+        rest = weights[~own]
+        if own.any():
+            rest = rest - inverse[np.ix_(~own, own)] @ np.linalg.solve(inverse[np.ix_(own, own)], weights[own])
+        found[left] = mean + variance * kernel(places[left], x[~own]) @ rest
+    return LeftOut(centre + scale * found, places, x, inverse, variance, float(scale))
+
+
+def kernel(a: Array, b: Array) -> Array:
+    """Matern's correlation of smoothness 5/2 of points (n, columns) and (m, columns), in lengthscales: (n, m)."""
+    squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T
+    r = np.sqrt(np.maximum(squares, 0.0))
+    return np.asarray((1 + ROOT_5 * r + 5 / 3 * r**2) * np.exp(-ROOT_5 * r))
+
+
+def fitted(points: Array, values: Array) -> tuple[Array, float, float, float]:
+    """Lengthscales (columns,), variance, noise and mean where the posterior density is largest.
+
+    Lengthscales are lognormal around sqrt(columns) e^sqrt(2) with a deviation of sqrt(3), the noise around e^-4 and the
+    variance around 1 with a deviation of 1.
+
+    Args:
+        points: (n, columns).
+        values: standardised, (n,).
+    """
+    from scipy.linalg import cho_factor, cho_solve
+    from scipy.optimize import minimize
+
+    n, columns = points.shape
+    apart = np.ascontiguousarray(((points[:, None, :] - points) ** 2).reshape(n * n, columns).T)  # (columns, n n)
+    centres = np.array([math.sqrt(2) + math.log(columns) / 2] * columns + [0.0, -4.0])
+    widths = np.array([math.sqrt(3)] * columns + [1.0, 1.0])
+
+    def at(theta: Array) -> tuple[float, Array, float]:
+        """Minus the logarithm of the density, its gradient, and the mean; `theta` holds logarithms."""
+        scales, variance, noise = np.exp(theta[:columns]), math.exp(theta[-2]), math.exp(theta[-1])
+        r = np.sqrt(scales**-2 @ apart)
+        decay = np.exp(-ROOT_5 * r)
+        correlation = ((1 + ROOT_5 * r + 5 / 3 * r**2) * decay).reshape(n, n)
+        factor = cho_factor(variance * correlation + noise * np.eye(n), lower=True)
+        inverse = cho_solve(factor, np.eye(n))
+        mean = float(inverse.sum(axis=0) @ values / inverse.sum())
+        weights = inverse @ (values - mean)
+        away = (theta - centres) / widths
+        density = 0.5 * (values - mean) @ weights + np.log(np.diag(factor[0])).sum() + 0.5 * away @ away
+        outer = np.outer(weights, weights) - inverse
+        steep = variance * 5 / 3 * (1 + ROOT_5 * r) * decay * outer.ravel()
+        gradient = np.concatenate(
+            [apart @ steep / scales**2, [variance * (outer * correlation).sum(), noise * np.trace(outer)]]
+        )
+        return float(density), away / widths - gradient / 2, mean
+
+    start = np.array([math.log(0.5) + math.log(columns) / 2] * columns + [0.0, math.log(0.1)])
+    bounds = [*[(math.log(0.02), math.log(100.0))] * columns, (-5.0, 5.0), (math.log(LEAST_NOISE), 2.0)]
+    theta = minimize(lambda theta: at(theta)[:2], start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    return np.exp(theta[:columns]), math.exp(theta[-2]), math.exp(theta[-1]), at(theta)[2]
+
+
+def _some(random: np.random.Generator, n: int, most: int) -> NDArray[np.int64]:
+    return np.arange(n) if n <= most else np.sort(random.choice(n, most, replace=False))
