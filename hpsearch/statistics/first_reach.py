@@ -1,7 +1,6 @@
 """The first trial at which a non-decreasing curve is at a level: every statistic here counts trials in this way.
 
-A mean is off by a rounding of its own size, and another order of the studies or another unit of the objective changes
-that rounding. So two means count as equal if they are within their roundings of each other.
+Two means count as equal if they are within their roundings of each other (statistics/ties.py).
 """
 
 from __future__ import annotations
@@ -12,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.statistics.bootstrap import resampled_means
+from hpsearch.statistics.ties import rounding_of_mean
 
 Array = NDArray[np.float64]
-EPSILON = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,7 @@ class MeanCurves:
     @classmethod
     def of(cls, means: Array, sizes: Array, studies: int) -> MeanCurves:
         """Mean curves (curves, trials), where `sizes` are the means of the absolute values that were averaged."""
-        # A value in another unit and each of the additions and the division are off by half an epsilon at most.
-        rounding = (studies + 2) * EPSILON * sizes
+        rounding = rounding_of_mean(sizes, studies)
         return cls(*(np.maximum.accumulate(bound, axis=1) for bound in (means - rounding, means + rounding)))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.statistics.bootstrap import outer_quantiles
+from hpsearch.statistics.coverage import FEWEST
 from hpsearch.statistics.first_reach import first_reach, mean_curve, resampled_curves
 
 Array = NDArray[np.float64]
@@ -17,7 +18,7 @@ Array = NDArray[np.float64]
 class TrialsToLevel:
     """Trials to the level, 1-based, with a bootstrap interval; `trials` + 1 stands for "not within `trials`".
 
-    Bounds are None if one method has a single study.
+    Bounds are None if one method has fewer than `FEWEST` studies.
     """
 
     estimate: int
@@ -63,7 +64,7 @@ def trials_to_final_level(
         seed: seed of the draws.
     """
     estimate = first_reach(mean_curve(method).high, mean_curve(other[:, -1:]).low[:, 0])[0]
-    if (studies := min(len(method), len(other))) < 2:
+    if (studies := min(len(method), len(other))) < FEWEST:
         return TrialsToLevel(int(estimate), None, None, method.shape[1])
     curves = resampled_curves(method, resamples, seed)
     levels = resampled_curves(other[:, -1:], resamples, seed + 1)
