@@ -105,7 +105,9 @@ class Row:
     extra_high: float
 
 
-def searched(function: Function, worse: float, noise: float, search: str, random: np.random.Generator) -> tuple[Array, Array, Array]:
+def searched(
+    function: Function, worse: float, noise: float, search: str, random: np.random.Generator
+) -> tuple[Array, Array, Array]:
     """Points (studies, trials, columns), observations and true values (studies, trials)."""
     points = random.random((STUDIES, TRIALS, function.columns))
     observed, true = np.empty((STUDIES, TRIALS)), np.empty((STUDIES, TRIALS))
@@ -119,7 +121,9 @@ def searched(function: Function, worse: float, noise: float, search: str, random
     return points, observed, true
 
 
-def values(points: Array, observed: Array, true: Array, noise: float, random: np.random.Generator) -> tuple[dict[str, tuple[Array, Array | None]], Array]:
+def values(
+    points: Array, observed: Array, true: Array, noise: float, random: np.random.Generator
+) -> tuple[dict[str, tuple[Array, Array | None]], Array]:
     """Kind -> values of the incumbents (studies, trials) and the error they share (trials, trials); and the true ones."""
     chosen = incumbent_trials(observed)
     model = left_out(points.reshape(-1, points.shape[-1]), observed.ravel(), np.arange(STUDIES).repeat(TRIALS))

@@ -40,7 +40,6 @@ from hpsearch.statistics.log_rank import log_rank
 from hpsearch.statistics.noise import variance_components
 from hpsearch.statistics.ranks import mean_ranks
 from hpsearch.statistics.superiority import (
-    probability_interval,
     probability_of_superiority,
     score_interval,
     variance_of_mean,
@@ -244,7 +243,8 @@ def superiority(random: np.random.Generator) -> Iterator[Row]:
                 won = wins(a, b)
                 variance = variance_of_mean(won.mean(axis=1)) + variance_of_mean(won.mean(axis=0))
                 estimate = float(won.mean())
-                tally.add(OURS, truth, *probability_interval(estimate, variance, n, n))
+                ours = probability_of_superiority(a, b)
+                tally.add(OURS, truth, ours.low, ours.high)
                 tally.add("Newcombe's method 5", truth, *score_interval(estimate, n, n, Z))
                 inside = min(max(estimate, 0.5 / n**2), 1 - 0.5 / n**2)
                 reach = Z * math.sqrt(variance) / (inside * (1 - inside))
@@ -259,9 +259,12 @@ def false_findings(random: np.random.Generator) -> Iterator[Row]:
         for n in STUDIES:
             tally = Tally()
             for _ in range(REPETITIONS):
-                p = probability_of_superiority(random.normal(size=n), scale * random.normal(size=n)).p
-                kept = float(p is None or p >= 0.05)
-                tally.add(OURS, 1.0, kept, kept)
+                a, b = random.normal(size=n), scale * random.normal(size=n)
+                exact = stats.mannwhitneyu(a, b, method="exact").pvalue
+                of_others = {"Brunner-Munzel": stats.brunnermunzel(a, b).pvalue, "Mann-Whitney, exact": exact}
+                for method, p in {OURS: probability_of_superiority(a, b).p, **of_others}.items():
+                    kept = float(p is None or p >= 0.05)
+                    tally.add(method, 1.0, kept, kept)
             yield from tally.rows("p of superiority", name, n)
 
 

@@ -40,6 +40,10 @@ def report(
     file: File,
     to: Annotated[Path | None, typer.Option(help="Folder to write into. [default: FILE's name + '-report']")] = None,
     target: Targets = None,
+    confirmed: Annotated[
+        Path | None,
+        typer.Option("--confirmed", help="What `hpsearch confirm FILE` made: incumbents then count with fresh seeds."),
+    ] = None,
     style: Style = None,
     width: Wide = Width.page,
 ) -> None:
@@ -51,7 +55,8 @@ def report(
 
     with Display() as display, _warnings_said(display):
         look = Look(style, width.value)
-        paths = write_report(file, folder, targets=target or (), look=look, progress=display.preparing)
+        asked = target or ()
+        paths = write_report(file, folder, targets=asked, look=look, confirmed=confirmed, progress=display.preparing)
     for path in paths:
         print(path)
 

@@ -112,14 +112,17 @@ def confirm(
     along: Annotated[
         str | None,
         typer.Option(
-            "--along", metavar="TRIALS", help="Also what led after these trials, as in 1,5,10,25; 'all' for all that led."
+            "--along",
+            metavar="TRIALS",
+            help="Also what led after these trials, as in 1,5,10,25; 'all' for all that led.",
         ),
     ] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="A setting of the task, such as epochs=100; may be repeated.")
     ] = None,
     database: Annotated[
-        Path | None, typer.Option(help="File to create or resume. [default: FILE's name + '-confirm.db', or '-confirm-along.db']")
+        Path | None,
+        typer.Option(help="File to create or resume. [default: FILE's name + '-confirm.db', or '-confirm-along.db']"),
     ] = None,
     to: Annotated[Path | None, typer.Option(help="Folder of the report. [default: beside the database]")] = None,
     workers: Workers = None,

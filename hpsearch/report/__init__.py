@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hpsearch.contracts.progress import Progress, silent
@@ -26,6 +27,7 @@ def write_report(
     *,
     targets: Sequence[float] = (),
     look: Look | None = None,
+    confirmed: Path | None = None,
     progress: Progress = silent,
 ) -> list[Path]:
     """Write figures, tables and pages of a database; returns the files.
@@ -38,9 +40,12 @@ def write_report(
         folder: where to write: a new folder, an empty one, or an earlier report's.
         targets: objectives until which trials are counted, beside the quantiles of all results.
         look: how figures are drawn.
+        confirmed: a database that `hpsearch confirm` made of it: what incumbents are worth with fresh seeds.
         progress: told about each part.
     """
     context = ReportContext.of_file(file, load_tables(file), targets=tuple(targets), look=look)
+    if confirmed is not None:
+        context = replace(context, confirmation=(confirmed, load_tables(confirmed)))
     return write_report_of(context, folder, progress)
 
 
@@ -76,7 +81,8 @@ def _search(context: ReportContext, page: Path, progress: Progress) -> list[Path
     from hpsearch.report.search.latex import write_latex
     from hpsearch.report.search.page import write_page
 
-    found = compute_findings(context.tables, context.targets, progress)
+    confirmed = context.confirmation[1] if context.confirmation else None
+    found = compute_findings(context.tables, context.targets, progress, confirmed)
     curves, reach, extra = (_figures(page, name) for name in ("curves", "reach", "extra"))
     progress("figures", 0, 3)
     draw_figure(found.curves, curves, context.look)

@@ -18,7 +18,7 @@ from hpsearch.report.columns import Column, frame
 from hpsearch.report.context import ReportContext
 from hpsearch.report.facts import discussion_section, heading, provenance_table
 from hpsearch.report.folder import write_sections
-from hpsearch.report.markdown import interval, plain, table
+from hpsearch.report.markdown import interval, p_number, plain, table
 from hpsearch.report.style import KINDS, LOOKS, Look, save, told_apart, verbatim
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
 from hpsearch.statistics.coverage import coverage
@@ -239,7 +239,7 @@ def _pairs_table(tables: Tables, found: Mapping[str, Confirmed]) -> str:
     tested = [probability_of_superiority(means[a], means[b]) for a, b in pairs]
     rows = [["pair", "probability that the first is better (95% interval)", "p, Holm-adjusted"]]
     for (a, b), s, p in zip(pairs, tested, holm([s.p for s in tested]), strict=True):
-        said = "cannot be tested" if p is None else f"{p:.2g}"
+        said = "cannot be tested" if p is None else p_number(p, s.at_floor)
         rows.append([f"{plain(a)}, {plain(b)}", f"{s.estimate:.2f} ({s.low:.2f} to {s.high:.2f})", said])
     return (
         f"{table(rows)}\n\nBy {plain(measure or tables.objective.name)}, of configurations as means over their seeds."

@@ -27,6 +27,7 @@ class ReportContext:
         forced: whether they differ so much that only --force compares them.
         targets: objectives until which trials are counted, beside the quantiles of all results.
         look: how figures are drawn.
+        confirmation: the file that has its incumbents with fresh seeds, and what is in it.
     """
 
     tables: Tables
@@ -35,6 +36,7 @@ class ReportContext:
     forced: bool = False
     targets: tuple[float, ...] = ()
     look: Look = Look()
+    confirmation: tuple[Path, Tables] | None = None
 
     @classmethod
     def of_file(
@@ -70,6 +72,7 @@ class ReportContext:
         words = ["hpsearch", "compare" if len(self.files) > 1 else "report", *(file.name for file in self.files)]
         words += ["--force"] if self.forced else []
         words += [word for target in self.targets for word in ("--target", f"{target:g}")]
+        words += ["--confirmed", self.confirmation[0].name] if self.confirmation else []
         words += ["--style", self.look.style.name] if self.look.style else []
         words += ["--width", self.look.width] if self.look.width != Look.width else []
         return shlex.join(words)

@@ -45,6 +45,13 @@ def interval(found: Interval) -> str:
     return f"{estimate} ({low} to {high})"
 
 
+def p_number(p: float, at_floor: bool = False) -> str:
+    """A p value in a table; the smallest that so many studies can give is a bound, and reads as one."""
+    if p < 1e-4:
+        return "< 0.0001"
+    return f"<= {p:.2g}" if at_floor and p < 1 else f"{p:.2g}"
+
+
 def extra_text(extra: ExtraTrials, after: int, mark: str = "") -> str:
     """Extra trials after trial `after`, with their interval; `mark` stands around each number."""
     estimate, low, high = (

@@ -149,3 +149,20 @@ def bootstrap_mean(values: Array, *, level: float = 0.95, resamples: int = 10_00
     low = mean - (np.maximum(above, student) * spread).reshape(mean.shape)
     high = mean + (np.maximum(-below, student) * spread).reshape(mean.shape)
     return Interval(mean, low, high)
+
+
+def widened(found: Interval, variance: Array, *, level: float = 0.95) -> Interval:
+    """An interval with a further, normal error that does not depend on which studies were drawn.
+
+    Both reaches and the further one are added in squares, as independent errors are.
+
+    Args:
+        found: interval of the mean over studies, of any shape.
+        variance: of the further error, of that shape.
+        level: nominal coverage of the interval.
+    """
+    from scipy.special import ndtri
+
+    further = float(ndtri((1 + level) / 2)) ** 2 * np.maximum(variance, 0.0)
+    low, high = (np.sqrt((found.estimate - end) ** 2 + further) for end in (found.low, found.high))
+    return Interval(found.estimate, found.estimate - low, found.estimate + high)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.statistics.bootstrap import outer_quantiles
+from hpsearch.statistics.coverage import FEWEST
 from hpsearch.statistics.first_reach import MeanCurves, first_reach, mean_curve, own_reach, resampled_curves
 
 Array = NDArray[np.float64]
@@ -18,7 +19,7 @@ class ExtraTrials:
     """Extra trials that B needs to reach what A has after trial t = 1, 2, ..., shape (trials of A,), with intervals.
 
     `math.inf` stands for "more than `trials` - t": B did not get there in all its trials. A negative number says that
-    B is earlier. Bounds are NaN if one method has a single study.
+    B is earlier. Bounds are NaN if one method has fewer than `FEWEST` studies.
     """
 
     estimate: Array
@@ -53,12 +54,10 @@ def extra_trials(
         seed: seed of the draws.
     """
     estimate = _extra(mean_curve(a), mean_curve(b))[0]
-    if min(len(a), len(b)) < 2:
+    if min(len(a), len(b)) < FEWEST:
         unknown = np.full(a.shape[1], np.nan)
         return ExtraTrials(estimate, unknown, unknown, b.shape[1])
-    draws = _extra(
-        resampled_curves(a, resamples, seed + 1, errors[0]), resampled_curves(b, resamples, seed, errors[1])
-    )
+    draws = _extra(resampled_curves(a, resamples, seed + 1, errors[0]), resampled_curves(b, resamples, seed, errors[1]))
     return ExtraTrials(estimate, *outer_quantiles(draws, min(len(a), len(b)), level), b.shape[1])
 
 

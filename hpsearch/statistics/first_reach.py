@@ -4,8 +4,7 @@ The best so far never falls, so that a curve of it stays where it arrives. What 
 study that goes over to a luckier configuration has lost by it. A level that a curve touches and leaves again is not
 reached.
 
-A mean is off by a rounding of its own size, and another order of the studies or another unit of the objective changes
-that rounding. So two means count as equal if they are within their roundings of each other.
+Two means count as equal if they are within their roundings of each other (statistics/ties.py).
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.statistics.bootstrap import resampled_means
+from hpsearch.statistics.ties import rounding_of_mean
 
 Array = NDArray[np.float64]
-EPSILON = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -38,8 +37,7 @@ class MeanCurves:
     @classmethod
     def of(cls, means: Array, sizes: Array, studies: int) -> MeanCurves:
         """Mean curves (curves, trials), where `sizes` are the means of the absolute values that were averaged."""
-        # A value in another unit and each of the additions and the division are off by half an epsilon at most.
-        rounding = (studies + 2) * EPSILON * sizes
+        rounding = rounding_of_mean(sizes, studies)
         return cls(*(_from_then_on(bound) for bound in (means - rounding, means + rounding)))
 
 

@@ -74,7 +74,7 @@ def left_out(points: Array, values: Array, studies: NDArray[np.int64], seed: int
     """
     middle = np.median(values)
     values = np.maximum(values, 2 * middle - values.max())
-    centre, scale = values.mean(), values.std() or 1.0
+    centre, scale = float(values.mean()), float(values.std()) or 1.0
     standard = (values - centre) / scale
     random = np.random.default_rng(seed)
     some = _some(random, len(values), CONDITIONED_ON)
@@ -84,14 +84,14 @@ def left_out(points: Array, values: Array, studies: NDArray[np.int64], seed: int
     x, y = places[some], standard[some] - mean
     inverse = np.linalg.inv(variance * kernel(x, x) + noise * np.eye(len(some)))
     weights = inverse @ y
-    found = np.empty(len(values))
+    found: Array = np.empty(len(values))
     for study in np.unique(studies):
         own, left = studies[some] == study, studies == study
         rest = weights[~own]
         if own.any():
             rest = rest - inverse[np.ix_(~own, own)] @ np.linalg.solve(inverse[np.ix_(own, own)], weights[own])
         found[left] = mean + variance * kernel(places[left], x[~own]) @ rest
-    return LeftOut(centre + scale * found, places, x, inverse, variance, float(scale))
+    return LeftOut(centre + scale * found, places, x, np.asarray(inverse, np.float64), variance, scale)
 
 
 def kernel(a: Array, b: Array) -> Array:

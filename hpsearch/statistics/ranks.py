@@ -8,7 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.statistics.bootstrap import Interval
-from hpsearch.statistics.superiority import probability_interval, variance_of_mean, wins
+from hpsearch.statistics.superiority import (
+    probability_interval,
+    probability_of_superiority,
+    variance_of_mean,
+    wins,
+)
 
 Array = NDArray[np.float64]
 
@@ -34,8 +39,9 @@ def mean_ranks(finals: Sequence[Array], *, level: float = 0.95) -> Interval:
 
     A rank is 1 + the sum over the others of P(other beats it), so ranks add up to methods (methods + 1) / 2. The
     interval is that of the mean over the others of P(it beats the other): `probability_interval` takes the variance of
-    all methods' placements, as if the others were one sample of all their studies. (A bootstrap has no width where a
-    method always wins, and covers too little near there: benchmarks/intervals.py.)
+    all methods' placements, as if the others were one sample of all their studies. Of two methods it is that of
+    `probability_of_superiority`. (A bootstrap has no width where a method always wins, and covers too little near
+    there: benchmarks/intervals.py.)
 
     Args:
         finals: the final values of each method, larger is better, shape (studies of the method,).
@@ -48,6 +54,10 @@ def mean_ranks(finals: Sequence[Array], *, level: float = 0.95) -> Interval:
     others = len(finals) - 1
     if others < 1:
         return Interval(*np.ones((3, len(finals))))
+    if others == 1:
+        s = probability_of_superiority(finals[0], finals[1], level)
+        ends = (2 - s.estimate, 1 + s.estimate), (2 - s.high, 1 + s.low), (2 - s.low, 1 + s.high)
+        return Interval(*(np.array(of_both) for of_both in ends))
     estimate, low, high = np.empty((3, len(finals)))
     for method, values in enumerate(finals):
         won = [wins(values, other) for position, other in enumerate(finals) if position != method]

@@ -1,4 +1,7 @@
-"""How likely is a study of one method to end better than one of another?"""
+"""How likely is a study of one method to end better than one of another?
+
+Interval and p value say the same: the interval leaves out 1/2 exactly where p is below 1 - level.
+"""
 
 from __future__ import annotations
 
@@ -11,26 +14,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-# Brunner and Munzel (2000) find their t approximation good from 10 per group.
-ENOUGH_FOR_T = 10
+# Of fewer studies the normal approximations may promise more than any sample of that size can show.
+ENOUGH = 10
 
 
 @dataclass(frozen=True)
 class Superiority:
-    """P(A beats B) with ties counted half, its interval, and the two-sided p value of 1/2, None if undefined."""
+    """P(A beats B) with ties counted half, its interval, and the two-sided p value of 1/2, None if undefined.
+
+    `at_floor` says that one method always wins: so many studies cannot give a smaller p, which is then only a bound.
+    """
 
     estimate: float
     low: float
     high: float
     p: float | None
 
+    @property
+    def at_floor(self) -> bool:
+        """Whether p is the smallest that so many studies can give."""
+        return self.estimate in (0.0, 1.0)
+
 
 def probability_of_superiority(a: Array, b: Array, level: float = 0.95) -> Superiority:
     """Probability that a random study of A beats a random one of B (Vargha and Delaney 2000).
 
-    `probability_interval` gives the interval. The p value is Brunner and Munzel's (2000), which allows for unequal
-    spreads. With fewer than 10 studies of either method it is exact, from all permutations of the ranks, ties included.
-    Where one method always beats the other it is 2 divided by the number of ways to share out the studies.
+    `probability_interval` gives the interval, and the p value inverts it: it is 1 minus the highest level at which the
+    interval leaves out 1/2. With fewer than 10 studies of either method p is exact, from all permutations of the ranks,
+    ties included (Wilcoxon 1945), and nothing is claimed on which the two disagree at the level: where only the exact
+    test keeps 1/2, the interval is extended to it; where only the interval does, p is that which inverts it.
 
     Args:
         a: values of one method's studies, larger is better, shape (studies,).
@@ -47,7 +59,15 @@ def probability_of_superiority(a: Array, b: Array, level: float = 0.95) -> Super
     estimate = float(won.mean())
     variance = variance_of_mean(won.mean(axis=1)) + variance_of_mean(won.mean(axis=0))
     low, high = probability_interval(estimate, variance, len(a), len(b), level)
-    return Superiority(estimate, low, high, _p(a, b, estimate))
+    if np.ptp(np.concatenate([a, b])) == 0:
+        return Superiority(estimate, low, high, None)
+    p = probability_p(estimate, variance, len(a), len(b))
+    if min(len(a), len(b)) < ENOUGH:
+        exact = permutation_p(a, b)
+        p = exact if 1 - p > level else max(p, exact)
+    if 1 - p <= level:
+        low, high = min(low, 0.5), max(high, 0.5)
+    return Superiority(estimate, low, high, p)
 
 
 def wins(a: Array, b: Array) -> Array:
@@ -80,16 +100,52 @@ def probability_interval(estimate: float, variance: float, n: int, m: int, level
     """
     z = NormalDist().inv_cdf((1 + level) / 2)
     score = score_interval(estimate, n, m, z)
-    information = estimate * (1 - estimate)
-    if information == 0 or not 0 < variance < math.inf:
+    if not _has_spread(estimate, variance):
         return score
     from scipy.special import expit, logit
 
-    centre, reach = logit(estimate), z * math.sqrt(variance) / information
+    centre, reach = logit(estimate), z * math.sqrt(variance) / (estimate * (1 - estimate))
     low, high = float(expit(centre - reach)), float(expit(centre + reach))
-    if min(estimate, 1 - estimate) < 2 / min(n, m):
+    if _is_near_an_end(estimate, n, m):
         return min(low, score[0]), max(high, score[1])
     return low, high
+
+
+def probability_p(estimate: float, variance: float, n: int, m: int) -> float:
+    """Two-sided p value of a probability of 1/2: 1 - the level at which an end of `probability_interval` is at 1/2.
+
+    Args:
+        estimate: probability, 0 to 1.
+        variance: squared standard error of the estimate from the placements, or infinity.
+        n: number of studies of one method.
+        m: number of studies of the other.
+
+    Returns:
+        A number above 0, at most 1.
+    """
+    z = score = abs(estimate - 0.5) / _score_error(0.5, n, m)
+    if _has_spread(estimate, variance):
+        from scipy.special import logit
+
+        z = abs(float(logit(estimate))) * estimate * (1 - estimate) / math.sqrt(variance)
+        if _is_near_an_end(estimate, n, m):
+            z = min(z, score)
+    return max(math.erfc(z / math.sqrt(2)), sys.float_info.min)
+
+
+def _has_spread(estimate: float, variance: float) -> bool:
+    """Whether the logit scale can be used: it has no place for 0 and 1."""
+    return 0 < estimate < 1 and 0 < variance < math.inf
+
+
+def _is_near_an_end(estimate: float, n: int, m: int) -> bool:
+    return min(estimate, 1 - estimate) < 2 / min(n, m)
+
+
+def _score_error(theta: float, n: int, m: int) -> float:
+    """Standard error of the estimate if `theta` is the true probability (Hanley and McNeil; Newcombe's method 5)."""
+    spread = 1 + ((n + m) / 2 - 1) * ((1 - theta) / (2 - theta) + theta / (1 + theta))
+    return math.sqrt(theta * (1 - theta) * spread / (n * m))
 
 
 def score_interval(estimate: float, n: int, m: int, z: float) -> tuple[float, float]:
@@ -107,31 +163,18 @@ def score_interval(estimate: float, n: int, m: int, z: float) -> tuple[float, fl
     from scipy.optimize import brentq
 
     def beyond(theta: float) -> float:
-        spread = 1 + ((n + m) / 2 - 1) * ((1 - theta) / (2 - theta) + theta / (1 + theta))
-        return abs(theta - estimate) - z * math.sqrt(theta * (1 - theta) * spread / (n * m))
+        return abs(theta - estimate) - z * _score_error(theta, n, m)
 
     # The error is 0 at 0 and at 1, so a search from an estimate there would end at once.
     inside = min(max(estimate, sys.float_info.epsilon), 1 - sys.float_info.epsilon)
     return float(brentq(beyond, 0.0, inside, xtol=1e-15)), float(brentq(beyond, inside, 1.0, xtol=1e-15))
 
 
-def _p(a: Array, b: Array, estimate: float) -> float | None:
-    """Two-sided p value of the hypothesis that each method beats the other equally often."""
-    if np.ptp(np.concatenate([a, b])) == 0:
-        return None
-    if min(len(a), len(b)) < ENOUGH_FOR_T:
-        return _permutation_p(a, b)
-    # Two of all ways to choose the studies of A separate the methods, one each way; no smaller p is credible.
-    smallest = max(2 / math.comb(len(a) + len(b), len(a)), sys.float_info.min)
-    if estimate in (0.0, 1.0):
-        return smallest
-    from scipy.stats import brunnermunzel
-
-    return max(smallest, float(brunnermunzel(a, b).pvalue))
-
-
-def _permutation_p(a: Array, b: Array) -> float:
+def permutation_p(a: Array, b: Array) -> float:
     """Share of all ways to choose the smaller group that put its rank sum as far from the mean, ties included.
+
+    It is the exact two-sided p value of "both methods' studies are alike"; where one method always wins it is 2 divided
+    by the number of ways to share out the studies.
 
     (scipy's exact Mann-Whitney test knows no ties, and its permutation test goes through all ways one by one.)
     """

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.statistics.first_reach import EPSILON, first_reach
+from hpsearch.statistics.first_reach import first_reach
+from hpsearch.statistics.ties import EPSILON
 
 Array = NDArray[np.float64]
 ROUNDING = 4 * EPSILON

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.statistics.bootstrap import outer_quantiles
+from hpsearch.statistics.coverage import FEWEST
 from hpsearch.statistics.first_reach import first_reach, mean_curve, resampled_curves
 
 Array = NDArray[np.float64]
@@ -17,13 +18,22 @@ Array = NDArray[np.float64]
 class TrialsToLevel:
     """Trials to the level, 1-based, with a bootstrap interval; `trials` + 1 stands for "not within `trials`".
 
-    Bounds are None if one method has a single study.
+    Bounds are None if one method has fewer than `FEWEST` studies.
     """
 
     estimate: int
     low: int | None
     high: int | None
     trials: int
+
+    def at(self, numbers: NDArray[np.int64]) -> TrialsToLevel:
+        """The same where the curve was known after the trials with these numbers only, (trials,), in rising order."""
+
+        def number(place: int) -> int:
+            return int(numbers[-1]) + 1 if place > len(numbers) else int(numbers[place - 1])
+
+        low, high = (None if end is None else number(end) for end in (self.low, self.high))
+        return TrialsToLevel(number(self.estimate), low, high, int(numbers[-1]))
 
     def __str__(self) -> str:
         if self.low is None or self.high is None:
@@ -71,7 +81,7 @@ def trials_to_final_level(
         seed: seed of the draws.
     """
     estimate = first_reach(mean_curve(method).high, mean_curve(other[:, -1:]).low[:, 0])[0]
-    if (studies := min(len(method), len(other))) < 2:
+    if (studies := min(len(method), len(other))) < FEWEST:
         return TrialsToLevel(int(estimate), None, None, method.shape[1])
     curves = resampled_curves(method, resamples, seed, errors[0])
     levels = resampled_curves(other[:, -1:], resamples, seed + 1, None if errors[1] is None else errors[1][-1:, -1:])

@@ -75,9 +75,10 @@ def along(tables: Tables, moments: Collection[int] | None) -> dict[str, list[tup
     found = {}
     for label, space in tables.methods.items():
         held: list[tuple[dict[str, Value], list[Held]]] = []
-        for study, rows in complete[complete["method"] == label].groupby("repeat"):
-            trials = tables.lengths[label, int(study)].trials
-            for row, span in _held(rows, int(study), sign, trials):
+        rows = complete[complete["method"] == label]
+        for study in sorted({int(repeat) for repeat in rows["repeat"]}):
+            trials = tables.lengths[label, study].trials
+            for row, span in _held(rows[rows["repeat"] == study], study, sign, trials):
                 if moments is None or any(span.first <= moment <= span.last for moment in (*moments, trials)):
                     configuration = configuration_of(space, row)
                     same = next((spans for known, spans in held if known == configuration), None)

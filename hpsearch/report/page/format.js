@@ -21,7 +21,9 @@ export const span = (estimate, low, high) =>
 
 export const spanAt = (interval, i) => span(interval.estimate[i], interval.low[i], interval.high[i]);
 
-export function pText(p, reason) {
+// `floor` says that so many studies cannot give a smaller p, so that it is only a bound.
+export function pText(p, reason, floor) {
   if (p === null) return reason || "cannot be tested";
-  return p < 1e-4 ? "<0.0001" : p.toPrecision(2);
+  if (p < 1e-4) return "< 0.0001";
+  return `${floor && p < 1 ? "<= " : ""}${p.toPrecision(2)}`;
 }

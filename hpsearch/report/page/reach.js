@@ -17,7 +17,7 @@ export function targetName(t) {
 // `of` says how one method reached a target.
 export function medianText(of) {
   const [estimate, low, high] = of.median.map((v) => (v === null ? `more than ${number(of.end)}` : number(v)));
-  return `${estimate} (${low} to ${high})`;
+  return `${estimate} (${low === undefined ? "too few studies for an interval" : `${low} to ${high}`})`;
 }
 
 export const target = {
@@ -43,7 +43,8 @@ export const target = {
       const of = reach.methods[label];
       return [label, `${of.count} of ${of.studies}`, medianText(of)];
     });
-    const caption = `Reaching ${targetName(chosen)}: Kaplan-Meier medians; `
+    const sofar = report.finished === report.planned ? "" : " so far";
+    const caption = `Reaching ${targetName(chosen)}${sofar}: Kaplan-Meier medians; `
       + `a study that does not reach it is kept as censored. Medians: ${report.coverage["median trials to a target"]}.`;
     place("target").querySelector(".tables").replaceChildren(
       table(caption, ["method", "studies that reached it", `median ${state.unit} (95% interval)`], rows),

@@ -42,16 +42,17 @@ export const wins = {
 
 function winsTable() {
   const adjusted = new Map();
-  for (const { a, b, p } of report.pairs) {
-    adjusted.set(`${methodIndex(a)},${methodIndex(b)}`, p);
-    adjusted.set(`${methodIndex(b)},${methodIndex(a)}`, p);
+  for (const pair of report.pairs) {
+    adjusted.set(`${methodIndex(pair.a)},${methodIndex(pair.b)}`, pair);
+    adjusted.set(`${methodIndex(pair.b)},${methodIndex(pair.a)}`, pair);
   }
   const cell = (m, other) => {
     if (m === other) return h("td", {}, "");
-    const p = adjusted.get(`${m},${other}`), win = report.wins[m][other];
-    const sure = p !== null && p !== undefined && p < 0.05;
+    const { p, floor } = adjusted.get(`${m},${other}`), win = report.wins[m][other];
+    const sure = p !== null && p < 0.05;
     const style = `background:color-mix(in srgb, var(--high) ${Math.round(win * 45)}%, transparent)`;
-    return h("td", { class: "number", style, title: `p = ${pText(p)}` }, `${win.toFixed(2)}${sure ? "*" : ""}`);
+    const title = `p: ${pText(p, "", floor)}`;
+    return h("td", { class: "number", style, title }, `${win.toFixed(2)}${sure ? "*" : ""}`);
   };
   const order = report.methods.map((_, m) => m).sort((a, b) => report.ranks.estimate[a] - report.ranks.estimate[b]);
   const caption = "Probability that a study of the row's method ends better than one of the column's (ties half). "
@@ -63,7 +64,7 @@ function winsTable() {
 function pairsTable() {
   return table(`Each pair. Intervals: ${report.coverage["probability of superiority"]}.`,
     ["pair", "probability that the first ends better (95% interval)", "adjusted p"],
-    report.pairs.map((p) => [`${p.a}, ${p.b}`, span(p.estimate, p.low, p.high), pText(p.p)]));
+    report.pairs.map((p) => [`${p.a}, ${p.b}`, span(p.estimate, p.low, p.high), pText(p.p, "", p.floor)]));
 }
 
 function drawAhead(node, e) {

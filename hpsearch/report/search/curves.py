@@ -99,8 +99,14 @@ class Curves:
         )
 
 
-def compute_curves(tables: Tables) -> Curves:
-    """Compute everything that best-so-far curves show. Raises DatabaseError if a method has no study that has begun."""
+def compute_curves(tables: Tables, *, whole: bool = False) -> Curves:
+    """Compute everything that best-so-far curves show. Raises DatabaseError if a method has no study that has begun.
+
+    Args:
+        tables: the comparison.
+        whole: whether to keep each study as long as it is, in place of cutting all to the shortest. After its last
+            trial a study then stays what it was, as one that has spent its budget does.
+    """
     begun = {key: length for key, length in tables.lengths.items() if length.trials}
     for label in tables.methods:
         if not any(method == label for method, _ in begun):
@@ -108,7 +114,8 @@ def compute_curves(tables: Tables) -> Curves:
     budgets = {key: tables.part_with(key[0]).spec.budget for key in begun}
     # Who has spent a budget has ended with as many trials as that allowed; all others go on to the same number.
     open_ended = [length.trials for key, length in begun.items() if budgets[key] is None or not length.has_ended]
-    length = min(open_ended) if open_ended else max(length.trials for length in begun.values())
+    longest = max(length.trials for length in begun.values())
+    length = min(open_ended) if open_ended and not whole else longest
     places = zip(tables.trials["method"], tables.trials["repeat"], tables.trials["trial"], strict=True)
     counts = {key: min(found.trials, length) for key, found in begun.items()}
     rows = np.array([trial <= counts.get((label, repeat), 0) for label, repeat, trial in places])

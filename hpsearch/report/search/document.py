@@ -15,7 +15,7 @@ from hpsearch.report.facts import provenance_facts, schedule_of, warnings
 from hpsearch.report.search.findings import Findings, Reach
 from hpsearch.report.search.page import final_levels, without_tuner
 from hpsearch.report.search.tuners import tuner_section
-from hpsearch.report.search.verdict import sentences
+from hpsearch.report.search.verdict import crowd_text, sentences
 from hpsearch.statistics.bootstrap import Interval
 from hpsearch.statistics.coverage import COVERAGE, coverage
 from hpsearch.store.schema import STATES
@@ -58,7 +58,10 @@ def document(found: Findings, context: ReportContext) -> Json:
         ],
         "wins": [[_n(x) for x in row] for row in found.wins],
         "pairs": [
-            {"a": a, "b": b, **{k: _n(getattr(s, k)) for k in ("estimate", "low", "high")}, "p": found.adjusted[a, b]}
+            {
+                "a": a, "b": b, **{k: _n(getattr(s, k)) for k in ("estimate", "low", "high")},
+                "p": found.adjusted[a, b], "floor": s.at_floor,
+            }
             for (a, b), s in found.superiority.items()
         ],
         "ahead": [
@@ -87,10 +90,17 @@ def _method(found: Findings, label: str) -> Json:
         "repeats": [int(r) for r in method.chosen["repeat"]],
         "hyper": [_parameter(p, schedule_of(tables, label, p.name)) for p in space],
         "area": _interval(found.areas[label]),
-        "gaps": {name: _interval(gap) for name, gap in found.gaps[label].items()},
+        "gaps": {
+            metric: {part: _interval(getattr(gap, part)) for part in ("chosen", "everywhere", "choosing")}
+            for metric, gap in found.gaps[label].items()
+        },
         "boundaries": {
-            name: {"low": i.low, "high": i.high, "studies": i.studies, "narrow": i.too_narrow}
-            for name, i in found.boundaries[label].items()
+            name: {
+                **{side: {"chosen": end.chosen, "studies": end.studies, "proposed": _n(end.proposed)}
+                   for side, end in (("low", ends.low), ("high", ends.high))},
+                "narrow": "" if ends.crowded is None else crowd_text(*ends.crowded),
+            }
+            for name, ends in found.boundaries[label].items()
         },
         "importance": None if importance is None else {
             "names": list(importance.names),
@@ -145,7 +155,10 @@ def _parameter(parameter: Parameter, schedule: str) -> Json:
 
 
 def _reach(reach: Reach) -> Json:
-    """How soon studies reach a target. A median or bound that is None is infinite: not within all trials."""
+    """How soon studies reach a target. A median or bound that is None is infinite: not within all trials.
+
+    A median without bounds stands alone.
+    """
     return {
         "methods": {
             label: {
@@ -153,7 +166,7 @@ def _reach(reach: Reach) -> Json:
                 "reached": [_n(1 - x) for x in s.not_reached],
                 "low": [_n(1 - x) for x in s.high],
                 "high": [_n(1 - x) for x in s.low],
-                "median": [_n(s.median), _n(s.median_low), _n(s.median_high)],
+                "median": [_n(x) for x in (s.median, s.median_low, s.median_high) if not math.isnan(x)],
                 "count": int(reach.times[label].reached.sum()),
                 "studies": len(reach.times[label].reached),
                 "end": _n(reach.spent),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, permutations
 
 import numpy as np
@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 
 from hpsearch.contracts.objective import last_word
 from hpsearch.contracts.progress import Progress, silent
-from hpsearch.contracts.space import INACTIVE, Choice, Float, Int, Space
+from hpsearch.contracts.space import Choice, Float, Int
 from hpsearch.report.search.curves import Curves, compute_curves, has_trial
+from hpsearch.report.search.places import places, positions
+from hpsearch.report.search.values import FRESH, MODEL, RECORDED, Measured, compute_values
 from hpsearch.statistics.area import area_under_curve
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
-from hpsearch.statistics.boundary import Incidence, boundary_incidence
+from hpsearch.statistics.boundary import Ends, boundary_incidence
 from hpsearch.statistics.extra_trials import ExtraTrials, extra_trials
-from hpsearch.statistics.first_reach import mean_curve
-from hpsearch.statistics.gap import selection_gap
+from hpsearch.statistics.gap import Gap, selection_gap
 from hpsearch.statistics.holm import holm
 from hpsearch.statistics.importance import Importance, importance
 from hpsearch.statistics.kaplan_meier import Survival, kaplan_meier
@@ -31,6 +32,7 @@ from hpsearch.statistics.location import STATISTICS
 from hpsearch.statistics.log_rank import log_rank
 from hpsearch.statistics.ranks import mean_ranks, win_matrix
 from hpsearch.statistics.superiority import Superiority, probability_of_superiority
+from hpsearch.statistics.ties import Mean, largest
 from hpsearch.statistics.time_to_target import Times, times_to_target
 from hpsearch.store.tables import Tables, counted, numbers
 from hpsearch.study.schema import MOST
@@ -101,10 +103,11 @@ class Findings:
         wins: probability that a study of the row's method ends better than one of the column's, (methods, methods).
         ranks: expected rank at the end, (methods,).
         gaps: label -> metric that measures on test data what the objective measures -> by how much it is worse there.
-        boundaries: label -> hyperparameter -> how often the chosen value lies at an end of its range.
+        boundaries: label -> hyperparameter -> how the chosen values crowd at the ends of its range.
         importances: label -> how much of the objective's variance each hyperparameter explains; a method with too
             few trials is left out.
         areas: label -> mean over trials of the best so far.
+        values: kind of value -> what incumbents are worth by it; "recorded" is always there, and comes first.
     """
 
     tables: Tables
@@ -118,10 +121,16 @@ class Findings:
     ahead: Mapping[tuple[str, str], Mapping[int, Superiority]]
     wins: Array
     ranks: Interval
-    gaps: Mapping[str, Mapping[str, Interval]]
-    boundaries: Mapping[str, Mapping[str, Incidence]]
+    gaps: Mapping[str, Mapping[str, Gap]]
+    boundaries: Mapping[str, Mapping[str, Ends]]
     importances: Mapping[str, Importance]
     areas: Mapping[str, Interval]
+    values: Mapping[str, Measured]
+
+    @property
+    def truest(self) -> Measured:
+        """The values that the seeds of the search flatter least: with fresh seeds, or by the model, or as recorded."""
+        return next(self.values[kind] for kind in (FRESH, MODEL, RECORDED) if kind in self.values)
 
     @property
     def labels(self) -> list[str]:
@@ -143,13 +152,18 @@ class Findings:
         """The first of the leaders."""
         return self.leaders[0]
 
-    def beats(self, a: str, b: str) -> tuple[float, float, float, float | None]:
-        """Probability that a study of `a` ends better than one of `b`, its interval, and the Holm-adjusted p value."""
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether trials are still to come."""
+        finished, planned = self.curves.planned
+        return finished != planned
+
+    def beats(self, a: str, b: str) -> Superiority:
+        """Probability that a study of `a` ends better than one of `b`, with the Holm-adjusted p value."""
         if (a, b) in self.superiority:
-            s = self.superiority[a, b]
-            return s.estimate, s.low, s.high, self.adjusted[a, b]
+            return replace(self.superiority[a, b], p=self.adjusted[a, b])
         s = self.superiority[b, a]
-        return 1 - s.estimate, 1 - s.high, 1 - s.low, self.adjusted[b, a]
+        return Superiority(1 - s.estimate, 1 - s.high, 1 - s.low, self.adjusted[b, a])
 
     def shown(self) -> Target:
         """The target that is shown first: the last given one, else that of 90% of all results."""
@@ -157,13 +171,19 @@ class Findings:
         return given[-1] if given else next(t for t in self.targets if t.share is not None and t.share >= SHOWN)
 
 
-def compute_findings(tables: Tables, given_targets: Sequence[float] = (), progress: Progress = silent) -> Findings:
+def compute_findings(
+    tables: Tables,
+    given_targets: Sequence[float] = (),
+    progress: Progress = silent,
+    confirmed: Tables | None = None,
+) -> Findings:
     """Compute everything. Raises DatabaseError if a method has no study that has begun.
 
     Args:
         tables: tables of a comparison whose searcher searches.
         given_targets: further targets, in the objective's unit.
         progress: told about each part.
+        confirmed: what `hpsearch confirm` has made of it.
     """
     curves = compute_curves(tables)
     sign = 1.0 if curves.maximise else -1.0
@@ -179,9 +199,10 @@ def compute_findings(tables: Tables, given_targets: Sequence[float] = (), progre
     finals = {label: values[:, -1] for label, values in oriented.items()}
     leaders = _leaders(finals)
     best = leaders[0]
-    costs = _costs(tables, curves)
+    # Studies count with all that they have had so far, however far the others are: see Kaplan and Meier.
+    every = compute_curves(tables, whole=True)
     progress("statistics", 1, 4)
-    targets = _targets(curves, oriented, costs, given_targets, sign, best)
+    targets = _targets(every, _costs(tables, every), given_targets, sign, best)
     progress("statistics", 2, 4)
     compared = list(permutations(labels, 2)) if len(labels) <= ALL_PAIRS else _with_best(labels, best)
     extra = {(a, b): extra_trials(oriented[a], oriented[b]) for a, b in compared}
@@ -199,13 +220,14 @@ def compute_findings(tables: Tables, given_targets: Sequence[float] = (), progre
     findings = Findings(
         tables, curves, averages, leaders, targets, extra, superiority, adjusted, ahead,
         win_matrix(list(finals.values())), mean_ranks(list(finals.values())),
-        {label: _gaps(tables, curves.methods[label].chosen, sign) for label in labels},
-        {label: _boundaries(tables.methods[label], curves.methods[label].chosen) for label in labels},
+        {label: _gaps(tables, curves, label) for label in labels},
+        {label: _boundaries(tables, curves, label) for label in labels},
         importances,
         {
             label: _turned(bootstrap_mean(area_under_curve(values)), sign).within(tables.objective.ends)
             for label, values in oriented.items()
         },
+        compute_values(tables, curves, confirmed),
     )  # fmt: skip
     progress("statistics", 4, 4)
     return findings
@@ -213,9 +235,7 @@ def compute_findings(tables: Tables, given_targets: Sequence[float] = (), progre
 
 def _leaders(finals: Mapping[str, Array]) -> list[str]:
     """The labels with the best mean over studies, but for rounding; `finals` are (studies,), larger is better."""
-    means = {label: mean_curve(values[:, None]) for label, values in finals.items()}
-    best = max(float(mean.low[0, 0]) for mean in means.values())
-    return [label for label, mean in means.items() if mean.high[0, 0] >= best]
+    return largest({label: Mean.of(values) for label, values in finals.items()})
 
 
 def _turned(found: Interval, sign: float) -> Interval:
@@ -266,12 +286,12 @@ def _cumulative(costs: Array, there: NDArray[np.bool_]) -> Array:
 
 def _targets(
     curves: Curves,
-    oriented: Mapping[str, Array],
     costs: Mapping[str, Mapping[str, Array]],
     given: Sequence[float],
     sign: float,
     best: str,
 ) -> list[Target]:
+    oriented = {label: sign * method.incumbents for label, method in curves.methods.items()}
     results = sign * np.concatenate([m.objectives[np.isfinite(m.objectives)] for m in curves.methods.values()])
     # Several shares with the same level make one target, that of the largest share.
     shares = {float(np.quantile(results, share, method="inverted_cdf")): share for share in SHARES}
@@ -291,7 +311,10 @@ def _targets(
         adjusted = iter(holm([test.p for of_target in tests for test in of_target]))
         for of_unit, times, of_target in zip(units, all_times, tests, strict=True):
             of_unit[unit] = Reach(
-                {label: kaplan_meier(found.times, found.reached) for label, found in times.items()},
+                {
+                    label: kaplan_meier(found.times, found.reached, first=float(of_method[label][:, 0].min()))
+                    for label, found in times.items()
+                },
                 times,
                 [Test(a, b, t.p, next(adjusted), t.reason) for (a, b), t in zip(pairs, of_target, strict=True)],
                 spent,
@@ -299,36 +322,53 @@ def _targets(
     return [Target(sign * level, share, of) for (level, share), of in zip(wanted, units, strict=True)]
 
 
-def _gaps(tables: Tables, chosen: pd.DataFrame, sign: float) -> dict[str, Interval]:
-    """How much worse the chosen trials are on test data, in metrics named test and the last word of the objective."""
-    found = {}
+def _gaps(tables: Tables, curves: Curves, label: str) -> dict[str, Gap]:
+    """How much worse complete trials are on test data, in metrics named test and the last word of the objective."""
+    sign, found = 1.0 if curves.maximise else -1.0, {}
+    trials = _of_method(tables, curves, label)
     for metric in tables.metrics:
         if metric.startswith("test") and metric.endswith(last_word(tables.objective.name)):
-            pair = chosen[["objective", metric]].astype(float).dropna()
-            if len(pair):
-                found[metric] = selection_gap(sign * numbers(pair["objective"]), sign * numbers(pair[metric]))
+            measured = trials[(trials["state"] == "complete") & trials[metric].notna()]
+            studies = _studies(measured, curves.methods[label].chosen)
+            gaps = [sign * (numbers(of["objective"]) - numbers(of[metric])) for of, _ in studies]
+            if gaps:
+                found[metric] = selection_gap(gaps, [chosen for _, chosen in studies])
     return found
 
 
-def _boundaries(space: Space, chosen: pd.DataFrame) -> dict[str, Incidence]:
-    # Some of a few whole numbers lie at an end by chance: the statistic is for ranges that are nearly continuous.
-    ranges = [
-        p for p in space.searched if isinstance(p, Float) or (isinstance(p, Int) and p.high - p.low >= LEAST_WHOLE)
-    ]
-    found = {}
-    for parameter in ranges:
-        values = chosen[parameter.name].dropna()
-        if len(values):
-            found[parameter.name] = boundary_incidence(positions(parameter, values.to_numpy(np.float64)))
+def _boundaries(tables: Tables, curves: Curves, label: str) -> dict[str, Ends]:
+    sign, found = 1.0 if curves.maximise else -1.0, {}
+    trials = _of_method(tables, curves, label)
+    for parameter in tables.methods[label].searched:
+        # Some of a few whole numbers lie at an end by chance: the statistic is for ranges that are nearly continuous.
+        if not isinstance(parameter, Float | Int) or (
+            isinstance(parameter, Int) and parameter.high - parameter.low < LEAST_WHOLE
+        ):
+            continue
+        studies = _studies(trials[trials[parameter.name].notna()], curves.methods[label].chosen)
+        if studies:
+            found[parameter.name] = boundary_incidence(
+                [positions(parameter, of[parameter.name].to_numpy(np.float64)) for of, _ in studies],
+                [sign * counted(of, tables.lost) for of, _ in studies],
+                [chosen for _, chosen in studies],
+            )
     return found
 
 
-def positions(parameter: Float | Int, values: Array) -> Array:
-    """Positions of numbers in their range, 0 to 1, on the range's own scale, with the shape of `values`."""
-    low, high = float(parameter.low), float(parameter.high)
-    if parameter.log:
-        low, high, values = math.log(low), math.log(high), np.log(values)
-    return np.asarray(np.clip((values - low) / (high - low), 0.0, 1.0))
+def _of_method(tables: Tables, curves: Curves, label: str) -> pd.DataFrame:
+    trials = tables.trials[curves.rows]
+    return trials[trials["method"] == label]
+
+
+def _studies(trials: pd.DataFrame, chosen: pd.DataFrame) -> list[tuple[pd.DataFrame, int]]:
+    """Each study's trials with the position of its chosen one among them, of those studies whose choice is there."""
+    complete = chosen.index[chosen["state"] == "complete"]  # where all trials were lost, nothing was chosen
+    found = []
+    for _, of_study in trials.groupby("repeat"):
+        there = of_study.index.isin(complete)
+        if there.any():
+            found.append((of_study, int(there.argmax())))
+    return found
 
 
 def _importance(tables: Tables, label: str, sign: float) -> Importance | None:
@@ -339,18 +379,8 @@ def _importance(tables: Tables, label: str, sign: float) -> Importance | None:
     length = min(len(group) for group in studies)
     if not searched or len(studies) < 2 or length * len(studies) < 10 * len(searched):
         return None
-    places = np.empty((len(studies), length, len(searched)))
     first = pd.concat([group.head(length) for group in studies])
     objectives = sign * counted(first, tables.lost).reshape(len(studies), length)
-    for i, parameter in enumerate(searched):
-        column = first[parameter.name]
-        active = column.notna().to_numpy()
-        found = np.full(len(column), INACTIVE)
-        if isinstance(parameter, Float | Int):
-            found[active] = positions(parameter, column[active].to_numpy(np.float64))
-        else:
-            values = list(parameter.values)
-            found[active] = np.array([values.index(value) for value in column[active]]) / max(1, len(values) - 1)
-        places[:, :, i] = found.reshape(len(studies), length)
+    points = places(tables.methods[label], first, indicators=False).reshape(len(studies), length, len(searched))
     unordered = [p.name for p in searched if isinstance(p, Choice) and not p.ordered]
-    return importance(places, objectives, [p.name for p in searched], unordered=unordered)
+    return importance(points, objectives, [p.name for p in searched], unordered=unordered)

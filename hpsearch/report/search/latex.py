@@ -102,4 +102,4 @@ def _median(survival: Survival, spent: float) -> str:
         f"$>{spent:g}$" if math.isinf(v) else f"{v:g}"
         for v in (survival.median, survival.median_low, survival.median_high)
     )
-    return f"{estimate} ({low}--{high})"
+    return estimate if math.isnan(survival.median_low) else f"{estimate} ({low}--{high})"

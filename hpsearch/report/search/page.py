@@ -152,6 +152,11 @@ def _targets(found: Findings) -> str:
         "many studies reached it; one that did not is kept as censored. Each target is at least as good as that share "
         "of all results of all methods, so that nobody has picked one "
         f"({coverage('median trials to a target', found.curves.least)}); p is Holm-adjusted over all pairs and targets."
+        + (
+            " Not finished: this is so far, each study with all that it has had and censored there."
+            if found.is_unfinished
+            else ""
+        )
     )
     return f"{table(rows)}\n\n{note}"
 
@@ -205,7 +210,8 @@ def _median(reach: Reach, label: str) -> str:
         f">{reach.spent:g}" if math.isinf(value) else f"{value:g}"
         for value in (survival.median, survival.median_low, survival.median_high)
     )
-    return f"{estimate} ({low}-{high}), {int(times.reached.sum())} of {len(times.reached)}"
+    median = estimate if math.isnan(survival.median_low) else f"{estimate} ({low}-{high})"
+    return f"{median}, {int(times.reached.sum())} of {len(times.reached)}"
 
 
 def _wins(found: Findings) -> str:
@@ -224,6 +230,6 @@ def _wins(found: Findings) -> str:
 
 
 def _win(found: Findings, a: str, b: str) -> str:
-    estimate, low, high, p = found.beats(a, b)
-    star = "\\*" if p is not None and p < SIGNIFICANT else ""
-    return f"{estimate:.2f}{star}" + (f" ({low:.2f} to {high:.2f})" if len(found.labels) <= PAIRS_LISTED else "")
+    s = found.beats(a, b)
+    star = "\\*" if s.p is not None and s.p < SIGNIFICANT else ""
+    return f"{s.estimate:.2f}{star}" + (f" ({s.low:.2f} to {s.high:.2f})" if len(found.labels) <= PAIRS_LISTED else "")

@@ -14,6 +14,8 @@ from hpsearch.report.search.findings import ALL_PAIRS, Findings
 from hpsearch.report.search.verdict import SIGNIFICANT, middle_trial, p_text, whole
 from hpsearch.statistics.coverage import coverage
 from hpsearch.statistics.extra_trials import ExtraTrials, extra_trials
+from hpsearch.statistics.superiority import Superiority
+from hpsearch.statistics.ties import Mean, largest
 from hpsearch.store.tables import Tables
 
 
@@ -24,23 +26,22 @@ class Under:
     Attributes:
         tuner: its name, with the settings that tell it from others of the name.
         studies: how many the two methods have.
-        chance: probability that a study of the first ends better than one of the second, and its interval.
-        p: of that probability, Holm-adjusted over all pairs of the page; None if it cannot be tested.
+        chance: probability that a study of the first ends better than one of the second; its p is Holm-adjusted over
+            all pairs of the page.
         extra: how many more trials the second needs to reach what the first has.
     """
 
     tuner: str
     studies: tuple[int, int]
-    chance: tuple[float, float, float]
-    p: float | None
+    chance: Superiority
     extra: ExtraTrials
 
     @property
     def ends(self) -> int:
         """1 if the first method ends better, -1 if the second does, 0 if that is not decided."""
-        if self.p is None or self.p >= SIGNIFICANT:
+        if self.chance.p is None or self.chance.p >= SIGNIFICANT:
             return 0
-        return 1 if self.chance[0] > 0.5 else -1
+        return 1 if self.chance.estimate > 0.5 else -1
 
     def needs(self, after: int) -> int:
         """1 if the second method needs more trials to what the first has after so many, -1 if fewer, 0 if undecided."""
@@ -63,7 +64,8 @@ def pairs_across_tuners(found: Findings) -> list[Pair]:
     shared = [of for of in searched if len(of) > 1]
     pairs = list(combinations(shared, 2))
     if len(shared) > ALL_PAIRS:
-        best = max(shared, key=lambda of: float(found.wins[found.labels.index(next(iter(of.values())))].mean()))
+        first = [found.labels.index(next(iter(of.values()))) for of in shared]
+        best = shared[int(largest({str(i): Mean.of(found.wins[row]) for i, row in enumerate(first)})[0])]
         pairs = [(best, of) for of in shared if of is not best]
     return [_pair(found, a, b) for a, b in pairs if len(a.keys() & b.keys()) > 1]
 
@@ -93,7 +95,7 @@ def _tuner_names(tables: Tables, labels: Sequence[str]) -> dict[str, str]:
 
 def _pair(found: Findings, a: Mapping[str, str], b: Mapping[str, str]) -> Pair:
     tuners = [tuner for tuner in a if tuner in b]
-    if found.beats(a[tuners[0]], b[tuners[0]])[0] < 0.5:
+    if found.beats(a[tuners[0]], b[tuners[0]]).estimate < 0.5:
         a, b = b, a
     names = next(iter(a.values())), next(iter(b.values()))
     return Pair(*names, [_under(found, tuner, a[tuner], b[tuner]) for tuner in tuners])
@@ -102,10 +104,8 @@ def _pair(found: Findings, a: Mapping[str, str], b: Mapping[str, str]) -> Pair:
 def _under(found: Findings, tuner: str, a: str, b: str) -> Under:
     sign = 1.0 if found.curves.maximise else -1.0
     first, second = (sign * found.curves.methods[label].incumbents for label in (a, b))
-    *chance, p = found.beats(a, b)
-    estimate, low, high = chance
     extra = found.extra.get((a, b)) or extra_trials(first, second)
-    return Under(tuner, (len(first), len(second)), (estimate, low, high), p, extra)
+    return Under(tuner, (len(first), len(second)), found.beats(a, b), extra)
 
 
 def tuner_section(found: Findings) -> tuple[list[list[str]], list[str]]:
@@ -123,8 +123,8 @@ def tuner_section(found: Findings) -> tuple[list[list[str]], list[str]]:
     ]]  # fmt: skip
     for pair in pairs:
         for under in pair.under:
-            estimate, low, high = under.chance
-            chance = f"{estimate:.2f} ({low:.2f} to {high:.2f}; {p_text(under.p)})"
+            s = under.chance
+            chance = f"{s.estimate:.2f} ({s.low:.2f} to {s.high:.2f}; {p_text(s.p, s.at_floor)})"
             studies = ", ".join(str(n) for n in dict.fromkeys(under.studies))
             rows.append([f"{pair.a}, {pair.b}", under.tuner, studies, chance, extra_text(under.extra, middle)])
     least = found.curves.least

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -11,17 +12,21 @@ from numpy.typing import NDArray
 
 from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.objective import last_word
-from hpsearch.contracts.space import INACTIVE, Choice, Float, Int, Searched, Space
-from hpsearch.report.search.curves import Curves, has_trial
+from hpsearch.report.search.curves import Curves
+from hpsearch.report.search.places import places
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean, widened
+from hpsearch.statistics.difference import difference_of_means
 from hpsearch.statistics.extra_trials import ExtraTrials, extra_trials
 from hpsearch.statistics.incumbents import incumbent_trials
 from hpsearch.statistics.left_out import left_out
+from hpsearch.statistics.superiority import Superiority, probability_of_superiority
 from hpsearch.statistics.trials_to_level import TrialsToLevel, trials_to_final_level
-from hpsearch.store.chosen import method_of
+from hpsearch.store.chosen import method_of, study_of
 from hpsearch.store.tables import Tables, counted, numbers
+from hpsearch.study.schema import Confirm
 
 Array = NDArray[np.float64]
+T = TypeVar("T")
 
 RECORDED, TEST, MODEL, FRESH = "recorded", "test", "model", "fresh seeds"
 MEANING = {
@@ -53,10 +58,22 @@ class Values:
     mean: Interval
 
     @classmethod
-    def made(cls, of: Array, trials: NDArray[np.int64], ends: tuple[float, float], error: Array | None = None) -> Values:
-        """With the interval of the mean, cut to the values that there can be."""
-        mean = bootstrap_mean(of)
-        return cls(of, trials, error, (mean if error is None else widened(mean, np.diag(error))).within(ends))
+    def made(cls, of: Array, ends: tuple[float, float], error: Array | None = None) -> Values | None:
+        """From values (studies, all trials), NaN where they are not known; None if those of the last trial are not.
+
+        Args:
+            of: the values.
+            ends: the least and the largest value that there can be.
+            error: as above.
+        """
+        known = np.asarray(np.isfinite(of).all(axis=0))
+        if not known[-1]:
+            return None
+        of, mean = of[:, known], bootstrap_mean(of[:, known])
+        if error is not None:
+            error = error[np.ix_(known, known)]
+            mean = widened(mean, np.diag(error))
+        return cls(of, np.flatnonzero(known) + 1, error, mean.within(ends))
 
 
 @dataclass(frozen=True)
@@ -74,6 +91,7 @@ class Measured:
     name: str
     maximise: bool
     methods: Mapping[str, Values]
+    _known: dict[tuple[str, str, str], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def is_true(self) -> bool:
@@ -82,14 +100,40 @@ class Measured:
 
     def to_final_level(self, method: str, other: str) -> TrialsToLevel:
         """Trials from which on `method` has the mean that `other` ends with."""
+        return self._once("level", method, other, self._to_final_level)
+
+    def _to_final_level(self, method: str, other: str) -> TrialsToLevel:
         a, b = self.methods[method], self.methods[other]
-        found = trials_to_final_level(self._oriented(a), self._oriented(b), errors=(a.error, b.error))
-        return found.at(a.trials)
+        return trials_to_final_level(self._oriented(a), self._oriented(b), errors=(a.error, b.error)).at(a.trials)
 
     def extra(self, a: str, b: str) -> ExtraTrials:
         """Trials that `b` needs more than `a` to reach what `a` has; both have to be known after every trial."""
         of_a, of_b = self.methods[a], self.methods[b]
         return extra_trials(self._oriented(of_a), self._oriented(of_b), errors=(of_a.error, of_b.error))
+
+    def difference(self, a: str, b: str) -> Interval:
+        """By how much `a` ends better than `b` on average, shape ()."""
+        return self._once("difference", a, b, self._difference)
+
+    def _difference(self, a: str, b: str) -> Interval:
+        of_a, of_b = self.methods[a], self.methods[b]
+        found = difference_of_means(self._oriented(of_a)[:, -1], self._oriented(of_b)[:, -1])
+        errors = [values.error[-1, -1] for values in (of_a, of_b) if values.error is not None]
+        return widened(found, np.array(sum(errors))) if errors else found
+
+    def superiority(self, a: str, b: str) -> Superiority | None:
+        """Probability that a study of `a` ends better than one of `b`; None where their values share an error."""
+        of_a, of_b = self.methods[a], self.methods[b]
+        if of_a.error is not None or of_b.error is not None:
+            return None
+        return probability_of_superiority(self._oriented(of_a)[:, -1], self._oriented(of_b)[:, -1])
+
+    def _once(self, what: str, a: str, b: str, compute: Callable[[str, str], T]) -> T:
+        """What two pages ask for, computed once."""
+        if (what, a, b) not in self._known:
+            self._known[what, a, b] = compute(a, b)
+        found: T = self._known[what, a, b]
+        return found
 
     @property
     def is_whole(self) -> bool:
@@ -112,26 +156,33 @@ def compute_values(tables: Tables, curves: Curves, confirmed: Tables | None = No
         DatabaseError: if `confirmed` is of another comparison or with other settings, or has nothing of a method.
     """
     objective, maximise = tables.objective, curves.maximise
-    every = np.arange(1, curves.trials + 1)
-    recorded = {label: Values(m.incumbents, every, None, m.mean) for label, m in curves.methods.items()}
-    found = {RECORDED: Measured(RECORDED, objective.name, maximise, recorded)}
     rows = tables.trials[curves.rows]
     of_method = {label: rows[rows["method"] == label] for label in curves.methods}
     picked = {label: _picked(of_method[label], m.objectives, maximise) for label, m in curves.methods.items()}
+    every = np.arange(1, curves.trials + 1)
+    found: dict[str, tuple[str, dict[str, Values | None]]] = {
+        RECORDED: (objective.name, {k: Values(m.incumbents, every, None, m.mean) for k, m in curves.methods.items()})
+    }
     if (metric := _test_metric(tables)) is not None:
         ends = objective.ends_of(metric)
-        tested = {label: _taken(of_method[label][metric].astype(float), picked[label]) for label in curves.methods}
-        if all(np.isfinite(values).all() for values in tested.values()):
-            of = {label: Values.made(numbers(values), every, ends) for label, values in tested.items()}
-            found[TEST] = Measured(TEST, metric, maximise, of)
-    models = {label: _modelled(tables, label, of_method[label], picked[label], maximise) for label in curves.methods}
-    if all(model is not None for model in models.values()):
-        of = {label: Values.made(*m, objective.ends, e) for label, model in models.items() if model for *m, e in [model]}
-        found[MODEL] = Measured(MODEL, objective.name, maximise, of)
+        found[TEST] = (
+            metric,
+            {
+                label: Values.made(numbers(of_method[label][metric].astype(float))[picked[label]], ends)
+                for label in curves.methods
+            },
+        )
+    found[MODEL] = (
+        objective.name,
+        {label: _modelled(tables, label, of_method[label], picked[label], maximise) for label in curves.methods},
+    )
     if confirmed is not None:
-        fresh = _fresh(tables, curves, confirmed)
-        found[FRESH] = Measured(FRESH, objective.name, maximise, fresh)
-    return found
+        found[FRESH] = objective.name, _fresh(tables, curves, confirmed)
+    return {
+        kind: Measured(kind, name, maximise, there)
+        for kind, (name, methods) in found.items()
+        if len(there := {label: values for label, values in methods.items() if values is not None}) == len(methods)
+    }
 
 
 def _test_metric(tables: Tables) -> str | None:
@@ -150,14 +201,10 @@ def _picked(rows: pd.DataFrame, objectives: Array, maximise: bool) -> NDArray[np
     return np.asarray(first[:, None] + incumbent_trials(candidates))
 
 
-def _taken(column: pd.Series[float], picked: NDArray[np.int64]) -> Array:
-    return np.asarray(column.to_numpy(np.float64)[picked])
-
-
 def _modelled(
     tables: Tables, label: str, rows: pd.DataFrame, picked: NDArray[np.int64], maximise: bool
-) -> tuple[Array, NDArray[np.int64], Array] | None:
-    """Values by the model, the trials, and their shared error; None if there are too few trials for a model."""
+) -> Values | None:
+    """Values by the model; None if there are too few trials for one."""
     space, (studies, trials) = tables.methods[label], picked.shape
     if studies < LEAST_STUDIES or not space.searched or len(rows) < LEAST_TRIALS * len(space.searched):
         return None
@@ -167,65 +214,40 @@ def _modelled(
     weights = np.zeros((trials, len(rows)))
     for of_study in picked:
         weights[np.arange(trials), of_study] += 1 / studies
-    return means if maximise else -means, np.arange(1, trials + 1), model.error(weights)
+    return Values.made(means if maximise else -means, tables.objective.ends, model.error(weights))
 
 
-def _fresh(tables: Tables, curves: Curves, confirmed: Tables) -> dict[str, Values]:
+def _fresh(tables: Tables, curves: Curves, confirmed: Tables) -> dict[str, Values | None]:
     """Label -> means over fresh seeds, after the trials after which they are known in all studies."""
-    confirm = confirmed.comparison.spec.confirm
+    confirm, made = confirmed.comparison.spec.confirm, confirmed.comparison.name
     name = tables.comparison.name
     if confirm is None or confirm.of != name:
-        raise DatabaseError(f"{confirmed.comparison.name}: does not confirm {name}; give what `hpsearch confirm` made of it")
+        raise DatabaseError(f"{made}: does not confirm {name}; give what `hpsearch confirm` made of it")
     if confirm.changed:
-        raise DatabaseError(f"{confirmed.comparison.name}: was trained with other settings than {name}, so that its values are others")
+        raise DatabaseError(f"{made}: was trained with other settings than {name}, so that its values are others")
     finished = confirmed.trials[confirmed.trials["state"] != "proposed"]
-    means = {label: float(counted(rows, confirmed.lost).mean()) for label, rows in finished.groupby("method")}
+    means = {str(label): float(counted(rows, confirmed.lost).mean()) for label, rows in finished.groupby("method")}
     found = {}
     for label, method in curves.methods.items():
         studies = sorted(tables.trials.loc[curves.rows & (tables.trials["method"] == label), "repeat"].unique())
         place = {study: i for i, study in enumerate(studies)}
         of = np.full(method.incumbents.shape, np.nan)
         for trained, mean in means.items():
-            for held in confirm.incumbents.get(trained, ()) if method_of(trained) == label else ():
-                if held.study in place:
-                    of[place[held.study], held.first - 1 : held.last] = mean
-        known = np.isfinite(of).all(axis=0)
-        if not known[-1]:
+            for study, first, last in _held(confirm, trained, label, curves.trials):
+                if study in place:
+                    of[place[study], first - 1 : last] = mean
+        found[label] = Values.made(of, tables.objective.ends)
+        if found[label] is None:
             raise DatabaseError(
-                f"{confirmed.comparison.name}: has not trained what every study of {label} ended with; run "
-                "`hpsearch confirm FILE --along TRIALS` to its end first"
+                f"{made}: has not trained what every study of {label} ended with; let `hpsearch confirm` come to its end"
             )
-        found[label] = Values.made(of[:, known], np.flatnonzero(known) + 1, tables.objective.ends)
     return found
 
 
-def places(space: Space, rows: pd.DataFrame) -> Array:
-    """Where configurations lie, (rows, columns): each hyperparameter from 0 to 1, and INACTIVE where it has no value.
-
-    A choice of more than two values that have no order has a column for each value.
-    """
-    return np.column_stack([column for p in space.searched for column in _columns(p, rows[p.name])])
-
-
-def _columns(parameter: Searched, values: pd.Series[float]) -> list[Array]:
-    active = values.notna().to_numpy()
-
-    def column(of: Callable[[pd.Series[float]], Array]) -> Array:
-        found = np.full(len(values), INACTIVE)
-        found[active] = of(values[active])
-        return found
-
-    if isinstance(parameter, Float | Int):
-        return [column(lambda there: positions(parameter, there.to_numpy(np.float64)))]
-    choices = list(parameter.values)
-    if parameter.ordered or len(choices) <= 2:
-        return [column(lambda there: np.array([choices.index(v) for v in there]) / max(1, len(choices) - 1))]
-    return [column(lambda there, choice=choice: np.array([float(v == choice) for v in there])) for choice in choices]
-
-
-def positions(parameter: Float | Int, values: Array) -> Array:
-    """Positions of numbers in their range, 0 to 1, on the range's own scale, with the shape of `values`."""
-    low, high = float(parameter.low), float(parameter.high)
-    if parameter.log:
-        low, high, values = np.log(low), np.log(high), np.log(values)
-    return np.asarray(np.clip((values - low) / (high - low), 0.0, 1.0))
+def _held(confirm: Confirm, trained: str, label: str, trials: int) -> list[tuple[int, int, int]]:
+    """(study, first trial, last trial) during which what was trained was an incumbent of the method."""
+    if method_of(trained) != label:
+        return []
+    if not confirm.incumbents:  # what studies ended with is all that was trained
+        return [(study_of(trained), trials, trials)]
+    return [(held.study, held.first, held.last) for held in confirm.incumbents[trained]]

@@ -6,9 +6,11 @@ import math
 from collections.abc import Sequence
 
 from hpsearch.report.facts import counted_at
-from hpsearch.report.markdown import interval
+from hpsearch.report.markdown import interval, p_number
 from hpsearch.report.search.findings import Findings, Target, Test
-from hpsearch.statistics.boundary import Incidence
+from hpsearch.statistics.boundary import End
+from hpsearch.statistics.gap import Gap
+from hpsearch.statistics.ties import compare
 
 SIGNIFICANT = 0.05
 MOST_LISTED = 5
@@ -36,14 +38,14 @@ def _who(found: Findings) -> list[str]:
 def _unfinished(found: Findings) -> list[str]:
     curves = found.curves
     finished, planned = curves.planned
-    if finished == planned:
+    if not found.is_unfinished:
         return []
     least = "at least " if any(part.spec.budget for part in found.tables.parts) else ""
     begun = {len(method.incumbents) for method in curves.methods.values()}
     studies = f"{min(begun)} to {max(begun)}" if len(begun) > 1 else str(min(begun))
     return [
-        f"Not finished: {finished} of {least}{planned} trials; all of this is up to trial {curves.trials}, of the "
-        f"{studies} studies per method that have begun."
+        f"Not finished: {finished} of {least}{planned} trials. What follows is so far: up to trial {curves.trials}, of "
+        f"the {studies} studies per method that have begun; only trials to a target count all that each study has had."
     ]
 
 
@@ -58,18 +60,17 @@ def _ends(found: Findings, label: str) -> str:
 
 def whole(found: Findings) -> str:
     """What studies have had at the end of the curves: so many trials, or what ends them if that may be a budget."""
-    finished, planned = found.curves.planned
-    if finished != planned or all(part.spec.budget is None for part in found.tables.parts):
+    if found.is_unfinished or all(part.spec.budget is None for part in found.tables.parts):
         return count(found.curves.trials, "trial")
     return ", ".join(dict.fromkeys(part.spec.length for part in found.tables.parts))
 
 
 def _against(found: Findings, other: str) -> str:
     a, trials = found.best, found.curves.trials
-    chance, low, high, p = found.beats(a, other)
+    s = found.beats(a, other)
     wins = (
-        f"A study of {a} ends better than one of {other} with probability {chance:.2f} ({low:.2f} to {high:.2f}; "
-        f"{p_text(p)})."
+        f"A study of {a} ends better than one of {other} with probability {s.estimate:.2f} ({s.low:.2f} to "
+        f"{s.high:.2f}; {p_text(s.p, s.at_floor)})."
     )
     if trials < 2:
         return wins
@@ -139,7 +140,7 @@ def _told_apart_at_the_end(found: Findings, others: list[str]) -> str:
     clear: list[str] = []
     unclear: list[str] = []
     for other in others:
-        *_, p = found.beats(found.best, other)
+        p = found.beats(found.best, other).p
         (clear if p is not None and p < SIGNIFICANT else unclear).append(other)
     said = (
         f"At the end {found.best} differs from {len(clear)} of the {len(others)} others (Holm-adjusted p below "
@@ -166,13 +167,17 @@ def _whatever_the_target(found: Findings) -> str:
             f"{found.best} is sooner than {other} at {ahead} ({_apart(sure)}), later at {behind} ({_apart(surely)})"
             for other, (ahead, sure, behind, surely) in counts.items()
         )
-        return f"Of {span} {said}. This counts {found.unit} spent; {meaning}."
+        return f"Of {span} {said}. This counts {_spent(found)}; {meaning}."
     ahead = sum(sooner > len(targets) / 2 for sooner, *_ in counts.values())
     apart = sum(sure > 0 for _, sure, *_ in counts.values())
     return (
         f"At more than half of {span} {found.best} is sooner than {ahead} of the {len(others)} other methods, and at "
-        f"one or more it is significantly sooner than {apart} of them. This counts {found.unit} spent; {meaning}."
+        f"one or more it is significantly sooner than {apart} of them. This counts {_spent(found)}; {meaning}."
     )
+
+
+def _spent(found: Findings) -> str:
+    return f"{found.unit} spent so far" if found.is_unfinished else f"{found.unit} spent"
 
 
 def _apart(targets: int) -> str:
@@ -182,12 +187,14 @@ def _apart(targets: int) -> str:
 def _sooner(targets: Sequence[Target], unit: str, a: str, b: str) -> tuple[int, int, int, int]:
     """How many targets `a` reaches with fewer trials than `b`, how many of them surely, and the same for `b`.
 
-    A study counts with what it spends, in this unit, until it reaches the target, or else with all that it spends.
+    A study counts with what it spends, in this unit, until it reaches the target or has spent as much as studies of
+    both methods have: the area of the Kaplan-Meier curve, since studies may have come to different ends.
     """
     ahead = sure = behind = surely = 0
     for target in targets:
         reach = target.units[unit]
-        difference = float(reach.times[a].times.mean() - reach.times[b].times.mean())
+        end = min(reach.spent, *(reach.survival[label].until for label in (a, b)))
+        difference = compare(*(reach.survival[label].mean_until(end) for label in (a, b)))
         test = next(test for test in reach.tests if {test.a, test.b} == {a, b})
         significant = test.adjusted is not None and test.adjusted < SIGNIFICANT
         ahead, sure = ahead + (difference < 0), sure + (difference < 0 and significant)
@@ -198,13 +205,11 @@ def _sooner(targets: Sequence[Target], unit: str, a: str, b: str) -> tuple[int, 
 def _cautions(found: Findings) -> list[str]:
     said = []
     incidences = [
-        (
-            max(i.low, i.high) / i.studies,
-            f"{name} of {label} ({max(i.low, i.high)} of {i.studies} at the {_end(i)} end)",
-        )
+        (end.chosen / end.studies, f"{name} of {label} ({crowd_text(which, end)})")
         for label, of_method in found.boundaries.items()
-        for name, i in of_method.items()
-        if i.too_narrow
+        for name, ends in of_method.items()
+        if ends.crowded is not None
+        for which, end in [ends.crowded]
     ]
     narrow = [text for _, text in sorted(incidences, key=lambda pair: -pair[0])]
     if len(narrow) > MOST_LISTED:
@@ -214,10 +219,10 @@ def _cautions(found: Findings) -> list[str]:
             "A range may be too narrow, and the method cheaper or costlier than it seems: " + "; ".join(narrow) + "."
         )
     worse = [
-        (float(gap.estimate), f"{label} by {interval(gap)}")
+        (float(gap.chosen.estimate), f"{label} by {interval(gap.chosen)}, of which {_parts(gap)}")
         for label, of_metric in found.gaps.items()
         for gap in list(of_metric.values())[:1]
-        if float(gap.low) > 0
+        if float(gap.chosen.low) > 0
     ]
     gaps = [text for _, text in (sorted(worse, reverse=True) if len(worse) > MOST_LISTED else worse)]
     if len(gaps) > MOST_LISTED:
@@ -225,7 +230,8 @@ def _cautions(found: Findings) -> list[str]:
     if gaps:
         said.append(
             f"The chosen trials are worse on test data than their {found.curves.objective.name}: {'; '.join(gaps)}. "
-            "Choosing by validation flatters, or the test data are harder."
+            "What all complete trials of a study lose there is due to harder test data; what the chosen one loses "
+            "beyond that is the flattery of choosing by validation."
         )
     lost = {label: method.lost for label, method in found.curves.methods.items() if method.lost}
     if lost:
@@ -234,19 +240,26 @@ def _cautions(found: Findings) -> list[str]:
     return said
 
 
-def _end(incidence: Incidence) -> str:
-    return "lower" if incidence.low >= incidence.high else "upper"
+def crowd_text(which: str, end: End) -> str:
+    """How the chosen values crowd at one end of a range, beside where the searcher looked."""
+    return (
+        f"{end.chosen} of {end.studies} studies chose its {which} end, where {end.proposed:.0%} of their trials were "
+        "and did no worse"
+    )
 
 
-def p_text(p: float | None) -> str:
+def _parts(gap: Gap) -> str:
+    return f"{interval(gap.everywhere)} is due to the test data and {interval(gap.choosing)} to choosing"
+
+
+def p_text(p: float | None, at_floor: bool = False) -> str:
     """A p value in a sentence."""
     if p is None:
         return "cannot be tested"
-    return f"p = {p:.2g}" if p >= 1e-4 else "p < 0.0001"
+    said = p_number(p, at_floor)
+    return f"p {said}" if said.startswith("<") else f"p = {said}"
 
 
 def tested(test: Test) -> str:
     """The outcome of a test, as a table shows it."""
-    if test.adjusted is None:
-        return test.reason
-    return f"{test.adjusted:.2g}" if test.adjusted >= 1e-4 else "<0.0001"
+    return test.reason if test.adjusted is None else p_number(test.adjusted)

@@ -65,7 +65,7 @@ def test_curves_by_hand(make, direction, sign):
     assert fast.mean.estimate == pytest.approx(np.multiply(sign, [0.6, 0.8, 0.9]))
     assert fast.chosen["trial"].tolist() == [2, 3]
     assert (sign * fast.chosen["test_score"]).tolist() == pytest.approx([0.45, 0.45])
-    assert str(curves.to_final_level("fast", "slow|<script>")) == "1 (1 to 2)"
+    assert str(curves.to_final_level("fast", "slow|<script>")) == "1 (too few studies for an interval)"
     assert curves.to_final_level("slow|<script>", "fast").estimate == 4
     # Two studies, 0.5 and 0.7: Student's t with one degree of freedom, 0.6 +- 12.706 * 0.1.
     assert fast.mean.low[0] == pytest.approx(sign * 0.6 - 1.2706, abs=1e-4)
@@ -127,7 +127,8 @@ def test_the_report_is_written(make, tmp_path, direction):
     assert f"| fast | 2 | {sign}0.9000 ({sign}0.9000 to {sign}0.9000) |" in page
     assert "| slow\\|&lt;script> | fast |" in page
     assert "<script>" not in page
-    assert "more than 3 (more than 3 to more than 3)" in page
+    assert "| more than 3 (too few studies for an interval) |" in page
+    assert "no interval of fewer than 5 studies" in page
     for fact in (
         "torch 2",
         "abc",

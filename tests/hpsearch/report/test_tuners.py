@@ -1,5 +1,6 @@
 """Whether a verdict holds under another tuner, from objectives made by hand."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -100,13 +101,16 @@ def test_the_numbers_are_those_of_the_statistics():
     assert (pair.a, pair.b) == ("fast", "slow")
     for under, fast, slow in zip(pair.under, (FAST, SLOW), (SLOW, LIKE_SLOW), strict=True):
         expected = probability_of_superiority(fast[:, -1], slow[:, -1])
-        assert under.chance == pytest.approx((expected.estimate, expected.low, expected.high))
-        assert under.p >= expected.p
+        assert (under.chance.estimate, under.chance.low, under.chance.high) == pytest.approx(
+            (expected.estimate, expected.low, expected.high)
+        )
+        assert under.chance.p >= expected.p
         extra = extra_trials(fast, slow)
         assert (under.extra.estimate == extra.estimate).all()
         assert (under.extra.low == extra.low).all()
     rows, _ = tuner_section(found)
     assert rows[1][:3] == ["fast, slow", "botorch", "6"]
+    assert re.fullmatch(r"1\.00 \(0\.\d\d to 1\.00; p <= 0\.0\d+\)", rows[1][3])  # 6 that always win: a bound
     assert rows[1][4] == ">3 (>3 to >3)"
 
 

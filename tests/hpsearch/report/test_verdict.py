@@ -14,7 +14,7 @@ from hpsearch.report.search import curves, findings
 from hpsearch.report.search.findings import compute_findings
 from hpsearch.report.search.latex import write_latex
 from hpsearch.report.search.page import without_tuner
-from hpsearch.report.search.verdict import ONE_SPLIT, sentences
+from hpsearch.report.search.verdict import ONE_SPLIT, _sooner, p_text, sentences
 from hpsearch.statistics.bootstrap import bootstrap_mean
 from hpsearch.statistics.extra_trials import extra_trials
 from hpsearch.store.rows import Comparison
@@ -91,6 +91,28 @@ def test_one_study_gives_no_interval_in_any_sentence():
     assert "slow needs more than 3 more (too few studies for an interval)." in found[1]
     assert "fast reaches what slow ends with after 2 (too few studies for an interval) trials." in found[1]
     assert found[1].endswith("with probability 1.00 (0.21 to 1.00; p = 1).")  # Newcombe's interval of 1 of 1
+
+
+def test_a_p_value_that_cannot_be_smaller_reads_as_a_bound():
+    found = said({"slow": SLOW[:5], "fast": FAST[:5]})
+    assert found[1].endswith("with probability 1.00 (0.64 to 1.00; p <= 0.0079).")  # 2 of 252
+    assert [p_text(p, True) for p in (0.0079, 1.0, 1e-9, None)] == [
+        "p <= 0.0079", "p = 1", "p < 0.0001", "cannot be tested"
+    ]  # fmt: skip
+
+
+def test_harder_test_data_and_flattery_are_told_apart():
+    random = np.random.default_rng(0)
+    objectives = {"a": 0.9 + 0.01 * random.normal(size=(20, 25))}
+    found = tables(objectives, test=0.05)
+    found.trials["test_score"] = 0.85 + 0.0 * found.trials["objective"]  # all luck: nothing of it is on test data
+    (caution,) = [text for text in sentences(compute_findings(found)) if "worse on test data" in text]
+    numbers = [float(number) for number in re.findall(r"0\.\d+", caution)]
+    gap, harder, choosing = numbers[0], numbers[3], numbers[6]
+    assert harder == pytest.approx(0.05, abs=0.002)
+    assert choosing == pytest.approx(0.0197, abs=0.003)  # the best of 25 is 1.97 deviations above
+    assert gap == pytest.approx(harder + choosing, abs=0.0002)
+    assert "is due to the test data and" in caution
 
 
 def test_equal_methods_are_told_apart_by_nothing():
@@ -190,13 +212,51 @@ def test_many_methods_in_two_sentences_more():
 def test_an_unfinished_comparison_says_so_first():
     found = said({"slow": SLOW, "fast": FAST}, planned=96)
     assert found[0] == (
-        "Not finished: 60 of 96 trials; all of this is up to trial 5, of the 6 studies per method that have begun."
+        "Not finished: 60 of 96 trials. What follows is so far: up to trial 5, of the 6 studies per method that have "
+        "begun; only trials to a target count all that each study has had."
     )
+    assert "This counts trials spent so far;" in found[3]
+
+
+def test_an_unfinished_study_counts_to_a_target_with_all_that_it_has_had():
+    ahead = [[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]] * 5
+    found = compute_findings(tables({"a": [*ahead, [0.1, 0.2]], "b": [*ahead, [0.1, 0.2, 0.3, 0.95]]}, planned=120))
+    assert found.curves.trials == 2
+    assert found.is_unfinished
+    reach = next(target for target in found.targets if target.value == 0.9).units["trials"]
+    assert reach.times["a"].times.tolist() == [9] * 5 + [2]
+    assert reach.times["a"].reached.tolist() == [True] * 5 + [False]
+    assert reach.times["b"].times.tolist() == [9] * 5 + [4]
+    assert reach.times["b"].reached.all()
+    assert (reach.survival["a"].median, reach.spent) == (9, 10)
+
+
+def test_a_method_that_has_come_less_far_is_not_sooner():
+    whole = [[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]] * 6
+    found = said({"a": [study[:4] for study in whole], "b": whole}, planned=120)
+    assert "a is sooner than b at 0 (0 significantly), later at 0 (0 significantly)" in found[3]
+
+
+def test_mean_costs_that_only_their_rounding_tells_apart_are_equal():
+    seconds = {"a": [0.1, 0.2], "b": [0.05, 0.25]}  # 0.15 and 0.15000000000000002 until the same target
+    found = tables({label: [[0.5]] * 2 for label in seconds})
+    found.trials["seconds"] = [second for of in seconds.values() for second in of]
+    assert np.mean(seconds["a"]) != np.mean(seconds["b"])
+    targets = compute_findings(found).targets
+    assert _sooner(targets, "seconds", "a", "b") == (0, 0, 0, 0)
+    found.trials["seconds"] = [0.1, 0.2, 0.05, 0.2501]
+    assert _sooner(compute_findings(found).targets, "seconds", "a", "b") == (1, 0, 0, 0)
 
 
 def test_a_narrow_range_is_a_caution():
-    found = said({"slow": SLOW, "fast": FAST}, x=1.0)
-    assert any("A range may be too narrow" in text and "x of fast (6 of 6 at the upper end)" in text for text in found)
+    found = tables({"slow": SLOW, "fast": FAST})
+    found.trials["x"] = [0.5, 0.5, 0.5, 0.5, 0.5] * 6 + [0.5, 0.5, 1.0, 0.5, 0.5] * 6  # the first best one of FAST
+    (caution,) = [text for text in sentences(compute_findings(found)) if "A range may be too narrow" in text]
+    assert caution.endswith(
+        ": x of fast (6 of 6 studies chose its upper end, where 20% of their trials were and did no worse)."
+    )
+    found.trials["x"] = 1.0  # where the searcher proposes nothing else, choices say nothing
+    assert not any("A range may be too narrow" in text for text in sentences(compute_findings(found)))
 
 
 def test_one_method_alone():

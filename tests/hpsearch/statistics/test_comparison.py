@@ -12,7 +12,7 @@ from hpsearch.statistics.bootstrap import outer_quantiles
 from hpsearch.statistics.extra_trials import extra_trials
 from hpsearch.statistics.holm import holm
 from hpsearch.statistics.ranks import mean_ranks, win_matrix
-from hpsearch.statistics.superiority import probability_of_superiority
+from hpsearch.statistics.superiority import permutation_p, probability_of_superiority
 from hpsearch.statistics.trials_to_level import trials_to_final_level
 
 VALUES = arrays(float, st.integers(1, 12), elements=st.integers(0, 6).map(float))
@@ -24,8 +24,8 @@ def random_search(seed, studies=20, trials=25, shift=0.0):
 
 
 def test_extra_trials_by_hand():
-    a = np.array([[0.1, 0.5, 0.6, 0.9]] * 3)
-    b = np.array([[0.3, 0.4, 0.5, 0.6]] * 3)
+    a = np.array([[0.1, 0.5, 0.6, 0.9]] * 5)
+    b = np.array([[0.3, 0.4, 0.5, 0.6]] * 5)
     # B is at 0.1 after its first trial, at 0.5 after its third, at 0.6 after its fourth, and never at 0.9.
     found = extra_trials(a, b)
     assert found.estimate.tolist() == found.low.tolist() == found.high.tolist() == [0, 1, 1, math.inf]
@@ -43,8 +43,8 @@ def test_a_method_needs_no_extra_trials_to_match_itself():
 
 def test_trials_spent_on_a_plateau_are_no_lead_of_the_other():
     # A has all it ever has after 2 trials, B after 3: that is 1 more, however long A goes on.
-    a = np.array([[0.2, 0.9, 0.9, 0.9, 0.9]] * 4)
-    b = np.array([[0.2, 0.2, 0.9, 0.9, 0.9]] * 4)
+    a = np.array([[0.2, 0.9, 0.9, 0.9, 0.9]] * 5)
+    b = np.array([[0.2, 0.2, 0.9, 0.9, 0.9]] * 5)
     assert extra_trials(a, b).estimate.tolist() == extra_trials(a, b).high.tolist() == [0, 1, 1, 1, 1]
     assert extra_trials(b, a).estimate.tolist() == extra_trials(b, a).low.tolist() == [0, 0, -1, -1, -1]
     # Two methods that are equal and come to the best there is: neither is told to need fewer.
@@ -86,15 +86,22 @@ def test_small_rises_of_large_numbers_count():
     assert extra_trials(a, a - 1.0).estimate.tolist() == [10] * 15 + [math.inf] * 10
 
 
-def test_one_study_has_no_interval_and_few_have_a_wide_one():
+@pytest.mark.parametrize("studies", [1, 2, 3, 4])
+def test_of_fewer_than_five_studies_a_count_of_trials_has_no_interval(studies):
     a, b = random_search(0), random_search(1)
-    for one, other in ((a[:1], b), (a, b[:1])):
-        found, reach = extra_trials(one, other), trials_to_final_level(one, other)
+    for few, other in ((a[:studies], b), (a, b[:studies])):
+        found, reach = extra_trials(few, other), trials_to_final_level(few, other)
         assert np.isfinite(found.estimate[0])
         assert np.isnan([found.low, found.high]).all()
         assert (reach.low, reach.high) == (None, None)
         assert "too few studies for an interval" in str(reach)
         assert reach.brief in (str(reach.estimate), ">25")
+    five = trials_to_final_level(a[:5], b[:5])
+    assert 1 <= five.low <= five.estimate <= five.high
+    assert not np.isnan(extra_trials(a[:5], b[:5]).low).any()
+
+
+def test_few_studies_have_a_wide_interval():
     # At 3 studies the tails are those of a t interval: all of the draws.
     draws = np.arange(1000.0)
     assert outer_quantiles(draws.copy(), 3, 0.95) == (0, 999)
@@ -119,7 +126,7 @@ def test_draws_that_never_get_there_are_kept():
     assert found.high.tolist() == [math.inf] * 3
 
 
-@given(st.integers(0, 10_000), st.integers(2, 8), st.integers(1, 8))
+@given(st.integers(0, 10_000), st.integers(5, 8), st.integers(1, 8))
 @settings(max_examples=30, deadline=None)
 def test_extra_trials_are_ordered_whole_and_more_for_a_worse_method(seed, studies, trials):
     a, b = random_search(seed, studies, trials), random_search(seed + 1, studies, trials)
@@ -163,18 +170,49 @@ def test_a_method_that_always_wins_may_still_lose():
     found = probability_of_superiority(np.arange(20.0) + 100, np.arange(20.0))
     assert (found.estimate, found.high) == (1, 1)
     assert found.low == pytest.approx(0.89867, abs=1e-5)
-    # One of all ways to choose 20 of 40 studies separates them so, and one the other way round.
-    assert found.p == pytest.approx(2 / math.comb(40, 20))
+    # At 1/2 it is 1 + 19 x 2/3 = 13.667, times 1/4 over 400 = 0.0085417; 1/2 is 5.41 of its root away.
+    assert found.p == pytest.approx(2 * stats.norm.sf(0.5 / math.sqrt(0.00854167)), rel=1e-5)
+    assert found.at_floor
+    assert not probability_of_superiority(np.arange(20.0) + 18, np.arange(20.0)).at_floor
 
 
-def test_the_p_value_is_that_of_scipy():
+def test_the_p_value_of_many_studies_is_near_that_of_brunner_and_munzel():
     random = np.random.default_rng(1)
-    a, b = random.normal(0.3, size=20), 3 * random.normal(size=15)
-    assert probability_of_superiority(a, b).p == pytest.approx(stats.brunnermunzel(a, b).pvalue)
-    few, more = random.normal(0.3, size=6), random.normal(size=9)
-    assert probability_of_superiority(few, more).p == pytest.approx(
-        stats.mannwhitneyu(few, more, method="exact").pvalue
-    )
+    for shift in (0.0, 0.3, 0.8):
+        a, b = random.normal(shift, size=300), 3 * random.normal(size=200)
+        ours, theirs = probability_of_superiority(a, b).p, stats.brunnermunzel(a, b).pvalue
+        assert stats.norm.isf(ours / 2) == pytest.approx(stats.norm.isf(theirs / 2), rel=0.05)
+
+
+def test_the_p_value_of_few_studies_is_no_smaller_than_the_exact_one_of_scipy():
+    random = np.random.default_rng(1)
+    for _ in range(50):
+        few, more = random.normal(0.8, size=6), random.normal(size=9)
+        assert probability_of_superiority(few, more).p >= stats.mannwhitneyu(few, more, method="exact").pvalue - 1e-12
+    # 5 that always win against 5 that always lose: 2 of the 252 ways to share them out.
+    assert probability_of_superiority(np.arange(5.0) + 9, np.arange(5.0)).p == pytest.approx(2 / 252)
+    # 3 that always win against 3 that always lose: 2 of the 20 ways to share them out, which proves nothing yet.
+    found = probability_of_superiority(np.array([4.0, 5.0, 6.0]), np.array([1.0, 2.0, 3.0]))
+    assert (found.p, found.low, found.at_floor) == (pytest.approx(0.1), 0.5, True)
+
+
+@given(
+    arrays(float, st.integers(1, 14), elements=st.integers(0, 6).map(float)),
+    arrays(float, st.integers(1, 14), elements=st.integers(0, 9).map(float)),
+    st.sampled_from([0.8, 0.9, 0.95, 0.99]),
+)
+@settings(max_examples=300, deadline=None)
+def test_the_interval_leaves_out_one_half_exactly_where_p_is_small(a, b, level):
+    found = probability_of_superiority(a, b, level)
+    # (A p that is the tail itself, but for its rounding, is on neither side.)
+    if found.p is None or abs(found.p - (1 - level)) > 1e-9:
+        assert (found.p is not None and found.p < 1 - level) == (not found.low <= 0.5 <= found.high)
+
+
+def test_a_p_value_that_is_the_tail_itself_is_not_below_it():
+    # 3 that always win against 3: 2 of 20 ways, and 1 - 0.9 is 0.09999999999999998.
+    found = probability_of_superiority(np.array([4.0, 5.0, 6.0]), np.array([1.0, 2.0, 3.0]), level=0.9)
+    assert (found.p, found.low) == (0.1, 0.5)
 
 
 @given(
@@ -182,17 +220,13 @@ def test_the_p_value_is_that_of_scipy():
     arrays(float, st.integers(1, 5), elements=st.integers(0, 3).map(float)),
 )
 @settings(max_examples=60, deadline=None)
-def test_the_p_value_of_few_studies_counts_all_permutations_with_ties(a, b):
+def test_the_exact_p_value_counts_all_permutations_with_ties(a, b):
     pooled = np.concatenate([a, b])
     ranks = stats.rankdata(pooled)
     centre = len(a) * (len(pooled) + 1) / 2
     far = abs(ranks[: len(a)].sum() - centre)
     sums = [sum(ranks[i] for i in chosen) for chosen in itertools.combinations(range(len(pooled)), len(a))]
-    found = probability_of_superiority(a, b).p
-    if np.ptp(pooled) == 0:
-        assert found is None
-    else:
-        assert found == pytest.approx(np.mean([abs(s - centre) >= far - 1e-9 for s in sums]))
+    assert permutation_p(a, b) == pytest.approx(np.mean([abs(s - centre) >= far - 1e-9 for s in sums]))
 
 
 @given(VALUES, VALUES)
@@ -209,6 +243,7 @@ def test_superiority_is_ordered_and_mirrored_and_sees_ranks_only(a, b):
     assert found.p is None or 0 < found.p <= 1
     assert found.p is None or found.p == pytest.approx(mirrored.p)
     assert found.low < found.high
+    assert found.at_floor == (min(a) > max(b) or max(a) < min(b))
 
 
 def test_superiority_needs_studies():
@@ -260,9 +295,10 @@ def test_ranks_are_means_over_all_ways_to_let_one_study_of_each_compete(finals):
     assert ((found.estimate <= found.high + 1e-12) & (found.high <= len(finals) + 1e-12)).all()
 
 
-def test_the_rank_of_one_of_two_methods_is_their_superiority():
+@pytest.mark.parametrize("studies", [3, 20])
+def test_the_rank_of_one_of_two_methods_is_their_superiority(studies):
     random = np.random.default_rng(2)
-    a, b = random.normal(0.4, size=20), random.normal(size=20)
+    a, b = random.normal(0.4, size=studies), random.normal(size=studies)
     ranks, one = mean_ranks([a, b]), probability_of_superiority(a, b)
     assert [ranks.estimate[0], ranks.low[0], ranks.high[0]] == pytest.approx(
         [2 - one.estimate, 2 - one.high, 2 - one.low]

@@ -8,6 +8,7 @@ from scipy import stats
 from hpsearch.statistics.bootstrap import bootstrap_mean, resampled_means
 from hpsearch.statistics.first_reach import MeanCurves, first_reach, mean_curve, own_reach
 from hpsearch.statistics.incumbents import chosen_trials, incumbents
+from hpsearch.statistics.ties import Mean, compare, largest
 from hpsearch.statistics.trials_to_level import trials_to_final_level
 
 OBJECTIVES = np.array([[0.2, 0.5, 0.4, 0.5], [0.6, 0.1, 0.7, 0.3]])
@@ -138,6 +139,24 @@ def test_equal_means_are_equal_whatever_their_rounding():
         assert a.high < b.low
 
 
+def test_the_larger_of_two_means_is_larger_by_more_than_their_roundings():
+    a, b = Mean.of(np.array([0.1, 0.2])), Mean.of(np.array([0.3, 0.0]))
+    assert a.value > b.value
+    assert compare(a, b) == compare(b, a) == 0
+    assert largest({"b": b, "a": a, "less": Mean.of(np.array([0.1, 0.1]))}) == ["b", "a"]
+    for unit in (1e-300, 1.0, -1.0, 1e299):  # one part in 1e13 is no rounding
+        low, high = sorted((Mean.of(unit * np.array([0.5, 0.5])), Mean.of(unit * np.array([0.5, 0.5 + 1e-12]))))
+        assert (compare(low, high), compare(high, low)) == (-1, 1)
+        assert largest({"low": low, "high": high}) == ["high"]
+
+
+@given(arrays(float, st.integers(1, 40), elements=st.floats(-1e6, 1e6)), st.randoms(use_true_random=False))
+def test_the_order_of_the_values_makes_no_mean_larger(values, random):
+    shuffled = values.copy()
+    random.shuffle(shuffled)
+    assert compare(Mean.of(values), Mean.of(shuffled)) == 0
+
+
 @given(arrays(float, st.tuples(st.integers(1, 4), st.integers(1, 8)), elements=st.integers(-3, 3).map(float)))
 @settings(max_examples=60, deadline=None)
 def test_a_curve_reaches_its_own_levels_where_it_rose_to_them(values):
@@ -156,8 +175,8 @@ def test_a_curve_that_creeps_up_reaches_its_own_levels_too():
 
 
 def test_trials_to_the_final_level_by_hand():
-    fast = np.array([[0.5, 0.9, 0.9, 0.9]] * 4)
-    slow = np.array([[0.1, 0.3, 0.5, 0.8]] * 4)
+    fast = np.array([[0.5, 0.9, 0.9, 0.9]] * 5)
+    slow = np.array([[0.1, 0.3, 0.5, 0.8]] * 5)
     assert str(trials_to_final_level(fast, slow)) == "2 (2 to 2)"
     assert str(trials_to_final_level(slow, fast)) == "more than 4 (more than 4 to more than 4)"
     assert str(trials_to_final_level(slow, slow)) == "4 (4 to 4)"

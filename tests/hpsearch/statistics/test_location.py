@@ -10,7 +10,7 @@ from scipy import stats
 
 from hpsearch.statistics.area import area_under_curve
 from hpsearch.statistics.bootstrap import bootstrap_mean, expanded_tail
-from hpsearch.statistics.coverage import COVERAGE, RARE_FAILURE, coverage
+from hpsearch.statistics.coverage import COVERAGE, FEWEST, RARE_FAILURE, SIMULATED_ON, coverage
 from hpsearch.statistics.gap import selection_gap
 from hpsearch.statistics.location import STATISTICS, interquartile_mean, mean, median
 
@@ -122,12 +122,30 @@ def test_the_area_is_the_mean_of_the_incumbents():
     assert area_under_curve(np.array([[0.2, 0.5, 0.5], [0.6, 0.6, 0.9]])) == pytest.approx([0.4, 0.7])
 
 
-def test_the_selection_gap_is_paired():
-    validation, test = np.array([0.9, 0.5, 0.7]), np.array([0.88, 0.46, 0.67])
-    found = selection_gap(validation, test)  # 0.02, 0.04, 0.03
-    assert found.estimate == pytest.approx(0.03)
-    assert -0.01 < found.low < 0.03 < found.high < 0.07  # the values themselves lie 0.2 apart
-    assert np.isnan(selection_gap(validation[:1], test[:1]).low)
+def test_the_gap_is_split_by_hand():
+    # All trials lose 0.02, 0.03 and 0.01 on average; the chosen ones 0.04, 0.04, 0.04.
+    gaps = [np.array([0.04, 0.0]), np.array([0.02, 0.04, 0.03]), np.array([-0.02, 0.04])]
+    found = selection_gap(gaps, [0, 1, 1])
+    assert (found.chosen.estimate, found.everywhere.estimate) == (pytest.approx(0.04), pytest.approx(0.02))
+    assert found.choosing.estimate == pytest.approx(0.02)
+    assert found.choosing.low < 0.01 < 0.03 < found.choosing.high
+    assert found.chosen.low == pytest.approx(0.04)  # paired: all chosen ones lose the same
+    assert np.isnan(selection_gap(gaps[:1], [0]).choosing.low)
+
+
+def test_harder_test_data_are_told_from_flattery():
+    # Recorded = quality + luck, on test data 0.05 less and no luck: the best of 25 is flattered by its luck alone.
+    random = np.random.default_rng(0)
+    luck = 0.01 * random.normal(size=(40, 25))
+    quality = 0.9 + 0.01 * random.normal(size=(40, 25))
+    chosen = (quality + luck).argmax(axis=1)
+    found = selection_gap(list(0.05 + luck), list(chosen))
+    flattery = luck[np.arange(40), chosen].mean()
+    assert found.everywhere.estimate == pytest.approx(0.05, abs=0.002)
+    assert found.choosing.low < flattery < found.choosing.high
+    assert found.choosing.low > 0.005
+    by_chance = selection_gap(list(0.05 + luck), list(random.integers(25, size=40)))
+    assert by_chance.choosing.low < 0 < by_chance.choosing.high
 
 
 def test_the_stated_coverage_is_what_was_simulated():
@@ -148,8 +166,20 @@ def test_the_stated_coverage_is_what_was_simulated():
 
 
 def test_coverage_is_told_for_the_number_of_studies_that_is_nearest():
-    assert coverage("mean", 4).endswith("at n = 5, 23% where 1 study in 20 fails badly")
-    assert coverage("median", 2).endswith("at n = 10")  # of fewer it has no interval
+    assert " at n = 5 on normal, " in coverage("mean", 4)
+    assert coverage("mean", 4).endswith("; 23% where 1 study in 20 fails badly")
+    assert " at n = 10 on normal, " in coverage("median", 6)
     assert coverage("extra trials", 14) == coverage("extra trials", 10)
     assert coverage("extra trials", 15) == coverage("extra trials", 20)
-    assert coverage("importance", 1000) == "nominal 95%, measured 94 to 100% at n = 20"
+    assert (
+        coverage("importance", 1000)
+        == "nominal 95%, simulated 94 to 100% at n = 20 on uniform trials of an additive function"
+    )
+
+
+def test_where_no_interval_is_given_no_coverage_is_told():
+    assert coverage("median", 5) == "no interval of fewer than 6 studies"
+    for counts in ("median trials to a target", "extra trials"):
+        assert coverage(counts, 4) == "no interval of fewer than 5 studies"
+        assert min(COVERAGE[counts]) == FEWEST
+    assert set(SIMULATED_ON) == set(COVERAGE)

@@ -8,6 +8,7 @@ from scipy import stats
 
 from hpsearch.statistics.kaplan_meier import kaplan_meier
 from hpsearch.statistics.log_rank import log_rank
+from hpsearch.statistics.ties import Mean, compare
 from hpsearch.statistics.time_to_target import Times, times_to_target
 
 # Remission of leukaemia in weeks (Freireich et al. 1963): 9 of 21 on 6-MP relapsed, and all 21 on placebo.
@@ -72,8 +73,9 @@ def test_the_curve_is_that_of_scipy_and_falls_between_its_bounds(studies):
     assert (found.low <= found.not_reached).all()
     assert (found.not_reached <= found.high).all()
     assert ((found.low >= 0) & (found.high <= 1)).all()
-    assert found.median_low <= found.median <= found.median_high
-    assert not any(np.isnan(part).any() for part in vars(found).values())
+    unknown = {name for name, part in vars(found).items() if np.isnan(part).any()}
+    assert unknown == ({"median_low", "median_high"} if len(studies) < 5 else set())
+    assert unknown or 1 <= found.median_low <= found.median <= found.median_high
 
 
 def test_where_the_curve_falls_to_0_the_band_ends_at_the_exact_bound():
@@ -88,8 +90,17 @@ def test_where_the_curve_falls_to_0_the_band_ends_at_the_exact_bound():
 
 def test_one_study_says_little():
     found = kaplan_meier(np.array([4.0]), np.array([True]))
-    assert (found.median, found.median_low, found.median_high) == (4, 4, math.inf)
     assert (found.low[0], found.high[0]) == (0, pytest.approx(0.975))
+
+
+@pytest.mark.parametrize("reached", [True, False])
+def test_the_median_of_fewer_than_five_studies_has_no_interval(reached):
+    for studies in (1, 2, 3, 4):
+        found = kaplan_meier(np.full(studies, 4.0), np.full(studies, reached))
+        assert found.median == (4 if reached else math.inf)
+        assert np.isnan([found.median_low, found.median_high]).all()
+    five = kaplan_meier(np.full(5, 4.0), np.full(5, reached))
+    assert five.median_low == (4 if reached else 1)
 
 
 def test_where_no_study_reached_the_target_there_is_no_step():
@@ -97,7 +108,43 @@ def test_where_no_study_reached_the_target_there_is_no_step():
     assert found.steps.size == found.low.size == found.high.size == 0
     assert (found.median, found.median_low, found.median_high) == (math.inf, math.inf, math.inf)
     # All of 5 on one side happens in 0.5^5 = 3.1% of samples, above the tail of 2.5%.
-    assert kaplan_meier(np.full(5, 25.0), np.zeros(5, bool)).median_low == 0
+    # So it may be as low as a median can be, and no trial at all reaches nothing.
+    assert kaplan_meier(np.full(5, 25.0), np.zeros(5, bool)).median_low == 1
+    assert kaplan_meier(np.full(5, 90.0), np.zeros(5, bool), first=3.5).median_low == 3.5
+
+
+def test_a_mean_until_everybody_was_watched_is_the_mean_of_the_costs():
+    costs, reached = np.array([1.0, 3.0, 3.0, 8.0, 8.0, 8.0]), np.array([1, 1, 1, 0, 0, 1], bool)
+    found = kaplan_meier(costs, reached)
+    assert found.until == 8
+    assert found.mean_until(8).value == pytest.approx(costs.mean())
+    assert found.mean_until(2).value == pytest.approx((1 + 5 * 2) / 6)
+    assert found.mean_until(0.5).value == pytest.approx(0.5)
+    all_there = kaplan_meier(costs, np.ones(6, bool))
+    assert all_there.until == math.inf
+    assert all_there.mean_until(100).value == pytest.approx(costs.mean())
+    assert kaplan_meier(costs, np.zeros(6, bool)).mean_until(8).value == 8
+
+
+def test_a_study_that_is_still_early_does_not_make_its_method_look_fast():
+    # Four of each reach the target after 6; of A two more have had only 2 trials so far, of B all have had 10.
+    a = kaplan_meier(np.array([6, 6, 6, 6, 2, 2.0]), np.array([1, 1, 1, 1, 0, 0], bool))
+    b = kaplan_meier(np.array([6, 6, 6, 6, 6, 6.0]), np.ones(6, bool))
+    assert compare(a.mean_until(10), b.mean_until(10)) == 0
+    assert a.mean_until(10).value == pytest.approx(6)
+
+
+@given(STUDIES)
+@settings(max_examples=100, deadline=None)
+def test_equal_samples_have_equal_means_in_any_unit_and_order(studies):
+    there = times(studies)
+    found, turned = (kaplan_meier(of.times, of.reached) for of in (there, times(studies[::-1])))
+    end = min(found.until, 25.0)
+    assert compare(found.mean_until(end), turned.mean_until(end)) == 0
+    # Where all are watched to the end, it is the plain mean of the costs, to its rounding.
+    whole = Times(np.where(there.reached, there.times, 25.0), there.reached)
+    area = kaplan_meier(whole.times, whole.reached).mean_until(25.0)
+    assert compare(area, Mean.of(whole.times)) == 0
 
 
 def test_no_study_at_all_is_refused():

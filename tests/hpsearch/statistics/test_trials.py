@@ -97,25 +97,76 @@ def test_shares_are_ordered_and_have_no_unit(groups):
     )
 
 
+def of_studies(positions, objectives, chosen):
+    """Ends of studies that all have these positions and objectives, each with its own choice."""
+    return boundary_incidence([np.array(positions)] * len(chosen), [np.array(objectives, float)] * len(chosen), chosen)
+
+
 def test_boundary_incidence_by_hand():
-    positions = np.array([0.0, 0.025, 0.026, 0.5, 0.974, 0.975, 1.0, 1.0])
-    found = boundary_incidence(positions)
-    assert (found.low, found.high, found.studies) == (2, 3, 8)
-    # 3 of 8 is more than a quarter, and P(3 or more of 8 at 2.5%) = 0.0008.
-    assert found.too_narrow
-    assert not boundary_incidence(np.linspace(0, 1, 20)).too_narrow
+    found = of_studies([0.0, 0.025, 0.026, 0.5, 0.974, 0.975, 1.0, 0.6], [5, 1, 2, 3, 0, 4, 6, 7], [0, 0, 6, 3])
+    assert (found.low.chosen, found.high.chosen, found.low.studies) == (2, 1, 4)
+    assert (found.low.proposed, found.high.proposed) == (0.25, 0.25)
+    # Low: 5 beats 1 of 2, 2, 3, 0, 4 ... of the six others (2, 3, 0, 4, 6, 7) 5 beats four, 1 beats one: 5 of 12.
+    assert found.low.better == pytest.approx(5 / 12)
+    # P(2 or more of 4 at 1/4) = 1 - 0.75^4 - 4 x 0.25 x 0.75^3.
+    assert found.low.p == pytest.approx(1 - 0.75**4 - 0.75**3)
+
+
+EVEN = np.linspace(0, 1, 20)  # one of twenty positions lies at each end
+
+
+def test_an_end_that_is_chosen_more_often_than_proposed_is_too_narrow():
+    rising = of_studies(EVEN, EVEN, [19] * 10)
+    assert rising.crowded == ("upper", rising.high)
+    assert (rising.high.proposed, rising.high.better) == (pytest.approx(0.05), 1)
+    falling = of_studies(EVEN, -EVEN, [0] * 10)
+    assert falling.crowded == ("lower", falling.low)
     # 5 of 20 is a quarter, not more.
-    assert not boundary_incidence(np.array([0.0] * 5 + [0.5] * 15)).too_narrow
-    assert boundary_incidence(np.array([1.0] * 6 + [0.5] * 14)).too_narrow
-    # 1 of 2 happens by chance: 1 - 0.975^2 = 4.9%.
-    assert not boundary_incidence(np.array([1.0, 0.5])).too_narrow
-    assert not boundary_incidence(np.array([])).too_narrow
+    assert of_studies(EVEN, EVEN, [19] * 5 + [10] * 15).crowded is None
+    assert of_studies(EVEN, EVEN, [19] * 6 + [10] * 14).crowded is not None
+    # 1 of 2 happens by chance: 1 - 0.95^2 = 9.8%.
+    assert of_studies(EVEN, EVEN, [19, 10]).crowded is None
+    assert boundary_incidence([], [], []).crowded is None
 
 
-@given(st.integers(1, 40), st.data())
-def test_the_binomial_tail_is_that_of_scipy(studies, data):
-    count = data.draw(st.integers(0, studies))
-    assert at_least(count, studies, 0.025) == pytest.approx(stats.binom.sf(count - 1, studies, 0.025))
+def test_an_end_where_the_searcher_puts_most_of_its_trials_is_no_warning():
+    corners = np.array([1.0] * 12 + [0.5] * 8)
+    # 12 of 20 studies chose the end, as any choice among such trials would.
+    assert of_studies(corners, np.arange(20), [0] * 12 + [15] * 8).crowded is None
+    assert of_studies(corners, np.arange(20)[::-1], [0] * 20).crowded is not None
+
+
+def test_an_end_where_trials_do_worse_than_elsewhere_is_no_warning():
+    # A lucky one at the end is chosen each time, but the other one there is the worst of all.
+    positions = np.array([1.0, 1.0, *np.full(18, 0.5)])
+    objectives = np.array([100.0, -100.0, *np.arange(18.0)])
+    assert of_studies(positions, objectives, [0] * 20).high.better == 0.5
+    assert of_studies(positions, objectives, [0] * 20).crowded is not None
+    objectives[2] = -200.0
+    assert of_studies(positions, objectives, [0] * 20).crowded is not None
+    three = np.array([1.0, 1.0, 1.0, *np.full(17, 0.5)])
+    assert of_studies(three, np.array([100.0, -100.0, -100.0, *np.arange(17.0)]), [0] * 20).crowded is None
+
+
+def test_random_choices_among_a_searchers_trials_are_rarely_called_narrow():
+    random = np.random.default_rng(0)
+    warned = 0
+    for _ in range(400):
+        positions = [np.clip(random.normal(0.5, 0.6, size=25), 0, 1) for _ in range(20)]  # two fifths at the ends
+        objectives = [random.normal(size=25) for _ in range(20)]
+        chosen = [int(values.argmax()) for values in objectives]
+        warned += boundary_incidence(positions, objectives, chosen).crowded is not None
+    assert warned <= 14  # two ends of 400 with 1% each: 8 at most on average, and more than 14 by 2% then
+
+
+@given(st.lists(st.floats(0, 1), max_size=30), st.data())
+def test_the_tail_of_unequal_chances_is_that_of_the_binomial_where_they_are_equal(chances, data):
+    count = data.draw(st.integers(0, len(chances)))
+    equal = [0.3] * len(chances)
+    assert at_least(count, equal) == pytest.approx(stats.binom.sf(count - 1, len(equal), 0.3))
+    # The mean of a count is the sum of its tails.
+    tails = [at_least(k, chances) for k in range(1, len(chances) + 1)]
+    assert sum(tails) == pytest.approx(sum(chances), abs=1e-9)
 
 
 def test_expected_best_by_hand():
