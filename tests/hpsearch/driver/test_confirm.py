@@ -146,3 +146,56 @@ def test_a_confirmation_that_version_0_1_wrote_is_read_and_reported():
     for confirmed in compute_confirmed(tables).values():
         assert confirmed.lost == 0
         assert len(confirmed.recorded) == len(confirmed.objectives) > 0
+
+
+@pytest.mark.parametrize(("words", "moments"), [("all", range(1, 7)), ("1,4", (1, 4, 6))])
+def test_what_led_along_the_trials_is_trained_too(file, words, moments):
+    command = [sys.executable, "-m", "hpsearch", "confirm", file.name, "--trust", "--along", words, "--seeds", "2"]
+    done = subprocess.run(
+        [*command, "--executor", "inline", "--quiet"], cwd=file.parent, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    tables = load_tables(file.with_name("run-confirm-along.db"))
+    searched, confirm = load_tables(file), tables.comparison.spec.confirm
+    of = tables.trials.groupby("method")["x"].first()
+    for label in ("wide", "narrow"):
+        expected = {}
+        for (method, study), rows in searched.trials.groupby(["method", "repeat"]):
+            for t in moments if method == label else ():
+                first = rows[rows["trial"] <= t]
+                expected[study, t] = first.loc[first["objective"].idxmin(), "x"]
+        found = {
+            (held.study, t): of[name]
+            for name, spans in confirm.incumbents.items()
+            if method_of(name) == label
+            for held in spans
+            for t in range(held.first, held.last + 1)
+        }
+        assert {key: found[key] for key in expected} == expected
+        ends = {study: x for (study, t), x in expected.items() if t == 6}
+        confirmed = compute_confirmed(tables)[label]
+        assert confirmed.studies == (1, 2, 3)
+        means = tables.trials.groupby("x")["objective"].mean()
+        assert [seeds.mean() for seeds in confirmed.objectives] == pytest.approx([means[x] for x in ends.values()])
+        best = searched.trials[searched.trials["method"] == label].groupby("repeat")["objective"].min()
+        assert confirmed.recorded.tolist() == best.tolist()
+
+
+def test_studies_that_chose_alike_share_their_trainings(own_study):
+    study = own_study(study=(
+        'name = "own"\ntrials = 4\nrepeats = 3\nseed = 7\ntask = "{module}"\nsearcher = "grid"\n'
+        "[methods.few]\nspace.x = {{choices = [0.0, 0.25, 0.5, 1.0]}}\n"
+    ))  # fmt: skip
+    file = run_to_end(study)
+    spec = confirmation(load_tables(file), Registry.here(file.parent), 5, False, {}, moments=None).spec
+    chosen_by = [sorted(held.study for held in spans) for spans in spec.confirm.incumbents.values()]
+    assert len(spec.methods) < 3 * 2
+    assert [1, 2, 3] in chosen_by
+
+
+@pytest.mark.parametrize("words", ["0", "7", "1,two", ""])
+def test_moments_that_there_are_not_are_refused(file, words):
+    command = [sys.executable, "-m", "hpsearch", "confirm", file.name, "--trust", "--along", words]
+    done = subprocess.run(command, cwd=file.parent, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "from 1 to 6" in " ".join(done.stderr.replace("│", " ").split())
