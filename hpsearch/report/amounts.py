@@ -55,6 +55,9 @@ class Amounts:
         if not math.isfinite(width) or width <= 0:
             return f"{scaled:.4g}" if self.factor == 1 else f"{scaled:.1f}"
         digits = decimals(width)
+        ends = (self.factor * low, self.factor * high)
+        if any(end != 0 and round(end, digits) == 0 for end in ends):  # whether it holds 0 must be seen
+            digits += 1
         return f"{round(scaled, digits) + 0.0:.{digits}f}"  # + 0.0: no "-0.0"
 
 

@@ -36,10 +36,11 @@ export function folded(key, summary, ...children) {
 export const help = (key, text) => h("div", { class: "help" },
   folded(`help ${key}`, "How to read this", h("p", { class: "note" }, text)));
 
-// A folded table with its note. Cells are texts or nodes; `number` aligns all but the first column to the right.
-export function table(summary, note, head, rows) {
+// A folded table with its note. Cells are texts or nodes; the first of a row names it. `key` is for a table whose
+// summary changes.
+export function table(summary, note, head, rows, key = summary) {
   const cell = (x, i) => (x instanceof Node && x.tagName === "TD" ? x : h(i ? "td" : "th", i ? {} : ROW, x));
-  return folded(summary, `Table: ${summary}`, h("p", { class: "note" }, note), scrolled(summary,
+  return folded(`table ${key}`, `Table: ${summary}`, h("p", { class: "note" }, note), scrolled(summary,
     h("tr", {}, head.map((x) => h("th", { scope: "col" }, h("span", {}, x)))),
     rows.map((row) => h("tr", {}, row.map(cell)))));
 }

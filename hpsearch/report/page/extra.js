@@ -57,7 +57,7 @@ function drawTrials(node, e) {
   const box = [c.left, c.top, c.width - c.right - c.left, c.Y(last) - c.top];
   hatched(c, ...box, `more than the ${last} trials that there were`);
   c.svg.append(h("text", { class: "said", x: c.left + 8, y: c.top + 15 }, `beyond the ${last} trials`));
-  c.plot.append(h("line", { class: "cross", x1: c.X(0), y1: c.Y(0), x2: c.X(last), y2: c.Y(last) }));
+  c.plot.append(h("line", { class: "level", x1: c.X(0), y1: c.Y(0), x2: c.X(last), y2: c.Y(last) }));
   // The extra trials are counted from the trial at which `a` had it, so both together are the trials of `b`.
   const ofB = (values) => rows.map((i) => (values[i] === null ? beyond : Math.max(0, e.own[i] + values[i])));
   if (e.low !== null && !isFewOf(e)) band(c, xs, ofB(e.low), ofB(e.high || e.estimate), m);

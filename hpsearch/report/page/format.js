@@ -28,7 +28,10 @@ export function spans(intervals, factor = 1) {
   const widths = intervals.filter((of) => of && typeof of.low === "number" && typeof of.high === "number")
     .map((of) => (of.high - of.low) * factor).filter((w) => w > 0);
   const tiny = !widths.length || Math.min(...widths) < 1e-6;
-  const say = tiny ? (v) => number(v * factor) : (v) => (v * factor).toFixed(decimals(Math.min(...widths)));
+  const ends = intervals.filter(Boolean).flatMap((of) => [of.low, of.high]).filter(Boolean);
+  let digits = tiny ? 0 : decimals(Math.min(...widths));
+  if (ends.some((v) => Number((v * factor).toFixed(digits)) === 0)) digits += 1; // whether it holds 0 must be seen
+  const say = tiny ? (v) => number(v * factor) : (v) => (v * factor).toFixed(digits);
   return (of) => {
     if (!of || of.estimate === null) return "";
     if (of.low === null || of.low === undefined) return `${say(of.estimate)} (too few studies for an interval)`;

@@ -61,8 +61,10 @@ export function makeReadable(c) {
   c.svg.addEventListener("click", (event) => pickStudy(nearestStudy(c, ...trialAt(c, event))));
   c.svg.setAttribute("aria-describedby", "picked");
   c.svg.addEventListener("keydown", press);
-  // Drawing anew takes the focus for a moment, and gives it back; the cursor stays where it is.
-  c.svg.addEventListener("blur", () => { if (c.svg.isConnected) leave(); });
+  // Drawing anew takes the focus for a moment, and gives it back; then the cursor stays where it is.
+  c.svg.addEventListener("blur", () => setTimeout(() => {
+    if (document.activeElement?.dataset?.focus !== c.svg.dataset.focus) leave();
+  }));
   draw(state.picked);
 }
 

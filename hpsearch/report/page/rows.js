@@ -13,7 +13,7 @@ const LETTER = 6.6; // pixels
 const MOST_WITH_DOTS = 4; // rows; more have no room for the dots of their studies
 
 // `rows` are { m, estimate, low, high, studies, text }; null is infinite and lies in the gutter, undefined is no bound;
-// `studies` are what the interval is of, one small dot each. `beyond` is what the gutter is called, null if there is none.
+// `studies` are what the interval is of, one small dot each. `beyond` names the gutter, null if there is none.
 export function drawRows(node, rows, { x, xLabel, label, beyond, press, whole = false }) {
   const names = rows.map(({ m }) => report.methods[m].label);
   const most = Math.max(6, Math.floor((node.clientWidth || 400) / 3 / LETTER));

@@ -14,11 +14,12 @@ export function drawSlice(node, m, p, trials) {
   const values = trials.map(({ i }) => objective[i]).sort((a, b) => a - b);
   if (!values.length) return;
   const part = Math.floor(values.length * 0.1), choice = p.kind === "choice";
+  const margin = (values.at(-1) - values[0]) * 0.02 || 0.5;
   const c = chart(node, {
     x: choice ? { low: -0.5, high: p.values.length - 0.5 } : { low: p.low, high: p.high, log: p.log },
     y: { factor: report.amounts.factor, ...(report.objective.maximise
-      ? { low: values[part], high: values.at(-1) }
-      : { low: values[0], high: values.at(-1 - part) }) },
+      ? { low: values[part], high: values.at(-1) + margin }
+      : { low: values[0] - margin, high: values.at(-1 - part) }) },
     xTicks: choice ? p.values.map((v, i) => [i, String(v)]) : null,
     xLabel: "", yLabel: "", height: 170, left: 48, right: 8,
     label: `${report.objective.name} against ${p.name}; the worst tenth lies outside`,

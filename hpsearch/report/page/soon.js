@@ -47,12 +47,12 @@ function soonRow(m, of) {
   const [estimate, low, high] = of.median;
   const count = `${of.count} of ${of.studies} studies reached it`;
   const text = `${report.methods[m].label}: ${medianText(of)} ${state.unit}; ${count}`;
-  const studies = state.unit === "trials" ? reaches(m) : [];
+  const studies = state.unit === "trials" ? studiesReach(m) : [];
   return { m, estimate, low, high, text, studies, end: of.end, count: of.count };
 }
 
 // The first trial at which each study is as good as the target; null if it never is.
-function reaches(m) {
+function studiesReach(m) {
   const { value } = report.targets[state.target], isThere = (v) => v === value || isBetter(v, value);
   return report.methods[m].incumbents.map((study) => {
     const i = study.findIndex(isThere);

@@ -11,10 +11,10 @@ import { number } from "./format.js";
 import { openTrial } from "./trial.js";
 import { state } from "./state.js";
 
-const SPACE_HELP = "Each line is a complete trial, through its value of every hyperparameter and its objective; the best "
-  + "are brightest. Drag along an axis to select the trials that lie there: the panels below, the curves and the table of "
-  + "trials show the same ones, and the filter of that table says which they are. A click on an axis lets go; a click "
-  + "on a dot opens its trial. In the panels the worst tenth lies outside.";
+const SPACE_HELP = "Each line is a complete trial, through its value of every hyperparameter and its objective; the "
+  + "best are brightest. Drag along an axis to select the trials that lie there: the panels below, the curves and the "
+  + "table of trials show the same ones, and the filter of that table says which they are. A click on an axis lets go; "
+  + "a click on a dot opens its trial. In the panels the worst tenth lies outside.";
 
 export const space = {
   id: "space",
@@ -89,7 +89,8 @@ function spaceTable({ label, hyper, importance, boundaries }) {
     : "Too few trials or studies to tell what mattered.";
   return table(`hyperparameters of ${label}`, note,
     ["hyperparameter", "range", "scale", "schedule", "explains", "chosen at an end"],
-    hyper.map((p) => [p.name, rangeText(p), scaleText(p), p.schedule, explains(p.name), atEnds(boundaries[p.name])]));
+    hyper.map((p) => [p.name, rangeText(p), scaleText(p), p.schedule, explains(p.name), atEnds(boundaries[p.name])]),
+    "hyperparameters");
 }
 
 function rangeText(p) {

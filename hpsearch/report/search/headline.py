@@ -12,7 +12,7 @@ from hpsearch.report.amounts import Amounts
 from hpsearch.report.context import ReportContext
 from hpsearch.report.facts import UNKNOWN
 from hpsearch.report.search.findings import Findings
-from hpsearch.report.search.verdict import count, p_text, whole
+from hpsearch.report.search.verdict import SIGNIFICANT, count, p_text, whole
 from hpsearch.statistics.bootstrap import Interval
 from hpsearch.statistics.coverage import coverage
 from hpsearch.statistics.difference import difference_of_means
@@ -155,9 +155,9 @@ def _compared(found: Findings, other: str, level: float, reach: TrialsToLevel, d
     ended = whole(found)
     matches = f"what {who} reaches in {trials}" if ended == count(trials, "trial") else f"{who} after {ended}"
     needs = f"{best} needs {reach.estimate} {'trial' if reach.estimate == 1 else 'trials'} ({_reach_span(reach)})"
-    apart = ""
-    if not (float(difference.low) > 0 or float(difference.high) < 0):
-        apart = "; at the end the two are not told apart"
+    *_, p = found.beats(best, other)
+    told = p is not None and p < SIGNIFICANT and float(difference.low) > 0
+    apart = "" if told else "; at the end the two are not told apart"
     return _so_far(found, f"{needs} to match {matches}{apart}.")
 
 
@@ -182,7 +182,9 @@ def _difference_tile(found: Findings, other: str, difference: Interval) -> Tile:
     span = NO_INTERVAL
     if math.isfinite(float(difference.low)):
         span = f"95% interval {amounts.span(float(difference.low), float(difference.high))}"
-    note = f"{' against '.join(means)}, means over studies; {coverage('difference of means', found.curves.least)}"
+    picked = ", not adjusted for picking this pair" if len(found.labels) > 2 else ""
+    measured = coverage("difference of means", found.curves.least)
+    note = f"{' against '.join(means)}, means over studies{picked}; {measured}"
     return Tile("ends better by", amounts.difference(*_ends(difference)), span, note)
 
 
