@@ -1,8 +1,8 @@
 // Lints the page's JavaScript with ESLint's own rules alone: `make check` needs no other package.
 
 const BROWSER = [
-  "Node", "addEventListener", "clearTimeout", "document", "fetch", "innerHeight", "innerWidth", "matchMedia",
-  "setTimeout",
+  "Node", "ResizeObserver", "URLSearchParams", "addEventListener", "clearTimeout", "document", "fetch", "history",
+  "innerHeight", "innerWidth", "location", "matchMedia", "setTimeout",
 ];
 
 module.exports = [

@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from hpsearch.statistics.bootstrap import LEAST_SPREAD, bootstrap_mean, resample_counts
+from hpsearch.statistics.difference import difference_of_means
 from hpsearch.statistics.extra_trials import extra_trials
 from hpsearch.statistics.importance import importance
 from hpsearch.statistics.kaplan_meier import kaplan_meier
@@ -381,7 +382,36 @@ def importances(random: np.random.Generator) -> Iterator[Row]:
             yield from tally.rows("importance", f"{name} of three", n)
 
 
-PARTS = (location, median_times, superiority, false_findings, ranks, extra, seed_shares, importances, false_log_rank)
+def differences(random: np.random.Generator) -> Iterator[Row]:
+    """Difference of two methods' means, with equally many studies and with four times as many of the first."""
+    for name, first, second, scale, times in (
+        ("normal, one three times as wide", "normal", "normal", 3.0, 1),
+        ("normal, one three times as wide, a quarter as many", "normal", "normal", 3.0, 4),
+        ("exponential and normal", "exponential", "normal", 1.0, 1),
+        ("lognormal and exponential", "lognormal, sigma 1", "exponential", 1.0, 1),
+        ("two accuracies", "accuracy, 1 - 0.1 Beta(2, 5)", "accuracy, 1 - 0.1 Beta(2, 5)", 2.0, 1),
+        ("ties", "ties, Binomial(10, 0.8)", "ties, Binomial(10, 0.8)", 1.0, 1),
+    ):
+        (draw_a, mean_a), (draw_b, mean_b) = DISTRIBUTIONS[first], DISTRIBUTIONS[second]
+        truth = mean_a - scale * mean_b
+        for n in STUDIES:
+            tally, more = Tally(), times * n
+            for seed in range(CHEAP_REPETITIONS // 500):
+                a, b = draw_a(random.random((more, 500))), scale * draw_b(random.random((n, 500)))
+                ours = difference_of_means(a, b, resamples=RESAMPLES, seed=2 * seed)
+                tally.add(OURS, truth, ours.low, ours.high)
+                errors = a.var(axis=0, ddof=1) / more, b.var(axis=0, ddof=1) / n
+                squares = errors[0] ** 2 / (more - 1) + errors[1] ** 2 / (n - 1)
+                freedom = sum(errors) ** 2 / np.where(squares == 0, 1.0, squares)
+                reach = stats.t.ppf(0.975, np.maximum(freedom, 1.0)) * np.sqrt(sum(errors))
+                centre = a.mean(axis=0) - b.mean(axis=0)
+                tally.add("Welch's t", truth, centre - reach, centre + reach)
+            yield from tally.rows("difference of means", name, n)
+
+
+PARTS = (
+    location, median_times, superiority, false_findings, ranks, extra, seed_shares, importances, false_log_rank, differences,
+)  # fmt: skip
 
 
 def table(rows: list[Row]) -> str:

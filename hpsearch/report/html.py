@@ -19,6 +19,8 @@ PARTS = files("hpsearch.report") / "page"
 IMPORT = re.compile(r'^import \{ \w+(?:, \w+)* \} from "\./(\w+\.js)";\n', re.MULTILINE)
 """The only form of import that `join` can remove, and so the only one that the page's modules may use."""
 EXPORT = re.compile(r"^export (?=async |function |const |let |class )", re.MULTILINE)
+SCROLLED = '<div class="scroll" tabindex="0" role="group" aria-label="table of the discussion"><table>'
+END = "</table></div>"
 TOP_NAME = re.compile(r"^(?:export )?(?:async )?(?:function|const|let|class) (\w+)", re.MULTILINE)
 
 
@@ -40,7 +42,8 @@ def render(document: Json, live: str = "", discussion: Sequence[str] = ()) -> st
         data=Markup(data),
         live=live,
         connect="'self'" if live else "'none'",
-        discussion=Markup("".join(map(markdown.render, discussion))),
+        # A wide table scrolls in itself, with the keyboard too. Text cannot hold the tag: it is escaped.
+        discussion=Markup("".join(map(markdown.render, discussion)).replace("<table>", SCROLLED).replace("</table>", END)),
     )
 
 

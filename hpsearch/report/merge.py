@@ -127,6 +127,7 @@ def _joined(files: Sequence[Path], all_tables: Sequence[Tables]) -> Tables:
         precisions=sum((Counter(tables.precisions) for tables in renamed), Counter()),
         halved=sum(tables.halved for tables in renamed),
         stand_ins=[attempt for tables in renamed for attempt in tables.stand_ins],
+        attempts=[attempt for tables in renamed for attempt in tables.attempts],
     )
 
 
@@ -152,4 +153,5 @@ def _renamed(tables: Tables, names: dict[str, str]) -> Tables:
         trials=labelled(tables.trials),
         curves=labelled(tables.curves),
         seeds=labelled(tables.seeds),
+        attempts=[replace(attempt, method=names[attempt.method]) for attempt in tables.attempts],
     )

@@ -14,6 +14,7 @@ FEWEST = 5
 COVERAGE: Mapping[str, Mapping[int, tuple[int, int]]] = MappingProxyType(
     {
         "mean": {5: (89, 97), 10: (91, 97), 20: (93, 96), 40: (94, 96)},
+        "difference of means": {5: (95, 97), 10: (92, 96), 20: (93, 96), 40: (93, 96)},
         "interquartile mean": {5: (90, 94), 10: (96, 97), 20: (96, 96), 40: (95, 96)},
         "median": {10: (98, 100), 20: (96, 100), 40: (96, 100)},
         "median trials to a target": {5: (98, 100), 10: (95, 99), 20: (98, 100), 40: (94, 100)},

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hpsearch.contracts.objective import Objective
 from hpsearch.contracts.space import Space
 from hpsearch.store.database import Database
-from hpsearch.store.rows import Comparison, FailedAttempt, Run, SeedRow, Trial
+from hpsearch.store.rows import PROPOSING, Comparison, FailedAttempt, Run, SeedRow, Trial
 from hpsearch.store.spent import Cost, has_ended
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class Tables:
         halved: how many trials were trained in a smaller pack than planned, because memory did not suffice.
         stand_ins: one for each trial for which its searcher had no proposal, with the reason.
         precisions: type of numbers -> how many trials were trained in it, of those whose task says so.
+        attempts: every failed attempt to propose or to train a trial.
     """
 
     parts: tuple[Comparison, ...]
@@ -74,6 +75,7 @@ class Tables:
     halved: int
     stand_ins: Sequence[FailedAttempt] = ()
     precisions: Mapping[str, int] = field(default_factory=dict)
+    attempts: Sequence[FailedAttempt] = ()
 
     @property
     def comparison(self) -> Comparison:
@@ -122,7 +124,7 @@ def load_tables(path: Path) -> Tables:
     with Database(path) as database:
         comparison = database.existing()
         spaces = {label: method.space for label, method in database.methods().items()}
-        found, runs, stand_ins = database.all_trials(), database.runs(), database.stand_ins()
+        found, runs, attempts = database.all_trials(), database.runs(), database.failed_attempts()
         of_seeds = database.seeds()
     names = list(dict.fromkeys(name for space in spaces.values() for name in space.names))
     metrics = list(dict.fromkeys(name for trial in found for name in trial.metrics if name not in names))
@@ -152,8 +154,9 @@ def load_tables(path: Path) -> Tables:
         _seeds(of_seeds),
         runs,
         halved,
-        stand_ins,
+        [attempt for attempt in attempts if attempt.attempt == PROPOSING],
         Counter(trial.precision for trial in found if trial.precision),
+        attempts,
     )
 
 

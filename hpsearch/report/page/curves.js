@@ -1,15 +1,18 @@
-// The best objective so far against trials: each method's average with its band, and its studies.
+// The best objective so far against trials: each method's average with its band, its studies, and the level to match.
 
+import { amount, at } from "./format.js";
 import { chart } from "./chart.js";
-import { color } from "./looks.js";
+import { areMany, isFew, isLit, state, visible } from "./state.js";
+import { band, endLabels, hasRoomForLabels, inColor, line, path, roomForLabels } from "./marks.js";
+import { h, help, place, select } from "./elements.js";
 import { report, unitText } from "./data.js";
-import { h, place, select } from "./elements.js";
+import { choosing } from "./selection.js";
 import { legend } from "./legend.js";
-import { band, endLabels, hasRoomForLabels, line, path, roomForLabels } from "./marks.js";
 import { makeReadable } from "./reading.js";
 import { redraw } from "./sections.js";
-import { state, visible } from "./state.js";
 import { studyText } from "./studies.js";
+
+const HEIGHT = 330;
 
 export const curves = {
   id: "curves",
@@ -22,34 +25,57 @@ export const curves = {
       onchange: (event) => { state.studies = event.target.checked; redraw("curves"); },
     });
     place("curves").replaceChildren(
-      h("div", { class: "controls" }, average, h("label", {}, studies, " every study as a thin line")),
-      legend(),
+      h("div", { class: "controls" }, average, h("label", {}, studies, " every study"), legend()),
       h("div", { class: "drawing" }),
       h("p", { class: "note", role: "status", id: "picked" }),
-      h("p", { class: "note coverage" }));
+      h("div", { class: "reading" }));
   },
 
   draw() {
     const node = place("curves").querySelector(".drawing");
-    const best = `best ${report.objective.name} so far`, range = limits();
-    const c = chart(node, {
-      x: { low: 1, high: Math.max(2, report.trials) }, y: range, xLabel: "trial", yLabel: `${best}${unitText()}`,
-      label: `${state.statistic} of the ${best} against trials, with 95% bands`,
-      right: roomForLabels(node), height: 400, whole: true,
-    });
-    if (state.studies) for (const m of visible()) drawStudies(c, m);
-    const ends = visible().map((m) => [m, drawAverage(c, m)]);
+    place("curves").querySelector("select").value = state.statistic;
+    const best = `best ${report.objective.name} so far`, range = limitsOfY();
+    const c = chartOf(node, best, range);
+    drawLevel(c);
+    const ends = [];
+    for (const m of visible()) {
+      if ((state.studies && isLit(m)) || isFew(m)) drawStudies(c, m);
+      ends.push([m, isFew(m) ? c.Y(report.averages.mean[report.methods[m].label].estimate.at(-1)) : drawAverage(c, m)]);
+    }
     if (hasRoomForLabels(node)) endLabels(c, ends);
     makeReadable(c);
-    place("curves").querySelector(".coverage").textContent = coverageText(range);
+    place("curves").querySelector(".reading").replaceChildren(help("curves", curvesHelp(range)));
     document.getElementById("picked").textContent = pickedText();
   },
 };
 
+const chartOf = (node, best, range) => chart(node, {
+  x: { low: 1, high: Math.max(2, report.trials) }, y: { ...range, factor: report.amounts.factor }, xLabel: "trial",
+  yLabel: `${best}${unitText()}`, label: `${state.statistic} of the ${best} against trials, with 95% bands`,
+  right: roomForLabels(node), height: HEIGHT, whole: true, focus: "curves",
+});
+
+// The other method's final mean, and the trial at which the best one's mean is there.
+function drawLevel(c) {
+  const { level, trial, best, other } = report.headline;
+  if (level === null || state.statistic !== "mean") return;
+  const y = c.Y(level), end = c.width - c.right;
+  c.plot.append(h("line", { class: "level", x1: c.left, x2: end, y1: y, y2: y }));
+  if (trial === null) return;
+  const x = c.X(trial), floor = c.height - c.bottom;
+  c.plot.append(h("line", { class: "level", x1: x, x2: x, y1: y, y2: floor }),
+    h("circle", { class: "met", cx: x, cy: y, r: 5 },
+      h("title", {}, `${best} is where ${other} ends, at ${amount(level)}, after trial ${trial}`)));
+  const beside = x > (c.left + end) / 2 ? { x: x - 7, "text-anchor": "end" } : { x: x + 7 };
+  c.svg.append(h("text", { class: "said", y: floor - 8, ...beside }, `trial ${trial}`));
+}
+
 function drawStudies(c, m) {
+  const hits = choosing(m);
   report.methods[m].incumbents.forEach((study, s) => {
     const points = study.map((v, i) => [c.X(i + 1), c.Y(v)]);
-    c.plot.append(h("path", { class: "study", d: path(points), stroke: color(m), "data-m": m, "data-s": s }));
+    const kind = `study${isFew(m) ? " alone" : ""}${hits ? (hits[s] ? " hit" : " missed") : ""}`;
+    c.plot.append(h("path", { ...inColor(m, kind), d: path(points), "data-s": s }));
   });
 }
 
@@ -65,28 +91,38 @@ function drawAverage(c, m) {
 const incumbents = () => visible().flatMap((m) => report.methods[m].incumbents.flat());
 
 // Limits of the axis: they hold all but the worst fiftieth of the studies' values, and the last bands.
-function limits() {
+function limitsOfY() {
   const values = incumbents().sort((a, b) => a - b);
   if (!values.length) return { low: 0, high: 1 };
   const part = Math.floor(values.length * 0.02);
-  const averages = visible().map((m) => report.averages[state.statistic][report.methods[m].label]);
-  const last = averages.flatMap((of) => [of.low.at(-1), of.high.at(-1)]).filter((v) => v !== null);
+  const averages = visible().filter((m) => !isFew(m)).map((m) => report.methods[m].label)
+    .map((label) => at(report.averages[state.statistic][label], report.trials - 1));
+  const last = averages.flatMap((of) => [of.low, of.high]).filter((v) => v !== null);
   const ends = report.objective.maximise ? [values[part], values.at(-1)] : [values.at(-1 - part), values[0]];
   const low = Math.min(...ends, ...last), high = Math.max(...ends, ...last);
   const margin = (high - low) * 0.05 || Math.abs(high) * 0.05 || 0.5;
   return { low: low - margin, high: high + margin };
 }
 
-function coverageText({ low, high }) {
+function curvesHelp({ low, high }) {
   const all = incumbents(), outside = all.filter((v) => v < low || v > high).length;
-  const hidden = outside ? `${outside} of ${all.length} values of single studies lie outside of what is drawn.` : "";
-  return `Bands: ${report.coverage[state.statistic]}. ${hidden}`;
+  const few = report.methods.filter((_, m) => isFew(m)).map(({ label }) => label);
+  return [
+    `Thick: ${state.statistic} over studies of the best ${report.objective.name} so far, with its 95% band `
+      + `(${report.coverage[state.statistic]}). Thin: one study each.`,
+    report.headline.trial === null || report.headline.level === null ? ""
+      : `Dashed: where ${report.headline.other} ends (${amount(report.headline.level)}), and the trial at which `
+        + `${report.headline.best} is there.`,
+    few.length ? `${few.join(", ")}: fewer than ${report.few} studies, so these are shown alone.` : "",
+    areMany() ? "Grey: methods that are not in colour; their names are buttons." : "",
+    outside ? `${outside} of ${all.length} values of single studies lie outside of what is drawn.` : "",
+    "Point at a line to read it, click to pick a study; on the keyboard: arrows, Enter, Escape.",
+  ].filter(Boolean).join(" ");
 }
 
 function pickedText() {
-  if (!state.picked) {
-    return "Point at a line to read it, click to pick a study; on the keyboard: arrows, Enter, Escape.";
-  }
-  const found = studyText(state.picked, report.trials).replaceAll("\n", "; ");
-  return `Picked: ${found}. All its trials are in the table below; Escape lets it go.`;
+  const { picked } = state;
+  if (!picked) return "";
+  const found = studyText(picked, report.trials).replaceAll("\n", "; ");
+  return `Picked (with dots): ${found}. Its trials are in the table below; Escape lets it go.`;
 }

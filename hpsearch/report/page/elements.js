@@ -1,7 +1,8 @@
 // Elements of the page. Every text that comes from a study file goes into the page as a text node.
 
 const SVG = "http://www.w3.org/2000/svg";
-const SVG_TAGS = new Set(["svg", "g", "path", "line", "text", "circle", "rect", "clipPath", "title"]);
+const SVG_TAGS = new Set(["svg", "g", "path", "line", "text", "circle", "rect", "clipPath", "title", "pattern"]);
+const opened = new Set(); // what the reader has unfolded; it stays so when it is drawn anew
 
 export function h(tag, attributes, ...children) {
   const node = SVG_TAGS.has(tag) ? document.createElementNS(SVG, tag) : document.createElement(tag);
@@ -24,14 +25,40 @@ export function select(label, options, value, change) {
   return h("label", {}, `${label} `, node);
 }
 
-export function table(caption, head, rows) {
-  const cell = (x) => (x instanceof Node && x.tagName === "TD" ? x : h("td", {}, x));
-  return h("div", {}, h("p", { class: "note" }, caption), scrolled(caption,
-    h("tr", {}, head.map((x) => h("th", { scope: "col" }, x))), rows.map((row) => h("tr", {}, row.map(cell)))));
+// What a reader may unfold; `key` tells it from all others of the page.
+export function folded(key, summary, ...children) {
+  const toggle = (event) => (event.target.open ? opened.add(key) : opened.delete(key));
+  return h("details", { class: "fold", open: opened.has(key), ontoggle: toggle },
+    h("summary", { "data-focus": `fold ${key}` }, summary), ...children);
 }
 
-// A table that scrolls sideways if it is too wide, with the keyboard too.
+// How a plot is read, beside it.
+export const help = (key, text) => h("div", { class: "help" },
+  folded(`help ${key}`, "How to read this", h("p", { class: "note" }, text)));
+
+// A folded table with its note. Cells are texts or nodes; the first of a row names it. `key` is for a table whose
+// summary changes.
+export function table(summary, note, head, rows, key = summary) {
+  const cell = (x, i) => (x instanceof Node && x.tagName === "TD" ? x : h(i ? "td" : "th", i ? {} : ROW, x));
+  return folded(`table ${key}`, `Table: ${summary}`, h("p", { class: "note" }, note), scrolled(summary,
+    h("tr", {}, head.map((x) => h("th", { scope: "col" }, h("span", {}, x)))),
+    rows.map((row) => h("tr", {}, row.map(cell)))));
+}
+
+const ROW = { scope: "row" };
+
+// A table that scrolls in itself if it is too large, with the keyboard too; its edge shows where more of it is.
 export function scrolled(label, head, body) {
-  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label },
+  const box = h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": label },
     h("table", {}, h("thead", {}, head), h("tbody", {}, body)));
+  const more = h("p", { class: "more", "aria-hidden": "true" });
+  const mark = () => {
+    const right = box.scrollWidth - box.clientWidth - box.scrollLeft > 2;
+    box.classList.toggle("cut-right", right);
+    box.classList.toggle("cut-left", box.scrollLeft > 2);
+    more.textContent = right ? "more columns to the right →" : "";
+  };
+  box.addEventListener("scroll", mark, { passive: true });
+  new ResizeObserver(mark).observe(box);
+  return h("div", {}, box, more);
 }

@@ -1,4 +1,4 @@
-// Filter and sort rows: "near objective>0.9" gives words that a row must contain, and values that it must have.
+// Filter and sort rows: "near objective > 0.9" gives words that a row must contain, and values that it must have.
 
 const COMPARE = {
   "<": (a, b) => a < b,
@@ -7,20 +7,33 @@ const COMPARE = {
   ">=": (a, b) => a >= b,
 };
 
+// Names and values as a filter writes them, which are separated by spaces.
+export const written = (text) => String(text).toLowerCase().replaceAll(/\s+/g, "_");
+
 export function parseFilter(text) {
-  return text.toLowerCase().split(/\s+/).filter(Boolean).map((token) => {
+  return text.toLowerCase().replaceAll(/\s*(<=|>=|<|>|=)\s*/g, "$1").split(/\s+/).filter(Boolean).map((token) => {
     const found = token.match(/^([^<>=]+)(<=|>=|<|>|=)([^<>=]+)$/);
     return found ? { name: found[1], op: found[2], to: found[3] } : { text: token };
   });
 }
+
+// The filter without what it says about one name, and with this instead.
+export function replaced(text, name, comparisons) {
+  const kept = parseFilter(text).filter((token) => token.name !== written(name))
+    .map((token) => token.text || token.name + token.op + token.to);
+  return [...kept, ...comparisons.map((of) => written(name) + of)].join(" ");
+}
+
+// "90%" is 0.9.
+const numeral = (text) => (/^[-+\d.e]+%$/.test(text) ? Number(text.slice(0, -1)) / 100 : Number(text));
 
 // Whether a row fits: `words()` gives its text in small letters, `valueOf(name)` its value of this name.
 export function fits(token, words, valueOf) {
   if (token.text) return words().includes(token.text);
   const value = valueOf(token.name);
   if (value === null || value === undefined) return false;
-  if (token.op === "=") return String(value).toLowerCase() === token.to || Number(value) === Number(token.to);
-  return COMPARE[token.op](Number(value), Number(token.to));
+  if (token.op !== "=") return COMPARE[token.op](Number(value), numeral(token.to));
+  return token.to.split("|").some((to) => written(value) === to || Number(value) === numeral(to));
 }
 
 // Sort in place; missing values come last in both directions.

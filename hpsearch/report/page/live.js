@@ -1,9 +1,11 @@
 // While a comparison runs, fetch the page's data again and again; what the reader has chosen stays.
 
-import { replaceReport, report } from "./data.js";
-import { drawHeading } from "./prose.js";
 import { buildAll, redrawAll } from "./sections.js";
-import { state } from "./state.js";
+import { replaceReport, report } from "./data.js";
+import { begin, readAddress } from "./address.js";
+import { drawHeading } from "./prose.js";
+import { drawList } from "./list.js";
+import { startState } from "./state.js";
 
 const PAUSE = 1500; // milliseconds
 
@@ -40,8 +42,11 @@ function take(newer) {
   }
   document.querySelector("main").hidden = false;
   if (shape() !== before) {
-    Object.assign(state, { target: report.shown, pair: 0, ahead: 0, picked: null });
+    startState();
+    begin();
+    if (!before) readAddress();
     buildAll();
+    drawList();
   }
   redrawAll();
 }

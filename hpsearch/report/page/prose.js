@@ -1,7 +1,7 @@
-// The page's words: its heading, the verdict and what made it.
+// The page's words: its heading, the first screen, the verdict in words, and what made it.
 
+import { folded, h, place } from "./elements.js";
 import { report } from "./data.js";
-import { h, place } from "./elements.js";
 
 export function drawHeading(description) {
   document.title = report.title;
@@ -17,13 +17,37 @@ export const heading = {
   },
 };
 
+export const headline = {
+  id: "headline",
+
+  draw() {
+    const { facts, sentence, caution, tiles } = report.headline;
+    const tile = (of) => h("li", { class: "tile" },
+      h("span", { class: "what" }, of.title), h("strong", {}, of.value), h("span", { class: "span" }, of.interval),
+      h("span", { class: "note" }, of.note));
+    document.getElementById("h-overview").textContent = sentence;
+    document.getElementById("facts").textContent = facts.join(" · ");
+    place("headline").replaceChildren(
+      h("p", { id: "caution" }, caution), tiles.length ? h("ul", { id: "tiles" }, tiles.map(tile)) : "");
+  },
+};
+
+export const limits = {
+  id: "limits",
+
+  draw() {
+    const { cautions } = report.headline;
+    const short = cautions.length ? [h("p", { class: "warning", id: "cautions" }, cautions.join(" · "))] : [];
+    place("limits").replaceChildren(
+      ...report.warnings.map((text) => h("p", { class: "warning" }, text)), ...short);
+  },
+};
+
 export const verdict = {
   id: "verdict",
 
   draw() {
-    const items = report.verdict.map((sentence) => h("li", {}, sentence));
-    const warnings = report.warnings.map((text) => h("p", { class: "warning" }, text));
-    place("verdict").replaceChildren(...warnings, h("ul", {}, items));
+    place("verdict").replaceChildren(h("ul", {}, report.verdict.map((sentence) => h("li", {}, sentence))));
   },
 };
 
@@ -34,6 +58,7 @@ export const made = {
     const row = ([what, value]) => h("tr", {}, h("th", { scope: "row" }, what), h("td", { class: "wrap" }, value));
     place("made").replaceChildren(
       h("p", {}, "To make it again: ", h("code", {}, report.command)),
-      h("div", { class: "scroll" }, h("table", {}, h("tbody", {}, report.made.map(row)))));
+      folded("made", "Table: data, settings, machine and versions",
+        h("table", { class: "plain" }, h("tbody", {}, report.made.map(row)))));
   },
 };

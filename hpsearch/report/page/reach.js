@@ -1,17 +1,17 @@
 // Reaching a target: the share of studies that reached it, against what they spent (Kaplan-Meier).
 
-import { chart } from "./chart.js";
-import { report } from "./data.js";
-import { h, place, select, table } from "./elements.js";
-import { number, pText, span } from "./format.js";
+import { amount, number, pText, percents } from "./format.js";
 import { band, cross, endLabels, hasRoomForLabels, line, roomForLabels } from "./marks.js";
-import { redraw } from "./sections.js";
-import { state, visible } from "./state.js";
+import { h, help, place, select, table } from "./elements.js";
+import { isFew, isLit, state, visible } from "./state.js";
+import { chart } from "./chart.js";
 import { hover } from "./tooltip.js";
+import { redraw } from "./sections.js";
+import { report } from "./data.js";
 
 export function targetName(t) {
-  const origin = t.share === null ? "given" : `at least as good as ${number(t.share * 100)}% of all results`;
-  return `${number(t.value)} (${origin})`;
+  const origin = t.share === null ? "given" : `as good as ${number(t.share * 100)}% of all results`;
+  return `${amount(t.value)} (${origin})`;
 }
 
 // `of` says how one method reached a target.
@@ -28,38 +28,46 @@ export const target = {
     const names = report.targets.map((_, i) => [i, ""]); // a target's value may change while a comparison runs
     place("target").replaceChildren(
       h("div", { class: "controls" },
-        select("target", names, state.target, (v) => { state.target = Number(v); redraw("target"); }),
-        select("spent", units, state.unit, (v) => { state.unit = v; redraw("target", "range"); })),
+        select("target", names, state.target, (v) => { state.target = Number(v); redraw("soon", "target"); }),
+        select("spent", units, state.unit, (v) => { state.unit = v; redraw("soon", "target", "range"); })),
       h("div", { class: "drawing" }),
+      help("target", `The share of studies that have reached the target after so much, Kaplan-Meier with 95% bands; a `
+        + "study that does not reach it is kept as censored, so a line that ends below 1 means that some never did."),
       h("div", { class: "tables" }));
   },
 
   draw() {
-    const options = place("target").querySelectorAll("select")[0].options;
-    report.targets.forEach((t, i) => { if (options[i]) options[i].textContent = targetName(t); });
-    const chosen = report.targets[state.target], reach = chosen.units[state.unit];
-    drawShares(place("target").querySelector(".drawing"), chosen, reach);
-    const rows = report.methods.map(({ label }) => {
-      const of = reach.methods[label];
-      return [label, `${of.count} of ${of.studies}`, medianText(of)];
-    });
-    const sofar = report.finished === report.planned ? "" : " so far";
-    const caption = `Reaching ${targetName(chosen)}${sofar}: Kaplan-Meier medians; `
-      + `a study that does not reach it is kept as censored. Medians: ${report.coverage["median trials to a target"]}.`;
+    const [chosen, unit] = place("target").querySelectorAll("select");
+    report.targets.forEach((t, i) => { if (chosen.options[i]) chosen.options[i].textContent = targetName(t); });
+    chosen.value = state.target;
+    unit.value = state.unit;
+    const wanted = report.targets[state.target], reach = wanted.units[state.unit];
+    drawShares(place("target").querySelector(".drawing"), wanted, reach);
     place("target").querySelector(".tables").replaceChildren(
-      table(caption, ["method", "studies that reached it", `median ${state.unit} (95% interval)`], rows),
-      reach.tests.length
-        ? table("Log-rank tests, Holm-adjusted over all pairs and targets", ["pair", "p"],
-          reach.tests.map((t) => [`${t.a}, ${t.b}`, pText(t.p, t.reason)]))
-        : h("span", {}));
+      mediansTable(wanted, reach), reach.tests.length ? testsTable(reach) : "");
   },
 };
+
+function mediansTable(wanted, reach) {
+  const rows = report.methods.map(({ label }) => {
+    const of = reach.methods[label];
+    return [label, `${of.count} of ${of.studies}`, medianText(of)];
+  });
+  const sofar = report.finished === report.planned ? "" : " so far";
+  return table("median of each method",
+    `Reaching ${targetName(wanted)}${sofar}: Kaplan-Meier medians; a study that does not reach it is kept as censored. `
+      + `Medians: ${report.coverage["median trials to a target"]}.`,
+    ["method", "studies that reached it", `median ${state.unit} (95% interval)`], rows);
+}
+
+const testsTable = (reach) => table("log-rank tests", "Holm-adjusted over all pairs and targets.", ["pair", "p"],
+  reach.tests.map((t) => [`${t.a}, ${t.b}`, pText(t.p, t.reason)]));
 
 function drawShares(node, chosen, reach) {
   const end = Math.max(...report.methods.map(({ label }) => reach.methods[label].end), 1);
   const c = chart(node, {
-    x: { low: 0, high: end }, y: { low: 0, high: 1 }, height: 300, right: roomForLabels(node),
-    xLabel: `${state.unit} spent`, yLabel: "share of studies that reached it",
+    x: { low: 0, high: end }, y: { low: 0, high: 1, factor: 100 }, height: 300, right: roomForLabels(node),
+    xLabel: `${state.unit} spent`, yLabel: "studies that reached it (%)",
     label: `share of studies that reached ${targetName(chosen)} against ${state.unit}: `
       + "Kaplan-Meier curves with 95% log-log bands",
   });
@@ -67,7 +75,7 @@ function drawShares(node, chosen, reach) {
     const of = reach.methods[report.methods[m].label];
     const xs = stairs(of.steps, of.reached, end).map(([x]) => x);
     const [middle, low, high] = [of.reached, of.low, of.high].map((ys) => stairs(of.steps, ys, end).map(([, y]) => y));
-    band(c, xs, low, high, m);
+    if (!isFew(m)) band(c, xs, low, high, m);
     line(c, xs, middle, m);
     return [m, c.Y(middle.at(-1))];
   });
@@ -90,10 +98,10 @@ function stairs(xs, ys, end) {
 }
 
 function sharesText(reach, spent) {
-  const lines = visible().map((m) => {
+  const lines = visible().filter(isLit).map((m) => {
     const { label } = report.methods[m], of = reach.methods[label];
     const i = of.steps.filter((step) => step <= spent).length - 1;
-    return `${label}: ${i < 0 ? "none" : span(of.reached[i], of.low[i], of.high[i])}`;
+    return `${label}: ${i < 0 ? "none" : percents({ estimate: of.reached[i], low: of.low[i], high: of.high[i] })}`;
   });
   return [`after ${number(Number(spent.toPrecision(3)))} ${state.unit}`, ...lines].join("\n");
 }

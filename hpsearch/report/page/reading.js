@@ -1,13 +1,12 @@
 // Reading the curves with the pointer or the keyboard, and picking a study there.
 
-import { color } from "./looks.js";
-import { report } from "./data.js";
-import { h } from "./elements.js";
-import { spanAt } from "./format.js";
+import { at, spans } from "./format.js";
 import { cross, path } from "./marks.js";
-import { state, visible } from "./state.js";
-import { pickStudy, studyText } from "./studies.js";
 import { hideTip, showTip } from "./tooltip.js";
+import { isFew, isLit, state, visible } from "./state.js";
+import { pickStudy, studyText } from "./studies.js";
+import { h } from "./elements.js";
+import { report } from "./data.js";
 
 const NEAR = 7; // pixels from a study's line
 let cursor = null; // the keyboard's: { trial, i }, i being the index of a study, -1 for the averages
@@ -17,11 +16,15 @@ export function makeReadable(c) {
   const chosen = h("g", {});
   c.plot.append(chosen);
 
+  // A picked study has dots where it rose and the colour of ink, so that nobody takes it for an average.
   function draw(pick) {
     chosen.replaceChildren();
     if (!pick) return;
-    const points = report.methods[pick.m].incumbents[pick.s].map((v, i) => [c.X(i + 1), c.Y(v)]);
-    chosen.append(h("path", { class: "study picked", stroke: color(pick.m), d: path(points) }));
+    const study = report.methods[pick.m].incumbents[pick.s];
+    const points = study.map((v, i) => [c.X(i + 1), c.Y(v)]);
+    const risen = points.filter((_, i) => i === 0 || study[i] !== study[i - 1]);
+    chosen.append(h("path", { class: "picked", d: path(points) }),
+      ...risen.map(([cx, cy]) => h("circle", { class: "risen", cx, cy, r: 3 })));
   }
 
   function point(event, trial, pick) {
@@ -30,13 +33,8 @@ export function makeReadable(c) {
     showTip(event, pick ? studyText(pick, trial) : averagesText(trial));
   }
 
-  function leave() {
-    cursor = null;
-    hideTip();
-  }
-
   function press(event) {
-    const all = visible().flatMap((m) => report.methods[m].incumbents.map((_, s) => ({ m, s })));
+    const all = readable();
     cursor = cursor || { trial: report.trials, i: -1 };
     if (event.key === "Enter") {
       pickStudy(all[cursor.i] || null);
@@ -61,12 +59,24 @@ export function makeReadable(c) {
     hideTip();
   });
   c.svg.addEventListener("click", (event) => pickStudy(nearestStudy(c, ...trialAt(c, event))));
-  c.svg.setAttribute("tabindex", "0");
   c.svg.setAttribute("aria-describedby", "picked");
   c.svg.addEventListener("keydown", press);
-  c.svg.addEventListener("blur", leave);
+  // Drawing anew takes the focus for a moment, and gives it back; then the cursor stays where it is.
+  c.svg.addEventListener("blur", () => setTimeout(() => {
+    if (document.activeElement?.dataset?.focus !== c.svg.dataset.focus) leave();
+  }));
   draw(state.picked);
 }
+
+function leave() {
+  cursor = null;
+  hideTip();
+}
+
+// The studies that are drawn as lines.
+const readable = () => visible()
+  .filter((m) => (state.studies && isLit(m)) || isFew(m))
+  .flatMap((m) => report.methods[m].incumbents.map((_, s) => ({ m, s })));
 
 // Returns whether the key was an arrow.
 function moveCursor(key, studies) {
@@ -89,20 +99,20 @@ function trialAt(c, event) {
 
 function nearestStudy(c, trial, y) {
   let found = null;
-  if (!state.studies) return found;
-  for (const m of visible()) {
-    report.methods[m].incumbents.forEach((study, s) => {
-      const away = Math.abs(c.Y(study[trial - 1]) - y);
-      if (away < NEAR && (!found || away < found.away)) found = { m, s, away };
-    });
+  for (const { m, s } of readable()) {
+    const away = Math.abs(c.Y(report.methods[m].incumbents[s][trial - 1]) - y);
+    if (away < NEAR && (!found || away < found.away)) found = { m, s, away };
   }
   return found;
 }
 
 function averagesText(trial) {
-  const lines = visible().map((m) => {
+  const lit = visible().filter(isLit);
+  const averages = lit.map((m) => at(report.averages[state.statistic][report.methods[m].label], trial - 1));
+  const say = spans(averages, report.amounts.factor);
+  const lines = lit.map((m, k) => {
     const { label, incumbents: studies } = report.methods[m];
-    return `${label}: ${spanAt(report.averages[state.statistic][label], trial - 1)}, n = ${studies.length}`;
+    return `${label}: ${say(averages[k])}${report.amounts.unit}, n = ${studies.length}`;
   });
   return [`trial ${trial}, ${state.statistic}`, ...lines].join("\n");
 }

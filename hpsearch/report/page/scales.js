@@ -1,4 +1,4 @@
-// Scales: from values to places on an axis.
+// Scales: from values to places on an axis, and back.
 
 export function ticks(low, high, log, most) {
   if (log) {
@@ -26,6 +26,12 @@ export function scale(low, high, from, to, log) {
   return (value) => from + ((f(value) - f(low)) / (f(high) - f(low))) * (to - from);
 }
 
+// The value at a share of a range, 0 to 1.
+export const valueAt = (p, share) => {
+  const inside = Math.min(1, Math.max(0, share));
+  return p.log ? p.low * (p.high / p.low) ** inside : p.low + inside * (p.high - p.low);
+};
+
 // A hyperparameter's value as its share of the range, 0 to 1; null if it is not active, and has none.
 export function shareOfRange(p, value) {
   if (value === null) return null;
@@ -33,3 +39,9 @@ export function shareOfRange(p, value) {
   if (p.values.length < 2) return 0.5;
   return p.values.findIndex((v) => v === value || Number(v) === value) / (p.values.length - 1);
 }
+
+// The values of a choice whose shares lie between two shares.
+export const valuesBetween = (p, low, high) => p.values.filter((v, i) => {
+  const share = p.values.length < 2 ? 0.5 : i / (p.values.length - 1);
+  return share >= low && share <= high;
+});

@@ -1,8 +1,8 @@
 // Single studies: what a study has found, and how one is picked.
 
+import { amount, number } from "./format.js";
 import { isBetter, isComplete, report } from "./data.js";
-import { number } from "./format.js";
-import { redraw } from "./sections.js";
+import { redrawAll } from "./sections.js";
 import { state } from "./state.js";
 
 export const configuration = (trials, i) =>
@@ -15,7 +15,7 @@ export function studyText({ m, s }, trial) {
     if (r !== repeat || rows.trial[i] > trial || !isComplete(rows, i)) return;
     if (best === null || isBetter(rows.objective[i], rows.objective[best])) best = i;
   });
-  const head = `${method.label}, study ${repeat}, after trial ${trial}: ${number(method.incumbents[s][trial - 1])}`;
+  const head = `${method.label}, study ${repeat}, after trial ${trial}: ${amount(method.incumbents[s][trial - 1])}`;
   return best === null ? head : `${head}\nfound at trial ${rows.trial[best]}: ${configuration(rows, best)}`;
 }
 
@@ -23,6 +23,7 @@ export function studyText({ m, s }, trial) {
 export function pickStudy(pick) {
   const already = pick && state.picked && pick.m === state.picked.m && pick.s === state.picked.s;
   state.picked = pick && !already ? { m: pick.m, s: pick.s } : null;
+  if (state.picked) state.method = state.picked.m;
   state.page = 0;
-  redraw("curves", "trials");
+  redrawAll();
 }

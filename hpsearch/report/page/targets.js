@@ -1,41 +1,48 @@
 // All targets: the median that each method spends to reach each of them.
 
-import { chart } from "./chart.js";
-import { report } from "./data.js";
-import { h, place, table } from "./elements.js";
-import { number } from "./format.js";
+import { amount, number } from "./format.js";
 import { endLabels, hasRoomForLabels, line, mark, roomForLabels } from "./marks.js";
+import { h, help, place, table } from "./elements.js";
 import { medianText, targetName } from "./reach.js";
 import { state, visible } from "./state.js";
+import { chart } from "./chart.js";
+import { report, unitText } from "./data.js";
+
+const RANGE_HELP = "The median that each method spends until a study has reached the target, for every target: a "
+  + "verdict that hangs on the target shows lines that cross. A triangle at the top: not within all that there was.";
 
 export const range = {
   id: "range",
 
   build() {
-    place("range").replaceChildren(h("div", { class: "drawing" }), h("div", { class: "tables" }));
+    place("range").replaceChildren(
+      h("div", { class: "drawing" }), help("range", RANGE_HELP), h("div", { class: "tables" }));
   },
 
   draw() {
     drawMedians(place("range").querySelector(".drawing"));
-    const labels = report.methods.map(({ label }) => label);
-    const row = (t) => [targetName(t), ...labels.map((label) => medianText(t.units[state.unit].methods[label]))];
+    const share = (t) => (t.share === null ? "given" : `${number(t.share * 100)}%`);
+    const heads = report.targets.map((t) => `${amount(t.value)} (${share(t)})`);
+    const row = ({ label }) => [label, ...report.targets.map((t) => medianText(t.units[state.unit].methods[label]))];
     place("range").querySelector(".tables").replaceChildren(
-      table(`Median ${state.unit} to each target (95% interval). In the figure a triangle at the top: not within all.`,
-        ["target", ...labels], report.targets.map(row)));
+      table(`median ${state.unit} to each target`,
+        "With 95% intervals. A column is a target, with the share of all results that it is at least as good as.",
+        ["method", ...heads], report.methods.map(row)));
   },
 };
 
 const reaches = (label) => report.targets.map((t) => t.units[state.unit].methods[label]);
 
 function drawMedians(node) {
-  const targets = report.targets;
+  const { targets, amounts } = report;
   const top = Math.max(...report.methods.flatMap(({ label }) => reaches(label).map((of) => of.end)), 1) * 1.08;
   const every = node.clientWidth > 620 ? 1 : 3;
   const c = chart(node, {
     x: { low: -0.3, high: targets.length - 0.7 }, y: { low: 0, high: top }, height: 300, right: roomForLabels(node),
-    xLabel: `target (${report.objective.name}; quantiles of all results)`, yLabel: `median ${state.unit}`,
+    xLabel: `target: ${report.objective.name}${unitText()}, quantiles of all results`, yLabel: `median ${state.unit}`,
     label: `median ${state.unit} to each target; at the top: not within all`,
-    xTicks: targets.map((t, i) => [i, number(Number(t.value.toPrecision(3)))]).filter(([i]) => i % every === 0),
+    xTicks: targets.map((t, i) => [i, number(Number((t.value * amounts.factor).toPrecision(3)))])
+      .filter(([i]) => i % every === 0),
   });
   const height = (y) => c.Y(y === null ? top * 0.97 : y);
   const ends = visible().map((m) => {

@@ -14,11 +14,11 @@ export function hideTip() {
   tip.hidden = true;
 }
 
-// Show over chart `c` what `text` says about the pointer's x.
+// Show over chart `c` what `text` says about the pointer's x and y.
 export function hover(c, text, away = () => {}) {
   c.svg.addEventListener("pointermove", (event) => {
-    const box = c.svg.getBoundingClientRect();
-    showTip(event, text(((event.clientX - box.left) / box.width) * c.width));
+    const box = c.svg.getBoundingClientRect(), scale = c.width / box.width;
+    showTip(event, text((event.clientX - box.left) * scale, (event.clientY - box.top) * scale));
   });
   c.svg.addEventListener("pointerleave", () => {
     away();

@@ -1,12 +1,14 @@
-// The table of all trials, which can be sorted, filtered and paged. A row is { method, t, i }: trial i of method's t.
+// The table of all trials, which can be sorted, filtered and paged. A row is { m, t, i }: trial i of method m's t.
 
-import { report, stateName } from "./data.js";
+import { factorOf, report, stateName, unitOf, unitText } from "./data.js";
+import { fixed, number } from "./format.js";
 import { h, place, scrolled, select } from "./elements.js";
-import { fits, parseFilter, sortRows } from "./filter.js";
-import { number } from "./format.js";
-import { redraw } from "./sections.js";
-import { state } from "./state.js";
+import { isSelected, reasonOf, unknownNames } from "./selection.js";
+import { redraw, redrawAll } from "./sections.js";
 import { configuration } from "./studies.js";
+import { openTrial } from "./trial.js";
+import { sortRows } from "./filter.js";
+import { state } from "./state.js";
 
 const PAGE = 25; // rows
 
@@ -14,13 +16,21 @@ export const trials = {
   id: "trials",
 
   build() {
-    const again = (change) => { change(); state.page = 0; redraw("trials"); };
+    const again = (change) => { change(); state.page = 0; redrawAll(); };
     const turn = (by) => () => { state.page += by; redraw("trials"); };
     const labels = report.methods.map((method, m) => [m, method.label]);
     const states = report.states.map((name, i) => [i, name]);
+    let waiting = 0;
     const filter = h("input", {
-      type: "search", id: "filter", placeholder: "text, or objective>0.9", value: state.text,
-      oninput: (event) => again(() => { state.text = event.target.value; }),
+      type: "search", id: "filter", placeholder: "text, or objective > 90%", value: state.text,
+      "aria-describedby": "unknown",
+      oninput: (event) => {
+        state.text = event.target.value;
+        state.page = 0;
+        redraw("trials");
+        clearTimeout(waiting); // the figures follow when the reader has stopped typing
+        waiting = setTimeout(() => redraw("curves", "space"), 250);
+      },
     });
     place("trials").replaceChildren(
       h("div", { class: "controls" },
@@ -30,17 +40,21 @@ export const trials = {
         h("button", { type: "button", id: "back", onclick: turn(-1) }, "back"),
         h("button", { type: "button", id: "on", onclick: turn(1) }, "on"),
         h("span", { id: "count", role: "status" })),
+      h("p", { id: "unknown", class: "warning", role: "status", hidden: true }),
       h("div", { class: "tables" }));
   },
 
   draw() {
     const all = columns(), rows = matching(all), pages = Math.max(1, Math.ceil(rows.length / PAGE));
     state.page = Math.min(Math.max(0, state.page), pages - 1);
+    const [of, outcome] = place("trials").querySelectorAll("select"), filter = document.getElementById("filter");
+    of.value = state.of;
+    outcome.value = state.outcome;
+    if (filter.value !== state.text) filter.value = state.text;
+    sayUnknown();
     document.getElementById("count").textContent = countText(rows.length, pages);
     document.getElementById("back").disabled = state.page === 0;
     document.getElementById("on").disabled = state.page === pages - 1;
-    const cell = (column, row) =>
-      h("td", { class: column.number ? "number" : column.wide || null }, number(column.value(row)));
     const body = rows.slice(state.page * PAGE, (state.page + 1) * PAGE)
       .map((row) => h("tr", {}, all.map((column) => cell(column, row))));
     place("trials").querySelector(".tables").replaceChildren(
@@ -48,53 +62,55 @@ export const trials = {
   },
 };
 
+function sayUnknown() {
+  const { unknown, names } = unknownNames(), said = document.getElementById("unknown");
+  said.hidden = !unknown.length;
+  said.textContent = unknown.length
+    ? `No column is named ${unknown.join(", ")}; there are: ${names.join(", ")}.` : "";
+}
+
+function cell(column, row) {
+  if (column.name !== "trial") {
+    return h("td", { class: column.number ? "number" : column.wide || null }, column.text(column.value(row)));
+  }
+  const { m, t, i } = row, name = `trial ${t.trial[i]} of study ${t.repeat[i]} of ${report.methods[m].label}`;
+  return h("td", { class: "number" }, h("button", {
+    type: "button", class: "link", "aria-label": name, "data-focus": `open ${m} ${i}`, onclick: () => openTrial(m, i),
+  }, t.trial[i]));
+}
+
 function columns() {
   const only = state.of === "" ? null : report.methods[Number(state.of)];
   const metrics = [...new Set(report.methods.flatMap((method) => Object.keys(method.trials.metrics)))];
   const get = (key) => (row) => row.t[key][row.i];
-  const metric = (name) => (row) => (row.t.metrics[name] ? row.t.metrics[name][row.i] : null);
   const values = only
-    ? Object.keys(only.trials.values).map((name) => ({ name, value: (row) => row.t.values[name][row.i], number: true }))
-    : [{ name: "configuration", value: (row) => configuration(row.t, row.i), wide: "wrap long" }];
+    ? Object.keys(only.trials.values).map((name) => ({
+      name, value: (row) => row.t.values[name]?.[row.i], number: true, text: number,
+    }))
+    : [{ name: "configuration", value: (row) => configuration(row.t, row.i), wide: "wrap long", text: number }];
+  const all = (key) => report.methods.flatMap((method) => method.trials[key]);
+  const objective = { ...report.amounts, text: fixed(all("objective"), report.amounts.factor) };
   return [
-    { name: "method", value: (row) => row.method.label },
-    { name: "study", value: get("repeat"), number: true },
-    { name: "trial", value: get("trial"), number: true },
-    { name: "objective", title: report.objective.name, value: get("objective"), number: true },
-    { name: "state", value: (row) => stateName(row.t, row.i) },
-    ...metrics.map((name) => ({ name, value: metric(name), number: true })),
+    { name: "method", value: (row) => report.methods[row.m].label, text: number },
+    { name: "study", value: get("repeat"), number: true, text: number },
+    { name: "trial", value: get("trial"), number: true, text: number },
+    { name: "objective", title: `${report.objective.name}${unitText()}`, value: get("objective"), number: true,
+      text: objective.text },
+    { name: "state", value: (row) => stateName(row.t, row.i), text: number },
+    ...metrics.map((name) => ({
+      name, title: `${name}${unitOf(name)}`, number: true, value: (row) => row.t.metrics[name]?.[row.i],
+      text: fixed(report.methods.flatMap((method) => method.trials.metrics[name] || []), factorOf(name)),
+    })),
     ...values,
-    { name: "seconds", value: get("seconds"), number: true },
-    { name: "reason", value: reason, wide: "wrap" },
+    { name: "seconds", value: get("seconds"), number: true, text: fixed(all("seconds")) },
+    { name: "reason", value: (row) => reasonOf(row.t, row.i), wide: "wrap", text: number },
   ];
 }
 
-const reason = (row) => row.t.reason[row.i] || "";
-
-function words({ method, t, i }) {
-  return `${method.label} ${stateName(t, i)} ${reason({ t, i })} ${configuration(t, i)}`.toLowerCase();
-}
-
-// A row's value by the name of a column, or of a hyperparameter that has no column of its own.
-function valueOf(row, name, all) {
-  const called = (text) => text.toLowerCase().replaceAll(" ", "_") === name;
-  const column = all.find((x) => called(x.name) || called(x.title || ""));
-  if (column) return column.value(row);
-  return row.t.values[name] ? row.t.values[name][row.i] : undefined;
-}
-
 function matching(all) {
-  const tokens = parseFilter(state.text), rows = [];
-  report.methods.forEach((method, m) => {
-    if (state.of !== "" && Number(state.of) !== m) return;
-    if (state.picked && state.picked.m !== m) return;
-    const t = method.trials;
-    for (let i = 0; i < t.trial.length; i++) {
-      if (state.picked && t.repeat[i] !== method.repeats[state.picked.s]) continue;
-      if (state.outcome !== "" && t.state[i] !== Number(state.outcome)) continue;
-      const row = { method, t, i };
-      if (tokens.every((token) => fits(token, () => words(row), (name) => valueOf(row, name, all)))) rows.push(row);
-    }
+  const rows = [];
+  report.methods.forEach(({ trials: t }, m) => {
+    for (let i = 0; i < t.trial.length; i++) if (isSelected(m, i)) rows.push({ m, t, i });
   });
   const by = all.find((x) => x.name === state.sort.column) || all.find((x) => x.name === "objective");
   return sortRows(rows, by.value, state.sort.down);
@@ -114,13 +130,11 @@ function columnHead(column) {
     state.sort = { column: column.name, down: again ? !state.sort.down : Boolean(column.number) };
     state.page = 0;
     redraw("trials");
-    const buttons = [...place("trials").querySelectorAll("th button")];
-    buttons.find((b) => b.dataset.column === column.name)?.focus();
   };
   const arrow = down ? " ▼" : " ▲";
   return h("th", {
     scope: "col", class: column.number ? "number" : null,
     "aria-sort": sorted ? (down ? "descending" : "ascending") : null,
-  }, h("button", { type: "button", onclick: sort, "data-column": column.name },
+  }, h("button", { type: "button", onclick: sort, "data-focus": `sort ${column.name}` },
     (column.title || column.name) + (sorted ? arrow : "")));
 }

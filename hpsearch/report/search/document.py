@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from hpsearch.contracts.json import Json
-from hpsearch.contracts.space import Choice, Fixed, Parameter, condition_text
+from hpsearch.contracts.objective import last_word
+from hpsearch.contracts.space import RESERVED_OF_CURVES, Choice, Fixed, Parameter, condition_text
+from hpsearch.report.amounts import Amounts
 from hpsearch.report.context import ReportContext
 from hpsearch.report.facts import provenance_facts, schedule_of, warnings
 from hpsearch.report.search.findings import Findings, Reach
+from hpsearch.report.search.headline import FEW_STUDIES, headline
 from hpsearch.report.search.page import final_levels, without_tuner
 from hpsearch.report.search.tuners import tuner_section
 from hpsearch.report.search.verdict import crowd_text, sentences
 from hpsearch.statistics.bootstrap import Interval
 from hpsearch.statistics.coverage import COVERAGE, coverage
+from hpsearch.statistics.first_reach import mean_curve, own_reach
 from hpsearch.store.schema import STATES
 from hpsearch.store.tables import numbers
 
 Array = NDArray[np.float64]
+MOST_POINTS = 100_000
+"""With more values of training curves than this the page has only those of the trials that studies chose."""
+LAST_LETTERS = 600
+"""Letters of a failed attempt's error that the page shows: its end, which has the reason."""
 
 
 def document(found: Findings, context: ReportContext) -> Json:
@@ -31,9 +42,17 @@ def document(found: Findings, context: ReportContext) -> Json:
     return {
         "title": context.name,
         "description": context.description,
+        "headline": asdict(headline(found, context)),
         "objective": {
             "name": objective.name, "unit": objective.unit, "maximise": curves.maximise, "chance": objective.chance,
         },
+        "amounts": asdict(Amounts.of(objective)),
+        "alike": [
+            name
+            for name in (*curves.metrics, *_curve_names(found.tables.curves))
+            if last_word(name) == last_word(objective.name)
+        ],
+        "few": FEW_STUDIES,
         "trials": curves.trials,
         "finished": curves.planned[0],
         "planned": curves.planned[1],
@@ -53,7 +72,7 @@ def document(found: Findings, context: ReportContext) -> Json:
         "shown": found.targets.index(found.shown()),
         "unit": found.unit,
         "extra": [
-            {"a": a, "b": b, **{k: _extra(getattr(e, k)) for k in ("estimate", "low", "high")}}
+            {"a": a, "b": b, "own": _own(found, a), **{k: _extra(getattr(e, k)) for k in ("estimate", "low", "high")}}
             for (a, b), e in found.extra.items()
         ],
         "wins": [[_n(x) for x in row] for row in found.wins],
@@ -82,12 +101,14 @@ def _method(found: Findings, label: str) -> Json:
     tables, method = found.tables, found.curves.methods[label]
     space = tables.methods[label]
     rows = tables.trials[tables.trials["method"] == label]
+    chosen = [int(row) for row in np.flatnonzero(rows.index.isin(method.chosen.index))]
     importance = found.importances.get(label)
     return {
         "label": label,
         "lost": method.lost,
         "incumbents": [_numbers(study) for study in method.incumbents],
         "repeats": [int(r) for r in method.chosen["repeat"]],
+        "chosen": chosen,
         "hyper": [_parameter(p, schedule_of(tables, label, p.name)) for p in space],
         "area": _interval(found.areas[label]),
         "gaps": {
@@ -121,8 +142,47 @@ def _method(found: Findings, label: str) -> Json:
                 for p in space.searched
             },
             "metrics": {name: _numbers(rows[name]) for name in tables.metrics},
+            "curves": _training_curves(found, rows, chosen),
+            "attempts": _attempts(found, label, rows),
         },
     }  # fmt: skip
+
+
+def _training_curves(found: Findings, rows: pd.DataFrame, chosen: Sequence[int]) -> Json:
+    """Row of a trial -> name of a curve -> its value after each epoch; only the chosen trials' if there are too many."""
+    curves = found.tables.curves
+    names = _curve_names(curves)
+    if not names:
+        return {}
+    places = rows[["repeat", "trial"]].assign(row_=range(len(rows)))
+    if len(curves) * len(names) > MOST_POINTS:
+        places = places.iloc[list(chosen)]
+    wanted = curves[curves["method"] == rows["method"].iloc[0]].merge(places, on=["repeat", "trial"])
+    return {
+        str(row): {name: _numbers(of_trial[name]) for name in names if of_trial[name].notna().any()}
+        for row, of_trial in wanted.groupby("row_")
+    }
+
+
+def _curve_names(curves: pd.DataFrame) -> list[str]:
+    return [name for name in curves.columns if name not in RESERVED_OF_CURVES]
+
+
+def _attempts(found: Findings, label: str, rows: pd.DataFrame) -> Json:
+    """Row of a trial -> its failed attempts."""
+    places = {place: str(i) for i, place in enumerate(zip(rows["repeat"], rows["trial"], strict=True))}
+    shown: dict[str, list[Json]] = {}
+    for attempt in found.tables.attempts:
+        if attempt.method == label and (row := places.get((attempt.repeat, attempt.trial))) is not None:
+            said = {"attempt": attempt.attempt, "at": attempt.at, "together": attempt.together}
+            shown.setdefault(row, []).append({**said, "error": attempt.error[-LAST_LETTERS:]})
+    return shown
+
+
+def _own(found: Findings, label: str) -> list[int]:
+    """Trial at which the method's mean first had its value of each trial; ends with the trials, on a plateau before."""
+    sign = 1.0 if found.curves.maximise else -1.0
+    return [int(t) for t in own_reach(mean_curve(sign * found.curves.methods[label].incumbents))[0]]
 
 
 def _tables(found: Findings) -> list[Json]:
@@ -130,13 +190,13 @@ def _tables(found: Findings) -> list[Json]:
     shown = []
     if len(found.labels) > 1:
         (head, *rows), note = final_levels(found)
-        shown.append({"caption": f"Trials to the other's final level. {note}", "head": head, "rows": rows})
+        shown.append({"title": "trials to the other's final level", "caption": note, "head": head, "rows": rows})
     rows, notes = tuner_section(found)
     if rows:
         head, *rows = rows
-        shown.append({"caption": f"Under another tuner. {' '.join(notes)}", "head": head, "rows": rows})
+        shown.append({"title": "under another tuner", "caption": " ".join(notes), "head": head, "rows": rows})
     (head, *rows), notes = without_tuner(found)
-    shown.append({"caption": f"Without a tuner. {' '.join(notes)}", "head": head if rows else [], "rows": rows})
+    shown.append({"title": "without a tuner", "caption": " ".join(notes), "head": head if rows else [], "rows": rows})
     return shown
 
 

@@ -21,6 +21,7 @@ from hpsearch.report.facts import (
 from hpsearch.report.folder import write_sections
 from hpsearch.report.markdown import extra_text, interval, plain, table
 from hpsearch.report.search.findings import Findings, Reach
+from hpsearch.report.search.headline import Headline, headline
 from hpsearch.report.search.tuners import tuner_section
 from hpsearch.report.search.verdict import SIGNIFICANT, sentences, tested
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
@@ -42,6 +43,7 @@ def write_page(found: Findings, context: ReportContext, path: Path) -> None:
     curves = found.curves
     sections = [
         heading(context),
+        _first_screen(headline(found, context)),
         "\n".join(f"- {plain(sentence)}" for sentence in sentences(found)),
         f"![Best {plain(curves.objective.name)} so far against trials](curves.png)",
         "(Also as [SVG](curves.svg) and [PDF](curves.pdf).) [index.html](index.html) lets one explore it: every study, "
@@ -61,6 +63,21 @@ def write_page(found: Findings, context: ReportContext, path: Path) -> None:
         "## What made this\n\n" + provenance_table(context),
     ]
     write_sections(sections, path)
+
+
+def _first_screen(first: Headline) -> str:
+    """The same words and numbers as on the first screen of the interactive page."""
+    rows = [["", "", "95% interval", "of what"]]
+    rows += [[tile.title, tile.value, tile.interval.removeprefix("95% interval "), tile.note] for tile in first.tiles]
+    return "\n\n".join(
+        [
+            plain(" · ".join(first.facts)),
+            f"**{plain(first.sentence)}**",
+            plain(first.caution),
+            *([table([[plain(cell) for cell in row] for row in rows])] if first.tiles else []),
+            *([f"Also: {plain('; '.join(first.cautions))}"] if first.cautions else []),
+        ]
+    )
 
 
 def _best_table(found: Findings) -> str:

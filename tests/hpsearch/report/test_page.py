@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from hpsearch.report import compute_curves, write_report
+from hpsearch.report import ReportContext, compute_curves, write_report
 from hpsearch.report import html as page_html
+from hpsearch.report.markdown import plain
+from hpsearch.report.search.findings import compute_findings
+from hpsearch.report.search.headline import headline
 from hpsearch.report.watch import Watched, open_server
 from hpsearch.store.tables import load_tables
 from tests.tools.editing import edited
@@ -102,7 +105,7 @@ def opened(browser, address, **context):
     yield page
     context.close()
     assert wrong == []
-    assert {url for url in asked if not url.startswith(address) and not url.startswith("data:")} == set()
+    assert {url for url in asked if not url.startswith(address.partition("#")[0]) and not url.startswith("data:")} == set()
 
 
 @pytest.fixture
@@ -121,13 +124,76 @@ def cells(page, column):
     return [row.locator("td").nth(heads.index(column)).inner_text() for row in rows(page).all()]
 
 
-def test_it_says_the_verdict_first_and_names_stay_text(page):
-    first = page.locator("main > section").first
-    assert first.get_attribute("id") == "verdict"
-    assert "After 8 trials near has a mean best score of" in first.inner_text()
+def unfold(page, section):
+    """Open every table of a section."""
+    page.evaluate(f"document.querySelectorAll('#{section} details').forEach((node) => (node.open = true))")
+
+
+def test_it_says_the_finding_first_and_names_stay_text(page, file):
+    context = ReportContext.of_file(file, load_tables(file))
+    first = headline(compute_findings(context.tables), context)
+    section = page.locator("main > section").first
+    assert section.get_attribute("id") == "overview"
+    assert section.get_by_role("heading", level=2).inner_text() == first.sentence
+    assert first.sentence.startswith("near needs ")
+    said = section.inner_text()
+    for text in (first.caution, *first.cautions, *first.facts, *(tile.value for tile in first.tiles)):
+        assert text in said
+    assert page.locator("#tiles .tile").count() == 3
     assert page.locator("#description").inner_text() == "</script><script>alert(3)</script> & more"
     assert HOSTILE in page.locator(".legend").inner_text()
     assert page.locator("img").count() == 0
+
+
+def test_readme_begins_with_the_same_words(page, html):
+    sentence = page.locator("#h-overview").inner_text()
+    assert f"**{plain(sentence)}**" in html.with_name("README.md").read_text()[:1500]
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 768), (390, 844)])
+def test_the_first_screen_holds_the_finding_and_on_a_wide_one_both_charts(browser, html, width, height):
+    with opened(browser, f"file://{html}", viewport={"width": width, "height": height}) as page:
+        order = ["#facts", "#h-overview", "#caution", "#tiles", "#curves svg.chart", "#soon svg.chart", "#cautions"]
+        boxes = [page.locator(place).bounding_box() for place in order]
+        if width < 900:  # in this order on a phone
+            tops = [box["y"] for box in boxes]
+            assert tops == sorted(tops)
+        else:
+            assert [box["y"] for box in boxes[:5]] == sorted(box["y"] for box in boxes[:5])
+        if height == 900:
+            assert max(box["y"] + box["height"] for box in boxes) <= height
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_level_and_the_trial_that_meets_it_are_drawn_in(page, file):
+    context = ReportContext.of_file(file, load_tables(file))
+    first = headline(compute_findings(context.tables), context)
+    assert first.trial is not None
+    assert page.locator("#curves .met").count() == 1
+    assert f"after trial {first.trial}" in page.locator("#curves .met title").text_content()
+    assert page.locator("#curves text.said").text_content() == f"trial {first.trial}"
+    page.get_by_label("average").select_option("median")  # the level is a mean
+    assert page.locator("#curves .met").count() == 0
+
+
+def test_the_target_slides_and_what_is_not_reached_lies_in_the_gutter(page, file):
+    found = compute_findings(load_tables(file))
+    reached = [[s.median < np.inf for s in target.units["trials"].survival.values()] for target in found.targets]
+    some = next(i for i, of in enumerate(reached) if any(of) and not all(of))
+    slider, target = page.locator("#slider"), found.targets[some]
+    slider.fill(str(some))
+    assert slider.get_attribute("aria-valuetext").endswith(f"(as good as {100 * target.share:g}% of all results)")
+    rows = page.locator("#soon .row")
+    assert rows.count() == 3
+    medians = {label: s.median for label, s in target.units["trials"].survival.items()}
+    never = [label for label, median in medians.items() if median == np.inf]
+    names = rows.locator("text").all_text_contents()
+    assert [medians[name] for name in names] == sorted(medians.values())
+    edge = page.locator("#soon .gutter").bounding_box()["x"]
+    for row, name in zip(rows.all(), names, strict=True):
+        assert (row.locator(".mark").bounding_box()["x"] > edge) == (name in never)
+    assert page.locator("#soon text", has_text=">8").count() == 1
+    assert page.locator("#target select").first.input_value() == str(some)
 
 
 def test_hovering_tells_the_averages_at_a_trial(page, file):
@@ -138,8 +204,8 @@ def test_hovering_tells_the_averages_at_a_trial(page, file):
     page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 20)
     tip = page.locator("#tip").inner_text()
     trial = int(re.match(r"trial (\d), mean", tip)[1])
-    mean = float(f"{compute_curves(load_tables(file)).methods['near'].mean.estimate[trial - 1]:.6g}")  # as it is there
-    assert f"near: {float(f'{mean:.4g}'):g} (" in tip
+    mean = compute_curves(load_tables(file)).methods["near"].mean.estimate[trial - 1]
+    assert float(re.search(r"near: ([\d.]+) \(", tip)[1]) == pytest.approx(mean, abs=0.01)
     assert "n = 5" in tip
     page.mouse.move(2, 2)
     assert page.locator("#tip").is_hidden()
@@ -151,32 +217,49 @@ def test_the_statistic_can_be_switched_and_methods_hidden(page):
     page.get_by_label("average").select_option("median")
     assert line.get_attribute("d") != mean
     assert page.locator("#curves path.line").count() == 3
-    page.get_by_role("button", name="near").hover()
+    page.get_by_role("button", name="near", exact=True).hover()
     assert page.locator("#curves path.line.dim").count() == 2
     assert page.locator("#curves path.line.lit").count() == 1
-    page.get_by_role("button", name="wide").click()
+    page.get_by_role("button", name="wide", exact=True).click()
     assert page.locator("#curves path.line").count() == 2
-    assert page.get_by_role("button", name="wide").get_attribute("aria-pressed") == "false"
+    assert page.get_by_role("button", name="wide", exact=True).get_attribute("aria-pressed") == "false"
 
 
 def test_a_study_can_be_picked_with_the_mouse_and_with_the_keyboard(page):
     page.locator("#curves svg.chart").focus()
     for key in ("ArrowDown", "ArrowDown", "ArrowLeft", "Enter"):
         page.keyboard.press(key)
-    assert "Picked: wide, study 2" in page.locator("#picked").inner_text()
+    assert "wide, study 2" in page.locator("#picked").inner_text()
     assert page.locator("#curves .picked").count() == 1
     assert rows(page).count() == 8
     assert set(cells(page, "study")) == {"2"}
+    # The focus and the cursor stay, so the next study is one key away.
+    assert page.evaluate("document.activeElement.dataset.focus") == "curves"
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    assert "wide, study 3" in page.locator("#picked").inner_text()
     page.keyboard.press("Escape")
     assert "only study" not in page.locator("#count").inner_text()
     thin = page.locator("#curves path.study").nth(7)  # near, study 3
     start = [float(number) for number in re.findall(r"[\d.]+", thin.get_attribute("d"))[:2]]
     box = page.locator("#curves svg.chart").bounding_box()
     page.mouse.click(box["x"] + start[0], box["y"] + start[1])
-    assert re.search(r"Picked: near, study \d", page.locator("#picked").inner_text())
+    assert re.search(r"near, study \d", page.locator("#picked").inner_text())
 
 
-def test_a_discussion_is_shown_and_tags_in_it_stay_text(page):
+def test_a_picked_study_does_not_look_like_a_mean(page):
+    look = "node => [getComputedStyle(node).stroke, getComputedStyle(node).strokeWidth].join()"
+    means = [line.evaluate(look) for line in page.locator("#curves path.line").all()]
+    page.locator("#curves svg.chart").focus()
+    for key in ("ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    assert page.locator("#curves path.picked").evaluate(look) not in means
+    assert page.locator("#curves .risen").count() >= 1
+
+
+def test_a_discussion_is_shown_near_the_top_and_tags_in_it_stay_text(page):
+    ids = [section.get_attribute("id") for section in page.locator("main > section").all()]
+    assert ids[:3] == ["overview", "discussion", "verdict"]
     section = page.locator("#discussion")
     assert section.locator("strong").inner_text() == "Bold"
     assert "<img src=x onerror=alert(4)>" in section.inner_text()
@@ -186,7 +269,7 @@ def test_a_discussion_is_shown_and_tags_in_it_stay_text(page):
 
 @pytest.mark.parametrize(
     ("section", "said"),
-    [("target", "wide: "), ("extra", " more"), ("wins", " is ahead with probability ")],
+    [("target", "wide: "), ("extra", " more"), ("wins", " is ahead with probability "), ("soon", " studies reached it")],
 )
 def test_what_the_pointer_is_at_is_told_and_stands_in_a_table(page, section, said):
     box = page.locator(f"#{section} .drawing svg").bounding_box()
@@ -194,26 +277,115 @@ def test_what_the_pointer_is_at_is_told_and_stands_in_a_table(page, section, sai
     page.locator(f"#{section} .drawing svg").scroll_into_view_if_needed()
     page.locator(f"#{section} .drawing svg").hover(position={"x": box["width"] / 2, "y": box["height"] / 2})
     expect(page.locator("#tip")).to_contain_text(said)
-    assert page.locator(f"#{section} .tables tbody tr").count() > 1
+    table_of = "target" if section == "soon" else section
+    assert page.locator(f"#{table_of} .tables tbody tr").count() > 1
+
+
+def test_every_table_but_that_of_trials_is_folded_and_stays_open_once_opened(page):
+    for node in page.locator("main table").all():
+        inside = node.evaluate("node => node.closest('details') !== null || node.closest('#trials, #discussion') !== null")
+        assert inside, node.inner_text()
+    assert page.locator("main details[open]").count() == 0
+    page.locator("#target summary", has_text="median of each method").click()
+    page.locator("#target select").first.select_option("0")
+    assert page.locator("#target details[open] table").is_visible()
+    assert page.locator("main .drawing").count() == page.locator("main details", has_text="How to read this").count()
+
+
+def test_the_list_of_sections_stays_in_sight_and_leads_there(page):
+    links = page.locator("#list a")
+    assert links.all_inner_texts()[:2] == ["Overview", "Discussion"]
+    page.get_by_role("link", name="All trials").click()
+    assert page.locator("#trials").bounding_box()["y"] < 100
+    assert page.locator("#list a[aria-current]").inner_text() == "All trials"
+    assert page.locator("#list").bounding_box()["y"] >= 0
+
+
+def test_what_is_looked_at_is_kept_in_the_address(browser, page, html):
+    page.get_by_label("average").select_option("median")
+    page.locator("#slider").fill("0")
+    page.locator("#target select").nth(1).select_option("epochs")
+    page.locator("#curves svg.chart").focus()
+    for key in ("ArrowDown", "ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    page.get_by_role("link", name="Who beats whom").click()
+    address = page.url
+    assert address.startswith(f"file://{html}#wins?")
+    with opened(browser, address) as again:
+        assert again.get_by_label("average").input_value() == "median"
+        assert again.locator("#slider").input_value() == "0"
+        assert again.locator("#target select").nth(1).input_value() == "epochs"
+        assert "wide, study 2" in again.locator("#picked").inner_text()
+        assert again.locator("#wins").bounding_box()["y"] < 100
+        assert again.url == address
+
+
+def test_trials_swept_on_an_axis_are_the_same_in_every_figure(page, file):
+    page.locator("#space").get_by_label("method").select_option(label="near")
+    axis = page.locator("#space .drawing .brushable").first
+    axis.scroll_into_view_if_needed()
+    box = axis.bounding_box()
+    page.mouse.move(box["x"] + 12, box["y"] + box["height"] - 1)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 12, box["y"] + box["height"] / 2, steps=4)
+    page.mouse.up()
+    low, high = map(float, re.fullmatch(r"x>=(\S+) x<=(\S+)", page.locator("#filter").input_value()).groups())
+    assert low == pytest.approx(2.0, abs=0.02)
+    assert high == pytest.approx(3.0, abs=0.02)
+    trials = load_tables(file).trials
+    near = trials[(trials["method"] == "near") & (trials["state"] == "complete")]
+    swept = near[near["x"].between(low, high)]
+    assert 0 < len(swept) < len(near)
+    assert f"{len(swept)} of {len(near)} complete trials selected" in page.locator("#brushed").inner_text()
+    assert page.locator("#space .drawing .trial:not(.left)").count() == len(swept)
+    assert page.locator("#space .panels .dot:not(.left)").count() == len(swept)
+    assert f"{len(swept)} trials" in page.locator("#count").inner_text()
+    best = near.loc[near.groupby("repeat")["objective"].idxmax()]
+    assert page.locator("#curves .study.hit").count() == best["x"].between(low, high).sum()
+    page.locator("#unbrush").click()
+    assert page.locator("#space .trial.left").count() == 0
+    assert page.locator("#filter").input_value() == ""
+
+
+def test_a_trial_has_a_page_of_its_own(browser, page, file, html):
+    best = load_tables(file).trials.sort_values("objective", ascending=False).iloc[0]
+    page.locator("#trials tbody button").first.click()
+    dialog = page.locator("dialog")
+    title = f"{best['method']}, study {best['repeat']}, trial {best['trial']}"
+    assert dialog.get_by_role("heading", level=2).inner_text() == title
+    assert dialog.locator("figure").count() == 2  # its study, and the one curve that the task records
+    assert "score after each epoch" in dialog.inner_text()
+    assert f"{best['x']:.5g}" in dialog.inner_text()
+    assert "No attempt at it failed." in dialog.inner_text()
+    with opened(browser, page.url) as again:
+        assert again.locator("dialog h2").inner_text() == title
+    later = dialog.get_by_role("button", name="trial before" if best["trial"] == 8 else "trial after")
+    later.click()
+    assert dialog.get_by_role("heading", level=2).inner_text() != title
+    page.keyboard.press("Escape")
+    assert dialog.is_hidden()
+    assert "trial=" not in page.url
 
 
 def test_what_is_printed_is_dark_on_white(page):
     page.locator("#theme").select_option("dark")
     page.emulate_media(media="print")
     text = page.locator("#curves svg text").first
-    assert text.evaluate("node => getComputedStyle(node).fill") == "rgb(92, 96, 102)"
+    assert text.evaluate("node => getComputedStyle(node).fill") == "rgb(86, 91, 97)"
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 
 def test_targets_and_units_can_be_switched(page, file):
     before = page.locator("#target path.line").nth(0).get_attribute("d")
     page.locator("#target select").first.select_option("0")
+    unfold(page, "target")
     assert page.locator("#target path.line").nth(0).get_attribute("d") != before
-    assert "at least as good as 50% of all results" in page.locator("#target .tables").inner_text()
+    assert "as good as 50% of all results" in page.locator("#target .tables").inner_text()
     assert page.locator("#target select").nth(1).locator("option").all_inner_texts() == ["trials", "epochs", "seconds"]
     page.locator("#target select").nth(1).select_option("epochs")
     assert "median epochs" in page.locator("#target .tables").inner_text()
-    assert page.locator("#range tbody tr").count() == 11
+    assert page.locator("#range thead th").count() == 1 + len(compute_findings(load_tables(file)).targets)
+    assert page.locator("#range tbody tr").count() == 3
 
 
 def test_who_is_ahead_is_told_at_each_trial(page, file):
@@ -222,24 +394,52 @@ def test_who_is_ahead_is_told_at_each_trial(page, file):
     curves = compute_curves(load_tables(file)).methods
     near, wide = (curves[label].incumbents[:, 0] for label in ("near", "wide"))
     by_hand = np.mean([(a > b) + 0.5 * (a == b) for a in near for b in wide])
-    assert f"trial 1: {float(f'{by_hand:.4g}'):g} (" in wins.locator("svg circle title").first.text_content()
+    assert f"trial 1: {100 * by_hand:.0f}% (" in wins.locator("svg circle title").first.text_content()
     wins.locator("select").select_option(label=f"near is ahead of {HOSTILE}")
     assert wins.locator("svg circle").count() == 8
+
+
+def test_trials_of_one_method_are_drawn_against_those_of_another(page, file):
+    found = compute_findings(load_tables(file))
+    extra = found.extra["near", "wide"]
+    page.locator("#extra select").select_option(label="wide for what near has")
+    points = page.locator("#extra .mark")
+    risen = [t for t in range(8) if found_own(found, "near")[t] == t + 1]
+    assert points.count() == len(risen)
+    beyond = sum(np.isinf(extra.estimate[t]) for t in risen)
+    assert page.locator("#extra path.mark").count() == beyond  # triangles in the hatched part
+    hatched = page.locator("#extra rect[fill^='url(#hatch']").bounding_box()
+    for triangle in page.locator("#extra path.mark").all():
+        box = triangle.bounding_box()
+        assert hatched["y"] <= box["y"] <= hatched["y"] + hatched["height"]
+
+
+def found_own(found, label):
+    """The first trial at which a method's mean had its value of each trial, one after another."""
+    means = found.curves.methods[label].mean.estimate
+    return [int(np.argmax(means >= value - 1e-12)) + 1 for value in means]
 
 
 def test_the_table_sorts_filters_and_turns_its_pages(page, file):
     trials = load_tables(file).trials
     assert "120 trials, page 1 of 5" in page.locator("#count").inner_text()
-    shown = [float(text) for text in cells(page, "score")]
+    texts = cells(page, "score")
+    shown = [float(text) for text in texts]
     assert shown == sorted(shown, reverse=True)
+    assert len({len(text.partition(".")[2]) for text in texts}) == 1  # the same decimals down the column
     assert shown[0] == pytest.approx(trials["objective"].max(), rel=1e-3)
     page.locator("#trials th button", has_text="score").first.click()
     assert page.locator("#trials th[aria-sort='ascending']").inner_text() == "score ▲"
+    assert page.evaluate("document.activeElement.innerText") == "score ▲"
     assert float(cells(page, "score")[0]) == pytest.approx(trials["objective"].min(), rel=1e-3)
-    page.locator("#filter").fill("score>0.9 near")
     expected = trials[(trials["objective"] > 0.9) & (trials["method"] == "near")]
-    assert f"{len(expected)} trials" in page.locator("#count").inner_text()
+    for text in ("score>0.9 near", "near score > 0.9", "score >90% near"):
+        page.locator("#filter").fill(text)
+        assert f"{len(expected)} trials" in page.locator("#count").inner_text()
+    page.locator("#filter").fill("height > 3")
+    assert page.locator("#unknown").inner_text().startswith("No column is named height; there are: method, study, ")
     page.locator("#filter").fill("")
+    assert page.locator("#unknown").is_hidden()
     page.locator("#trials").get_by_label("state").select_option(label="diverged")
     assert set(cells(page, "reason")) == {"<img src=x onerror=alert(2)> too large"}
     page.locator("#trials").get_by_label("state").select_option(label="all")
@@ -247,13 +447,26 @@ def test_the_table_sorts_filters_and_turns_its_pages(page, file):
     assert "page 2 of 5" in page.locator("#count").inner_text()
 
 
+def test_a_table_that_is_cut_says_so_and_its_head_stays(browser, html):
+    with opened(browser, f"file://{html}", viewport={"width": 700, "height": 500}) as page:
+        box = page.locator("#trials .scroll")
+        box.scroll_into_view_if_needed()
+        expect(page.locator("#trials .more")).to_have_text("more columns to the right →")
+        box.evaluate("node => { node.scrollTop = 200; }")
+        inside = box.bounding_box()["y"]
+        assert page.locator("#trials thead th").first.bounding_box()["y"] == pytest.approx(inside, abs=1)
+        box.evaluate("node => { node.scrollLeft = node.scrollWidth; }")
+        expect(page.locator("#trials .more")).to_have_text("")
+
+
 def test_the_space_of_each_method_is_drawn(page):
     space = page.locator("#space")
+    unfold(page, "space")
     assert space.locator(".panels figure").count() == 2
     assert "depth" in space.locator(".tables").inner_text()
     space.get_by_label("method").select_option(label=HOSTILE)
     assert "choice" in space.locator(".tables").inner_text()
-    assert space.locator(".drawing path").count() == 40
+    assert space.locator(".drawing path.trial").count() == 40
 
 
 def test_light_dark_narrow_and_on_paper(browser, html):
@@ -265,6 +478,17 @@ def test_light_dark_narrow_and_on_paper(browser, html):
         page.emulate_media(media="print")
         assert page.locator("#trials .controls").is_hidden()
         assert len(page.pdf()) > 10_000
+
+
+def test_on_paper_every_table_is_open_and_fits(browser, html):
+    with opened(browser, f"file://{html}", viewport={"width": 700, "height": 1000}) as page:
+        page.emulate_media(media="print")
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert page.locator("main details:not([open])").count() == 0
+        for node in page.locator("main table").all():
+            assert node.evaluate("node => node.getBoundingClientRect().right") <= 701
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert page.locator("main details[open]").count() == 0
 
 
 def test_long_names_leave_the_page_its_width(browser, html):
@@ -363,7 +587,8 @@ class TestScript:
         found = f"(() => {{ const row = {{ score: 0.9, kind: 'A', seconds: null }}; return texts.map({fit}); }})()"
         for text, expected in {
             "near": True, "NEAR score>0.5": True, "score>=0.9": True, "score<0.9": False, "kind=a": True,
-            "seconds<9": False, "absent=1": False, "wide": False, "": True,
+            "seconds<9": False, "absent=1": False, "wide": False, "": True, "score > 0.5": True, "score >= 91 %": False,
+            "score>=90%": True, "kind = b|a": True, "kind=b|c": False,
         }.items():  # fmt: skip
             assert evaluate("filter.js", found.replace("texts", json.dumps([text]))) == [expected], text
 

@@ -1,0 +1,148 @@
+"""The first screen's words and numbers: true of two methods, of one, of many, of equal, failing and unfinished ones."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hpsearch.contracts.objective import Objective
+from hpsearch.report.amounts import Amounts, decimals
+from hpsearch.report.context import ReportContext
+from hpsearch.report.search.findings import compute_findings
+from hpsearch.report.search.headline import FLATTERED, headline
+from hpsearch.statistics.difference import difference_of_means
+from tests.hpsearch.report.test_verdict import FAST, SLOW, studies, tables
+
+NAN = np.nan
+
+
+def first_screen(objectives, **named):
+    measured = tables(objectives, **named)
+    return headline(compute_findings(measured), ReportContext(measured, (Path("n.db"),)))
+
+
+@pytest.mark.parametrize(("direction", "sign"), [("maximise", 1), ("minimise", -1)])
+def test_two_methods_have_the_trials_that_the_better_one_needs(direction, sign):
+    found = first_screen({"slow": sign * SLOW, "fast": sign * FAST}, direction=direction)
+    assert found.sentence == "fast needs 2 trials (2 to 2) to match what slow reaches in 5."
+    assert (found.best, found.other, found.trial) == ("fast", "slow", 2)
+    assert found.level == pytest.approx(sign * 0.7025)
+    assert found.caution == FLATTERED
+    ends, reach, chance = found.tiles
+    assert (ends.title, ends.value) == ("ends better by", "0.200")
+    assert (reach.title, reach.value, reach.interval) == ("trials to match", "2 of 5", "95% interval 2 to 2")
+    assert chance.value == "100%"
+    assert "task t" in found.facts
+    assert "6 studies × 5 trials" in found.facts
+    assert "searcher botorch" in found.facts
+
+
+def test_the_difference_and_its_interval_are_those_of_the_statistic():
+    a, b = studies(1, shift=0.02), studies(2)
+    found = first_screen({"a": a, "b": b})
+    by_hand = difference_of_means(*(np.maximum.accumulate(of, axis=1)[:, -1] for of in (a, b)))
+    assert by_hand.low < 0 < by_hand.high
+    digits = 3  # with the two that the interval's width carries, its lower end would be "-0.00"
+    assert found.tiles[0].value == f"{by_hand.estimate:.{digits}f}"
+    assert found.tiles[0].interval == f"95% interval {by_hand.low:.{digits}f} to {by_hand.high:.{digits}f}"
+
+
+def test_methods_that_are_hardly_apart_are_said_not_to_be_told_apart():
+    found = first_screen({"a": studies(1), "b": studies(2)})
+    assert found.sentence.endswith("; at the end the two are not told apart.")
+
+
+def test_what_may_need_more_than_all_trials_says_so():
+    a, b = studies(1, n=4, trials=4), studies(2, n=4, trials=4)
+    assert " to more than 4) to match what " in first_screen({"a": a, "b": b}).sentence
+
+
+def test_equal_methods_end_equally_well():
+    found = first_screen({"a": FAST, "b": FAST})
+    assert found.sentence == "a and b end equally well, at 0.9025 on average after 5 trials."
+    assert found.tiles[2].value == "50%"
+
+
+def test_one_method_has_its_level():
+    found = first_screen({"only": FAST})
+    assert found.sentence.startswith("only reaches a mean best score of 0.903 (95% interval 0.900 to 0.905)")
+    assert found.sentence.endswith(" after 5 trials.")
+    assert (found.other, found.level, found.trial) == (None, None, None)
+    assert [tile.title for tile in found.tiles] == ["final best", "trials lost"]
+
+
+def test_of_many_methods_the_best_is_compared_with_the_next_best():
+    found = first_screen({"slow": SLOW, "fast": FAST, "middle": SLOW + 0.1, "slowest": SLOW - 0.05, "last": SLOW - 0.06})
+    assert found.sentence == (
+        "fast needs 2 trials (2 to 3) to match what middle, the next best of 5 methods, reaches in 5."
+    )
+    assert "5 methods" in found.facts
+    assert "not adjusted for picking this pair" in found.tiles[0].note
+
+
+def test_an_unfinished_comparison_says_so_far():
+    found = first_screen({"slow": SLOW, "fast": FAST}, planned=120)
+    assert found.sentence.startswith("So far: fast needs 2 trials")
+    assert found.caution == "Not finished: 60 of 120 trials; this is what trials 1 to 5 say."
+
+
+def test_few_studies_are_the_main_caution():
+    found = first_screen({"slow": SLOW[:2], "fast": FAST[:2]})
+    assert found.caution.startswith("Only 2 studies per method: ")
+    assert FLATTERED in found.cautions
+    alone = first_screen({"slow": SLOW[:1], "fast": FAST[:1]})
+    assert alone.sentence.startswith("fast needs 2 trials (too few studies for an interval) to match")
+    assert alone.tiles[0].interval == "too few studies for an interval"
+
+
+def test_a_method_that_loses_its_trials_is_the_main_caution():
+    some = SLOW.copy()
+    some[:, 1:4] = NAN
+    found = first_screen({"breaks": some, "fast": FAST})
+    assert found.caution.startswith("Diverged or failed: 18 of 30 trials of breaks;")
+    few = SLOW.copy()
+    few[0, 1] = NAN
+    assert "1 trial lost" in first_screen({"slow": few, "fast": FAST}).cautions
+
+
+def test_a_method_without_a_complete_trial_is_not_matched():
+    found = first_screen({"breaks": np.full_like(SLOW, NAN), "fast": FAST})
+    assert found.sentence == "No trial of breaks was complete; fast reaches a mean best score of 0.903 after 5 trials."
+    none = first_screen({"breaks": np.full_like(SLOW, NAN), "too": np.full_like(SLOW, NAN)})
+    assert none.sentence == "No trial of breaks and too was complete, so that there is nothing to compare."
+    assert (none.best, none.tiles, none.trial) == (None, (), None)
+
+
+def test_what_limits_it_is_counted_in_a_few_words():
+    found = first_screen({"slow": SLOW, "fast": FAST}, test=0.02, x=1.0)
+    assert "2 ranges may be too narrow" in found.cautions
+    assert any(text.startswith("worse on test data: ") and "0.02" in text for text in found.cautions)
+
+
+def test_a_share_is_said_in_percent_and_a_difference_of_shares_in_points():
+    measured = tables({"slow": SLOW, "fast": FAST})
+    measured = replace(measured, objective=Objective("accuracy", chance=0.1, bounds=(0, 1)))
+    found = headline(compute_findings(measured), ReportContext(measured, (Path("n.db"),)))
+    assert found.tiles[0].value == "20.0 points"
+    assert "fast 90.3% (n = 6) against slow 70.2% (n = 6)" in found.tiles[0].note
+
+
+@pytest.mark.parametrize(
+    ("objective", "value", "difference"),
+    [
+        (Objective("accuracy", chance=0.1, bounds=(0, 1)), "91.4%", "1.5 points"),
+        (Objective("accuracy", chance=10, unit="%"), "0.914%", "0.015 points"),
+        (Objective("loss", chance=1.0, direction="minimise"), "0.914", "0.015"),
+        (Objective("time", chance=1.0, direction="minimise", unit="s"), "0.914 s", "0.015 s"),
+    ],
+)
+def test_a_number_has_the_decimals_of_its_interval(objective, value, difference):
+    amounts = Amounts.of(objective)
+    assert amounts.value(0.91412, 0.9127, 0.9157) == value
+    assert amounts.difference(0.0151, 0.0112, 0.0183) == difference
+
+
+@pytest.mark.parametrize(("width", "digits"), [(0.4, 1), (0.04, 2), (1.0, 0), (12.0, 0), (0.0999, 2), (1e-30, 8)])
+def test_decimals_show_the_first_digit_of_a_width(width, digits):
+    assert decimals(width) == digits
