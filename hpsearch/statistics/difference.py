@@ -10,9 +10,7 @@ from hpsearch.statistics.bootstrap import LEAST_SPREAD, Interval, resample_count
 Array = NDArray[np.float64]
 
 
-def difference_of_means(
-    a: Array, b: Array, *, level: float = 0.95, resamples: int = 10_000, seed: int = 0
-) -> Interval:
+def difference_of_means(a: Array, b: Array, *, level: float = 0.95, resamples: int = 10_000, seed: int = 0) -> Interval:
     """Mean of A minus mean of B, with the outer of two intervals: the studentised bootstrap and Welch's t.
 
     The bootstrap draws the studies of A and of B independently and divides each difference by its own standard error

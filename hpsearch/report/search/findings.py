@@ -5,7 +5,6 @@ Statistics work on objectives where larger is better; the results kept here are 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, permutations

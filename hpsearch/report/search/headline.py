@@ -192,7 +192,9 @@ def _reach_tile(found: Findings, other: str, level: float, reach: TrialsToLevel)
     final = found.curves.methods[other].final
     value = Amounts.of(found.curves.objective).value(level, float(final.low), float(final.high))
     span = NO_INTERVAL if reach.low is None else f"95% interval {_reach_span(reach)}"
-    note = f"until {found.best}'s mean is at {value}, where {other} ends; {coverage('extra trials', found.curves.least)}"
+    note = (
+        f"until {found.best}'s mean is at {value}, where {other} ends; {coverage('extra trials', found.curves.least)}"
+    )
     return Tile("trials to match", f"{reach.estimate} of {reach.trials}", span, note)
 
 
@@ -239,7 +241,9 @@ def _cautions(found: Findings) -> list[str]:
     if finished != planned:
         said.append(f"Not finished: {finished} of {planned} trials; this is what trials 1 to {curves.trials} say.")
     if curves.least < FEW_STUDIES:
-        said.append(f"Only {_studies(curves.least)} per method: intervals say little, and figures show the studies alone.")
+        said.append(
+            f"Only {_studies(curves.least)} per method: intervals say little, and figures show the studies alone."
+        )
     shares = {label: (curves.methods[label].lost, _trials(found, label)) for label in found.labels}
     mostly = [f"{lost} of {of} trials of {label}" for label, (lost, of) in shares.items() if lost >= MANY_LOST * of]
     if mostly:
@@ -259,7 +263,9 @@ def _cautions(found: Findings) -> list[str]:
 def _worse(found: Findings) -> str:
     """The method whose chosen trials are most surely worse on test data, and by how much; empty if none is."""
     amounts = Amounts.of(found.curves.objective)
-    gaps = [(float(g.chosen.estimate), label, g.chosen) for label, of in found.gaps.items() for g in list(of.values())[:1]]
+    gaps = [
+        (float(g.chosen.estimate), label, g.chosen) for label, of in found.gaps.items() for g in list(of.values())[:1]
+    ]
     sure = [(by, label, gap) for by, label, gap in gaps if float(gap.low) > 0]
     if not sure:
         return ""

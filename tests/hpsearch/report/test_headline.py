@@ -73,7 +73,9 @@ def test_one_method_has_its_level():
 
 
 def test_of_many_methods_the_best_is_compared_with_the_next_best():
-    found = first_screen({"slow": SLOW, "fast": FAST, "middle": SLOW + 0.1, "slowest": SLOW - 0.05, "last": SLOW - 0.06})
+    found = first_screen(
+        {"slow": SLOW, "fast": FAST, "middle": SLOW + 0.1, "slowest": SLOW - 0.05, "last": SLOW - 0.06}
+    )
     assert found.sentence == (
         "fast needs 2 trials (2 to 3) to match what middle, the next best of 5 methods, reaches in 5."
     )

@@ -105,7 +105,9 @@ def opened(browser, address, **context):
     yield page
     context.close()
     assert wrong == []
-    assert {url for url in asked if not url.startswith(address.partition("#")[0]) and not url.startswith("data:")} == set()
+    assert {
+        url for url in asked if not url.startswith(address.partition("#")[0]) and not url.startswith("data:")
+    } == set()
 
 
 @pytest.fixture
@@ -269,7 +271,12 @@ def test_a_discussion_is_shown_near_the_top_and_tags_in_it_stay_text(page):
 
 @pytest.mark.parametrize(
     ("section", "said"),
-    [("target", "wide: "), ("extra", " more"), ("wins", " is ahead with probability "), ("soon", " studies reached it")],
+    [
+        ("target", "wide: "),
+        ("extra", " more"),
+        ("wins", " is ahead with probability "),
+        ("soon", " studies reached it"),
+    ],
 )
 def test_what_the_pointer_is_at_is_told_and_stands_in_a_table(page, section, said):
     box = page.locator(f"#{section} .drawing svg").bounding_box()
@@ -283,7 +290,9 @@ def test_what_the_pointer_is_at_is_told_and_stands_in_a_table(page, section, sai
 
 def test_every_table_but_that_of_trials_is_folded_and_stays_open_once_opened(page):
     for node in page.locator("main table").all():
-        inside = node.evaluate("node => node.closest('details') !== null || node.closest('#trials, #discussion') !== null")
+        inside = node.evaluate(
+            "node => node.closest('details') !== null || node.closest('#trials, #discussion') !== null"
+        )
         assert inside, node.inner_text()
     assert page.locator("main details[open]").count() == 0
     page.locator("#target summary", has_text="median of each method").click()
