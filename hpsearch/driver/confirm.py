@@ -74,8 +74,8 @@ def confirmation(
     changed = {name: value for name, value in settings.items() if before.get(name) != value}
     confirming = Spec(
         name=f"{spec.name[:80]}-confirm{'-overall' if overall else '-along' if incumbents else ''}",
-        description=f"configurations {'that led' if incumbents else 'chosen'} in {spec.name}, each trained with {seeds} "
-        "fresh seeds",
+        description=f"configurations {'that led' if incumbents else 'chosen'} in {spec.name}, each trained with "
+        f"{seeds} fresh seeds",
         trials=1,
         repeats=seeds,
         seed=derived_seed(spec.seed, "confirm"),

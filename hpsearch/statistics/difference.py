@@ -40,7 +40,7 @@ def difference_of_means(a: Array, b: Array, *, level: float = 0.95, resamples: i
     centred = [_centred(flat_a), _centred(flat_b)]
     # Divide by the largest deviation of both first, so that no square underflows.
     largest = np.maximum(*(np.abs(values).max(axis=0) for values in centred))
-    errors, variances, squares, freedom = 0.0, 0.0, 0.0, 0.0
+    errors, variances, squares, freedom = (np.zeros(()) for _ in range(4))
     for offset, values in enumerate(centred):
         studies = len(values)
         scaled = values / np.where(largest == 0, 1.0, largest)

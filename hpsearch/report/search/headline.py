@@ -155,7 +155,7 @@ def _compared(found: Findings, other: str, level: float, reach: TrialsToLevel, d
     ended = whole(found)
     matches = f"what {who} reaches in {trials}" if ended == count(trials, "trial") else f"{who} after {ended}"
     needs = f"{best} needs {reach.estimate} {'trial' if reach.estimate == 1 else 'trials'} ({_reach_span(reach)})"
-    *_, p = found.beats(best, other)
+    p = found.beats(best, other).p
     told = p is not None and p < SIGNIFICANT and float(difference.low) > 0
     apart = "" if told else "; at the end the two are not told apart"
     return _so_far(found, f"{needs} to match {matches}{apart}.")

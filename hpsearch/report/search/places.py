@@ -1,4 +1,4 @@
-"""Where configurations lie in their space, as numbers: what importances, ends of ranges and models are computed from."""
+"""Where configurations lie in their space, as numbers: for importances, ends of ranges and models."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ RECORDED, TEST, MODEL, FRESH = "recorded", "test", "model", "fresh seeds"
 MEANING = {
     RECORDED: "the objective that each study chose by",
     TEST: "the same trained networks on test data",
-    MODEL: "what a Gaussian process of the method's other studies expects there, which saw neither the study nor its luck",
+    MODEL: "what a Gaussian process of the method's other studies expects there, which has not seen the study",
     FRESH: "the mean over trainings with fresh seeds",
 }
 LEAST_STUDIES = 3
@@ -239,7 +239,7 @@ def _fresh(tables: Tables, curves: Curves, confirmed: Tables) -> dict[str, Value
         found[label] = Values.made(of, tables.objective.ends)
         if found[label] is None:
             raise DatabaseError(
-                f"{made}: has not trained what every study of {label} ended with; let `hpsearch confirm` come to its end"
+                f"{made}: has not trained what every study of {label} ended with; go on with `hpsearch confirm`"
             )
     return found
 
