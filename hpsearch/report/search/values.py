@@ -144,8 +144,41 @@ class Measured:
         return values.of if self.maximise else -values.of
 
 
-def compute_values(tables: Tables, curves: Curves, confirmed: Tables | None = None) -> dict[str, Measured]:
-    """Kind -> values of all methods' incumbents, for those kinds that all methods have.
+@dataclass(frozen=True)
+class Scatter:
+    """How much a method's results differ from seed to seed.
+
+    Attributes:
+        deviation: standard deviation in the objective's unit, pooled over configurations.
+        freedom: degrees of freedom that it is known with.
+        source: what it was taken from.
+    """
+
+    deviation: float
+    freedom: int
+    source: str
+
+
+@dataclass(frozen=True)
+class Incumbents:
+    """What incumbents are worth, and how far the luck of their seeds may reach.
+
+    Attributes:
+        values: kind -> values of all methods' incumbents, for those kinds that all methods have; RECORDED is first.
+        scatter: label -> scatter between seeds, from one source for all methods; empty if there is none.
+    """
+
+    values: Mapping[str, Measured]
+    scatter: Mapping[str, Scatter]
+
+    @property
+    def truest(self) -> Measured:
+        """The values that the seeds of the search flatter least: with fresh seeds, or by the model, or as recorded."""
+        return next(self.values[kind] for kind in (FRESH, MODEL, RECORDED) if kind in self.values)
+
+
+def compute_incumbents(tables: Tables, curves: Curves, confirmed: Tables | None = None) -> Incumbents:
+    """What is known of incumbents.
 
     Args:
         tables: the comparison.
@@ -172,17 +205,22 @@ def compute_values(tables: Tables, curves: Curves, confirmed: Tables | None = No
                 for label in curves.methods
             },
         )
-    found[MODEL] = (
-        objective.name,
-        {label: _modelled(tables, label, of_method[label], picked[label], maximise) for label in curves.methods},
-    )
+    models = {k: _modelled(tables, k, of_method[k], picked[k], maximise) for k in curves.methods}
+    found[MODEL] = objective.name, {label: model and model[0] for label, model in models.items()}
     if confirmed is not None:
         found[FRESH] = objective.name, _fresh(tables, curves, confirmed)
-    return {
+    measured = {
         kind: Measured(kind, name, maximise, there)
         for kind, (name, methods) in found.items()
         if len(there := {label: values for label, values in methods.items() if values is not None}) == len(methods)
     }
+    scatters = (
+        {label: _within(seeds, FRESH) for label, seeds in _fresh_groups(curves, confirmed).items()},
+        {label: _within(seeds, "trials of several seeds") for label, seeds in _seed_groups(tables, curves).items()},
+        {label: model and model[1] for label, model in models.items()},
+    )
+    whole = [{k: s for k, s in of.items() if s is not None} for of in scatters]
+    return Incumbents(measured, next((of for of in whole if len(of) == len(curves.methods)), {}))
 
 
 def _test_metric(tables: Tables) -> str | None:
@@ -203,18 +241,25 @@ def _picked(rows: pd.DataFrame, objectives: Array, maximise: bool) -> NDArray[np
 
 def _modelled(
     tables: Tables, label: str, rows: pd.DataFrame, picked: NDArray[np.int64], maximise: bool
-) -> Values | None:
-    """Values by the model; None if there are too few trials for one."""
+) -> tuple[Values, Scatter | None] | None:
+    """Values by the model, and what scatters around it; None if there are too few trials for one."""
     space, (studies, trials) = tables.methods[label], picked.shape
     if studies < LEAST_STUDIES or not space.searched or len(rows) < LEAST_TRIALS * len(space.searched):
         return None
-    values = counted(rows, tables.lost)
-    model = left_out(places(space, rows), values if maximise else -values, rows["repeat"].to_numpy())
+    values = counted(rows, tables.lost) if maximise else -counted(rows, tables.lost)
+    model = left_out(places(space, rows), values, rows["repeat"].to_numpy())
     means = model.means[picked]
     weights = np.zeros((trials, len(rows)))
     for of_study in picked:
         weights[np.arange(trials), of_study] += 1 / studies
-    return Values.made(means if maximise else -means, tables.objective.ends, model.error(weights))
+    made = Values.made(means if maximise else -means, tables.objective.ends, model.error(weights))
+    assert made is not None  # the model has a value everywhere
+    # Chosen by what the model expects, not by what was recorded, so that nothing is cut off. Bad places scatter more.
+    good = model.means >= np.median(model.means)
+    rest = (values - model.means)[good & (rows["state"] == "complete").to_numpy()]
+    if not len(rest):
+        return made, None
+    return made, Scatter(float(np.sqrt(np.mean(rest**2))), len(rest), "what a model of other studies leaves over")
 
 
 def _fresh(tables: Tables, curves: Curves, confirmed: Tables) -> dict[str, Values | None]:
@@ -251,3 +296,34 @@ def _held(confirm: Confirm, trained: str, label: str, trials: int) -> list[tuple
     if not confirm.incumbents:  # what studies ended with is all that was trained
         return [(study_of(trained), trials, trials)]
     return [(held.study, held.first, held.last) for held in confirm.incumbents[trained]]
+
+
+def _fresh_groups(curves: Curves, confirmed: Tables | None) -> dict[str, list[Array]]:
+    """Label -> objectives of each configuration's fresh seeds."""
+    if confirmed is None:
+        return {}
+    rows = confirmed.trials[confirmed.trials["state"] == "complete"]
+    found: dict[str, list[Array]] = {label: [] for label in curves.methods}
+    for trained, of in rows.groupby("method"):
+        found[method_of(str(trained))].append(numbers(of["objective"]))
+    return found
+
+
+def _seed_groups(tables: Tables, curves: Curves) -> dict[str, list[Array]]:
+    """Label -> objectives of the seeds of each trial that was trained with several."""
+    if not len(tables.seeds):
+        return {}
+    rows = tables.seeds[tables.seeds["state"] == "complete"]
+    return {
+        label: [numbers(of["objective"]) for _, of in rows[rows["method"] == label].groupby(["repeat", "trial"])]
+        for label in curves.methods
+    }
+
+
+def _within(groups: list[Array], source: str) -> Scatter | None:
+    """The pooled deviation within groups; None if no group has two values."""
+    freedom = sum(len(group) - 1 for group in groups if len(group))
+    if not freedom:
+        return None
+    squares = sum(float(((group - group.mean()) ** 2).sum()) for group in groups if len(group))
+    return Scatter(float(np.sqrt(squares / freedom)), freedom, source)
