@@ -22,7 +22,7 @@ from hpsearch.report.folder import write_sections
 from hpsearch.report.markdown import extra_text, interval, plain, table
 from hpsearch.report.search.findings import Findings, Reach
 from hpsearch.report.search.headline import Headline, headline
-from hpsearch.report.search.truth import endpoints_table, values_table
+from hpsearch.report.search.truth import choosing_text, endpoints_table, values_table
 from hpsearch.report.search.tuners import tuner_section
 from hpsearch.report.search.verdict import SIGNIFICANT, sentences, tested
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
@@ -86,9 +86,9 @@ def _first_screen(first: Headline) -> str:
 
 def _worth(found: Findings) -> str:
     tables = [values_table(found), *([endpoints_table(found)] if 1 < len(found.labels) <= MATRIX else [])]
-    return "\n\n".join(
-        f"{table([[plain(cell) for cell in row] for row in rows])}\n\n{plain(note)}" for rows, note in tables
-    )
+    said = [f"{table([[plain(cell) for cell in row] for row in rows])}\n\n{plain(note)}" for rows, note in tables]
+    choosing = choosing_text(found)
+    return "\n\n".join([*said, *([plain(choosing)] if choosing else [])])
 
 
 def _best_table(found: Findings) -> str:

@@ -101,6 +101,18 @@ def values_table(found: Findings) -> tuple[list[list[str]], str]:
     return rows, note
 
 
+def choosing_text(found: Findings) -> str:
+    """What studies would gain if they chose by a model of their own trials; empty where nobody can tell."""
+    if not found.incumbents.choosing:
+        return ""
+    amounts = Amounts.of(found.curves.objective)
+    said = "; ".join(f"{label} {_difference(amounts, gain)}" for label, gain in found.incumbents.choosing.items())
+    return (
+        "If each study had chosen, at its end, by the posterior mean of a Gaussian process of its own trials instead of "
+        f"by the best recorded value, its choice would be better by (value by the model of the other studies): {said}."
+    )
+
+
 def endpoints_table(found: Findings) -> tuple[list[list[str]], str]:
     """The difference and the trials to match by each kind of value, best against each other: rows and a note."""
     rows = [["pair", "value", "ends better by", "trials to match", "chance to end better"]]

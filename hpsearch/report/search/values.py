@@ -19,6 +19,7 @@ from hpsearch.statistics.difference import difference_of_means
 from hpsearch.statistics.extra_trials import ExtraTrials, extra_trials
 from hpsearch.statistics.incumbents import incumbent_trials
 from hpsearch.statistics.left_out import left_out
+from hpsearch.statistics.model_choice import model_choices
 from hpsearch.statistics.superiority import Superiority, probability_of_superiority
 from hpsearch.statistics.trials_to_level import TrialsToLevel, trials_to_final_level
 from hpsearch.store.chosen import method_of, study_of
@@ -166,10 +167,13 @@ class Incumbents:
     Attributes:
         values: kind -> values of all methods' incumbents, for those kinds that all methods have; RECORDED is first.
         scatter: label -> scatter between seeds, from one source for all methods; empty if there is none.
+        choosing: label -> how much better, by MODEL, a study's last choice would be if it chose by a model of its own
+            trials rather than by the best recorded value; empty where there is no MODEL.
     """
 
     values: Mapping[str, Measured]
     scatter: Mapping[str, Scatter]
+    choosing: Mapping[str, Interval]
 
     @property
     def truest(self) -> Measured:
@@ -220,7 +224,8 @@ def compute_incumbents(tables: Tables, curves: Curves, confirmed: Tables | None 
         {label: model and model[1] for label, model in models.items()},
     )
     whole = [{k: s for k, s in of.items() if s is not None} for of in scatters]
-    return Incumbents(measured, next((of for of in whole if len(of) == len(curves.methods)), {}))
+    choosing = {label: model[2] for label, model in models.items() if model is not None}
+    return Incumbents(measured, next((of for of in whole if len(of) == len(curves.methods)), {}), choosing)
 
 
 def _test_metric(tables: Tables) -> str | None:
@@ -241,13 +246,14 @@ def _picked(rows: pd.DataFrame, objectives: Array, maximise: bool) -> NDArray[np
 
 def _modelled(
     tables: Tables, label: str, rows: pd.DataFrame, picked: NDArray[np.int64], maximise: bool
-) -> tuple[Values, Scatter | None] | None:
-    """Values by the model, and what scatters around it; None if there are too few trials for one."""
+) -> tuple[Values, Scatter | None, Interval] | None:
+    """Values by the model, what scatters around it, and what choosing by models gains; None for too few trials."""
     space, (studies, trials) = tables.methods[label], picked.shape
     if studies < LEAST_STUDIES or not space.searched or len(rows) < LEAST_TRIALS * len(space.searched):
         return None
     values = counted(rows, tables.lost) if maximise else -counted(rows, tables.lost)
-    model = left_out(places(space, rows), values, rows["repeat"].to_numpy())
+    points = places(space, rows)
+    model = left_out(points, values, rows["repeat"].to_numpy())
     means = model.means[picked]
     weights = np.zeros((trials, len(rows)))
     for of_study in picked:
@@ -257,9 +263,20 @@ def _modelled(
     # Chosen by what the model expects, not by what was recorded, so that nothing is cut off. Bad places scatter more.
     good = model.means >= np.median(model.means)
     rest = (values - model.means)[good & (rows["state"] == "complete").to_numpy()]
-    if not len(rest):
-        return made, None
-    return made, Scatter(float(np.sqrt(np.mean(rest**2))), len(rest), "what a model of other studies leaves over")
+    scatter = Scatter(float(np.sqrt(np.mean(rest**2))), len(rest), "what a model of other studies leaves over")
+    gains = np.array(
+        [
+            model.means[of_study[model_choices(points[of_study], values[of_study])[-1]]] - model.means[last]
+            for of_study, last in zip(_studies(rows), picked[:, -1], strict=True)
+        ]
+    )
+    return made, scatter if len(rest) else None, bootstrap_mean(gains)
+
+
+def _studies(rows: pd.DataFrame) -> list[NDArray[np.int64]]:
+    """Which rows are each study's, in the order of their numbers."""
+    repeats = rows["repeat"].to_numpy()
+    return [np.flatnonzero(repeats == study) for study in np.unique(repeats)]
 
 
 def _fresh(tables: Tables, curves: Curves, confirmed: Tables) -> dict[str, Values | None]:
