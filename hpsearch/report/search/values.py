@@ -19,7 +19,7 @@ from hpsearch.statistics.difference import difference_of_means
 from hpsearch.statistics.extra_trials import ExtraTrials, extra_trials
 from hpsearch.statistics.incumbents import incumbent_trials
 from hpsearch.statistics.left_out import left_out
-from hpsearch.statistics.model_choice import model_choices
+from hpsearch.statistics.model_choice import model_choice
 from hpsearch.statistics.superiority import Superiority, probability_of_superiority
 from hpsearch.statistics.trials_to_level import TrialsToLevel, trials_to_final_level
 from hpsearch.store.chosen import method_of, study_of
@@ -38,6 +38,8 @@ MEANING = {
 }
 LEAST_STUDIES = 3
 """Studies that it takes to have others to learn from."""
+MOST_TO_CHOOSE = 1_000
+"""Trials of a method beyond which no model of each study is fitted: a report must not take minutes."""
 LEAST_TRIALS = 10
 """Trials for each searched hyperparameter, below which a model would say little else than the mean."""
 
@@ -224,7 +226,8 @@ def compute_incumbents(tables: Tables, curves: Curves, confirmed: Tables | None 
         {label: model and model[1] for label, model in models.items()},
     )
     whole = [{k: s for k, s in of.items() if s is not None} for of in scatters]
-    choosing = {label: model[2] for label, model in models.items() if model is not None}
+    gains = {label: model and model[2] for label, model in models.items()}
+    choosing = {label: gain for label, gain in gains.items() if gain is not None}
     return Incumbents(measured, next((of for of in whole if len(of) == len(curves.methods)), {}), choosing)
 
 
@@ -246,7 +249,7 @@ def _picked(rows: pd.DataFrame, objectives: Array, maximise: bool) -> NDArray[np
 
 def _modelled(
     tables: Tables, label: str, rows: pd.DataFrame, picked: NDArray[np.int64], maximise: bool
-) -> tuple[Values, Scatter | None, Interval] | None:
+) -> tuple[Values, Scatter | None, Interval | None] | None:
     """Values by the model, what scatters around it, and what choosing by models gains; None for too few trials."""
     space, (studies, trials) = tables.methods[label], picked.shape
     if studies < LEAST_STUDIES or not space.searched or len(rows) < LEAST_TRIALS * len(space.searched):
@@ -264,13 +267,14 @@ def _modelled(
     good = model.means >= np.median(model.means)
     rest = (values - model.means)[good & (rows["state"] == "complete").to_numpy()]
     scatter = Scatter(float(np.sqrt(np.mean(rest**2))), len(rest), "what a model of other studies leaves over")
-    gains = np.array(
-        [
-            model.means[of_study[model_choices(points[of_study], values[of_study])[-1]]] - model.means[last]
-            for of_study, last in zip(_studies(rows), picked[:, -1], strict=True)
-        ]
-    )
-    return made, scatter if len(rest) else None, bootstrap_mean(gains)
+    gains = _gains(rows, points, values, model.means, picked[:, -1]) if studies * trials <= MOST_TO_CHOOSE else None
+    return made, scatter if len(rest) else None, gains
+
+
+def _gains(rows: pd.DataFrame, points: Array, values: Array, means: Array, last: NDArray[np.int64]) -> Interval:
+    """How much better each study's last choice would be if it chose by a model of its own trials, by `means`."""
+    instead = [of_study[model_choice(points[of_study], values[of_study])] for of_study in _studies(rows)]
+    return bootstrap_mean(means[instead] - means[last])
 
 
 def _studies(rows: pd.DataFrame) -> list[NDArray[np.int64]]:
