@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 FITTED_ON = 300
 """Trials, drawn at random, to which lengthscales and noise are fitted: the time grows with their cube."""
-CONDITIONED_ON = 1_000
+CONDITIONED_ON = 500
 """Trials, drawn at random, that predictions are computed from."""
 ROOT_5 = math.sqrt(5.0)
 LEAST_NOISE = 1e-4
