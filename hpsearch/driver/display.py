@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from hpsearch.contracts.objective import Objective
 from hpsearch.driver.loop import Recorded, SetAside
 from hpsearch.store.database import Database
+from hpsearch.store.standing import duration, seconds_left
 from hpsearch.system.stopping import forget
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -205,8 +206,10 @@ class Display:
             return ""
         done = sum(self._done.values())
         fresh = done - sum(self._begun_with.values())
-        left = (sum(planned) - done) * (time.monotonic() - self._started) / max(1, fresh)
-        return f", {left / 60:.0f} min left at this rate" if left > 90 else f", {left:.0f} s left at this rate"
+        if not fresh:
+            return ""
+        left = seconds_left(done, sum(planned), fresh, time.monotonic() - self._started)
+        return f", {duration(left)} left at this rate"
 
     def _line_is_due(self) -> bool:
         if time.monotonic() - self._last_line < SECONDS_BETWEEN_LINES:

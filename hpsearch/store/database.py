@@ -396,6 +396,12 @@ class Database(DatabaseFile):
         return cells.time(found) if found else ""
 
     @_reading
+    def recorded_by(self, run_id: int) -> int:
+        """How many finished trials a run has recorded."""
+        rows = self._rows("SELECT count(*) AS n FROM trials WHERE run_id = ? AND state != 'proposed'", run_id)
+        return int(rows[0]["n"])
+
+    @_reading
     def has_results(self) -> bool:
         """Whether any trial is finished."""
         return bool(self._rows("SELECT 1 FROM trials WHERE state != 'proposed' LIMIT 1"))

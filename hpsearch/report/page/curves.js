@@ -33,7 +33,7 @@ export const curves = {
     const node = place("curves").querySelector(".drawing");
     const best = `best ${report.objective.name} so far`, range = limits();
     const c = chart(node, {
-      x: { low: 1, high: Math.max(2, report.trials) }, y: range, xLabel: "trial", yLabel: `${best}${unitText()}`,
+      x: { low: 1, high: Math.max(2, report.axis) }, y: range, xLabel: "trial", yLabel: `${best}${unitText()}`,
       label: `${state.statistic} of the ${best} against trials, with 95% bands`,
       right: roomForLabels(node), height: 400, whole: true,
     });

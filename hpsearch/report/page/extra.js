@@ -46,7 +46,7 @@ function drawExtra(node, e) {
   const last = report.trials, m = methodIndex(e.b), xs = trialNumbers();
   const finite = [...e.estimate, ...(e.low || []), ...(e.high || [])].filter((v) => v !== null);
   const c = chart(node, {
-    x: { low: 1, high: Math.max(2, last) }, height: 280,
+    x: { low: 1, high: Math.max(2, report.axis) }, height: 280,
     y: { low: Math.min(0, ...finite), high: Math.max(5, ...finite, last - 1) + 1 },
     xLabel: `trials that ${e.a} has had`, yLabel: "more trials",
     label: `how many more trials ${e.b} needs to reach what ${e.a} has, with 95% bootstrap interval`,

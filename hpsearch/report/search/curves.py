@@ -67,6 +67,12 @@ class Curves:
         return self.objective.direction == "maximise"
 
     @property
+    def is_finished(self) -> bool:
+        """Whether nothing is left to train. Until then nothing is tested: who looks often enough finds significance."""
+        finished, planned = self.planned
+        return finished == planned
+
+    @property
     def least(self) -> int:
         """Number of studies of the method with the fewest; intervals depend on it."""
         return min(len(method.incumbents) for method in self.methods.values())

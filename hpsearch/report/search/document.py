@@ -20,6 +20,7 @@ from hpsearch.statistics.bootstrap import Interval
 from hpsearch.statistics.coverage import COVERAGE, coverage
 from hpsearch.store.schema import STATES
 from hpsearch.store.tables import numbers
+from hpsearch.study.schema import MOST
 
 Array = NDArray[np.float64]
 
@@ -35,6 +36,7 @@ def document(found: Findings, context: ReportContext) -> Json:
             "name": objective.name, "unit": objective.unit, "maximise": curves.maximise, "chance": objective.chance,
         },
         "trials": curves.trials,
+        "axis": max([curves.trials, *(part.trials for part in found.tables.parts if part.trials < MOST)]),
         "finished": curves.planned[0],
         "planned": curves.planned[1],
         "states": list(STATES),

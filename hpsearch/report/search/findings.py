@@ -96,7 +96,7 @@ class Findings:
         targets: targets from the easiest to the hardest.
         extra: (a, b) -> how many more trials b needs to reach what a has.
         superiority: (a, b), a before b -> probability that a study of a ends better than one of b.
-        adjusted: the same pairs -> Holm-adjusted p value.
+        adjusted: the same pairs -> Holm-adjusted p value; None where there is none, or before the comparison's end.
         ahead: (a, b) of the pairs compared in detail -> trial -> probability that a study of a is ahead then.
         wins: probability that a study of the row's method ends better than one of the column's, (methods, methods).
         ranks: expected rank at the end, (methods,).
@@ -187,7 +187,9 @@ def compute_findings(tables: Tables, given_targets: Sequence[float] = (), progre
     extra = {(a, b): extra_trials(oriented[a], oriented[b]) for a, b in compared}
     pairs = list(combinations(labels, 2))
     superiority = {(a, b): probability_of_superiority(finals[a], finals[b]) for a, b in pairs}
-    adjusted = dict(zip(pairs, holm([superiority[pair].p for pair in pairs]), strict=True))
+    adjusted = dict(
+        zip(pairs, holm([superiority[pair].p if curves.is_finished else None for pair in pairs]), strict=True)
+    )
     shown = [int(t) for t in np.unique(np.linspace(1, curves.trials, min(curves.trials, MOST_SHOWN)).round())]
     ahead = {
         (a, b): {t: probability_of_superiority(oriented[a][:, t - 1], oriented[b][:, t - 1]) for t in shown}
@@ -286,14 +288,15 @@ def _targets(
             {label: times_to_target(oriented[label], of_method[label], level) for label in labels}
             for level, _ in wanted
         ]
-        tests = [[log_rank(times[a], times[b]) for a, b in pairs] for times in all_times]
+        tested = pairs if curves.is_finished else []
+        tests = [[log_rank(times[a], times[b]) for a, b in tested] for times in all_times]
         # Adjusted over all targets, since a reader looks at all of them.
         adjusted = iter(holm([test.p for of_target in tests for test in of_target]))
         for of_unit, times, of_target in zip(units, all_times, tests, strict=True):
             of_unit[unit] = Reach(
                 {label: kaplan_meier(found.times, found.reached) for label, found in times.items()},
                 times,
-                [Test(a, b, t.p, next(adjusted), t.reason) for (a, b), t in zip(pairs, of_target, strict=True)],
+                [Test(a, b, t.p, next(adjusted), t.reason) for (a, b), t in zip(tested, of_target, strict=True)],
                 spent,
             )
     return [Target(sign * level, share, of) for (level, share), of in zip(wanted, units, strict=True)]

@@ -43,23 +43,23 @@ def _unfinished(found: Findings) -> list[str]:
     studies = f"{min(begun)} to {max(begun)}" if len(begun) > 1 else str(min(begun))
     return [
         f"Not finished: {finished} of {least}{planned} trials; all of this is up to trial {curves.trials}, of the "
-        f"{studies} studies per method that have begun."
+        f"{studies} studies per method that have begun. Nothing is tested before the end."
     ]
 
 
 def _ends(found: Findings, label: str) -> str:
     curves = found.curves
     method = curves.methods[label]
+    after = "After" if curves.is_finished else "So far, after"
     return (
-        f"After {whole(found)} {label} has a mean best {curves.objective.name} of "
+        f"{after} {whole(found)} {label} has a mean best {curves.objective.name} of "
         f"{interval(method.final)}, n = {len(method.incumbents)}"
     )
 
 
 def whole(found: Findings) -> str:
     """What studies have had at the end of the curves: so many trials, or what ends them if that may be a budget."""
-    finished, planned = found.curves.planned
-    if finished != planned or all(part.spec.budget is None for part in found.tables.parts):
+    if not found.curves.is_finished or all(part.spec.budget is None for part in found.tables.parts):
         return count(found.curves.trials, "trial")
     return ", ".join(dict.fromkeys(part.spec.length for part in found.tables.parts))
 
@@ -67,15 +67,24 @@ def whole(found: Findings) -> str:
 def _against(found: Findings, other: str) -> str:
     a, trials = found.best, found.curves.trials
     chance, low, high, p = found.beats(a, other)
-    wins = (
-        f"A study of {a} ends better than one of {other} with probability {chance:.2f} ({low:.2f} to {high:.2f}; "
-        f"{p_text(p)})."
-    )
+    likely = f"one of {other} with probability {chance:.2f} ({low:.2f} to {high:.2f}"
+    wins = f"A study of {a} ends better than {likely}; {p_text(p)})."
+    if not found.curves.is_finished:
+        wins = f"So far a study of {a} is ahead of {likely})."
     if trials < 2:
         return wins
     middle = middle_trial(trials)
-    needs = f"To reach what {a} has after {count(middle, 'trial')}, {_extra(found, other, middle)}."
-    return f"{needs} {_back(found, other)} {wins}"
+    needs = f"{_so_far(found)}to reach what {a} has after {count(middle, 'trial')}, {_extra(found, other, middle)}."
+    return f"{_capital(needs)} {_back(found, other)} {wins}"
+
+
+def _so_far(found: Findings) -> str:
+    """The beginning of a sentence that a later trial may prove wrong."""
+    return "" if found.curves.is_finished else "so far, "
+
+
+def _capital(sentence: str) -> str:
+    return sentence[0].upper() + sentence[1:]
 
 
 def middle_trial(trials: int) -> int:
@@ -125,8 +134,8 @@ def _against_many(found: Findings, others: list[str]) -> list[str]:
         upto = f"more than the {trials - middle} that were left ({len(beyond)} of them: {_first_few(beyond)})"
     needs = "more than that" if math.isinf(least) else f"from {least:.0f} more ({first})"
     return [
-        f"To reach what {found.best} has after {count(middle, 'trial')}, the others need {needs} to {upto}; with "
-        "intervals under Extra trials.",
+        _capital(f"{_so_far(found)}to reach what {found.best} has after {count(middle, 'trial')}, ")
+        + f"the others need {needs} to {upto}; with intervals under Extra trials.",
         ends,
     ]
 
@@ -136,6 +145,14 @@ def _first_few(names: list[str]) -> str:
 
 
 def _told_apart_at_the_end(found: Findings, others: list[str]) -> str:
+    if not found.curves.is_finished:
+        (least, hardest), (most, easiest) = (
+            pick((found.beats(found.best, other)[0], other) for other in others) for pick in (min, max)
+        )
+        return (
+            f"So far a study of {found.best} is ahead of one of another method with probability {least:.2f} "
+            f"({hardest}) to {most:.2f} ({easiest})."
+        )
     clear: list[str] = []
     unclear: list[str] = []
     for other in others:
@@ -161,13 +178,21 @@ def _whatever_the_target(found: Findings) -> str:
     meaning = f"significantly means a log-rank p below {SIGNIFICANT}, Holm-adjusted over all pairs and targets"
     others = [label for label in found.labels if label != found.best]
     counts = {other: _sooner(targets, found.unit, found.best, other) for other in others}
+    is_finished = found.curves.is_finished
     if len(others) <= 3:
         said = "; ".join(
             f"{found.best} is sooner than {other} at {ahead} ({_apart(sure)}), later at {behind} ({_apart(surely)})"
+            if is_finished
+            else f"so far {found.best} is sooner than {other} at {ahead}, later at {behind}"
             for other, (ahead, sure, behind, surely) in counts.items()
         )
-        return f"Of {span} {said}. This counts {found.unit} spent; {meaning}."
+        return f"Of {span} {said}. This counts {found.unit} spent{f'; {meaning}' if is_finished else ''}."
     ahead = sum(sooner > len(targets) / 2 for sooner, *_ in counts.values())
+    if not is_finished:
+        return (
+            f"At more than half of {span} {found.best} is so far sooner than {ahead} of the {len(others)} other "
+            f"methods. This counts {found.unit} spent."
+        )
     apart = sum(sure > 0 for _, sure, *_ in counts.values())
     return (
         f"At more than half of {span} {found.best} is sooner than {ahead} of the {len(others)} other methods, and at "
@@ -188,8 +213,8 @@ def _sooner(targets: Sequence[Target], unit: str, a: str, b: str) -> tuple[int, 
     for target in targets:
         reach = target.units[unit]
         difference = float(reach.times[a].times.mean() - reach.times[b].times.mean())
-        test = next(test for test in reach.tests if {test.a, test.b} == {a, b})
-        significant = test.adjusted is not None and test.adjusted < SIGNIFICANT
+        p = next((test.adjusted for test in reach.tests if {test.a, test.b} == {a, b}), None)
+        significant = p is not None and p < SIGNIFICANT
         ahead, sure = ahead + (difference < 0), sure + (difference < 0 and significant)
         behind, surely = behind + (difference > 0), surely + (difference > 0 and significant)
     return ahead, sure, behind, surely

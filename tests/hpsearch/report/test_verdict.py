@@ -10,10 +10,12 @@ import pytest
 
 from hpsearch.contracts.objective import Objective
 from hpsearch.contracts.space import Choice, Float, Space
+from hpsearch.report.context import ReportContext
 from hpsearch.report.search import curves, findings
+from hpsearch.report.search.document import document
 from hpsearch.report.search.findings import compute_findings
 from hpsearch.report.search.latex import write_latex
-from hpsearch.report.search.page import without_tuner
+from hpsearch.report.search.page import _targets, _wins, without_tuner
 from hpsearch.report.search.verdict import ONE_SPLIT, sentences
 from hpsearch.statistics.bootstrap import bootstrap_mean
 from hpsearch.statistics.extra_trials import extra_trials
@@ -190,8 +192,30 @@ def test_many_methods_in_two_sentences_more():
 def test_an_unfinished_comparison_says_so_first():
     found = said({"slow": SLOW, "fast": FAST}, planned=96)
     assert found[0] == (
-        "Not finished: 60 of 96 trials; all of this is up to trial 5, of the 6 studies per method that have begun."
+        "Not finished: 60 of 96 trials; all of this is up to trial 5, of the 6 studies per method that have begun. "
+        "Nothing is tested before the end."
     )
+
+
+@pytest.mark.parametrize("methods", [2, 6])
+def test_an_unfinished_comparison_is_described_and_not_tested(methods, tmp_path):
+    objectives = {f"m{i}": FAST - 0.1 * i for i in range(methods)}
+    unfinished = compute_findings(tables(objectives, planned=300 * methods))
+    told = sentences(unfinished)
+    write_latex(unfinished, tmp_path / "tables.tex")
+    page = "\n".join([*told, _targets(unfinished), _wins(unfinished), (tmp_path / "tables.tex").read_text()])
+    assert not re.search(r"significant|differs|\bp [=<]|\d\\\*|log-rank|Holm|a star", page)
+    assert all("so far" in sentence.lower() for sentence in told[1:4])
+    finished = compute_findings(tables(objectives))
+    page = "\n".join([*sentences(finished), _targets(finished), _wins(finished)])
+    assert re.search(r"significant.*Holm", page)  # the same numbers, when nothing is left
+    assert "so far" not in page
+
+
+def test_the_axis_is_as_long_as_the_study_file_says(tmp_path):
+    context = ReportContext(tables({"a": FAST}, planned=150), (tmp_path / "n.db",))
+    found = document(compute_findings(context.tables), context)
+    assert (found["trials"], found["axis"]) == (5, 25)
 
 
 def test_a_narrow_range_is_a_caution():
