@@ -113,6 +113,7 @@ class Display:
 
         None stands for as many as a budget allows.
         """
+        self._forget()
         self._objective = database.existing().objective
         for label, best in database.best_objectives().items():
             self._improve(self._group(label), [best])
@@ -131,6 +132,15 @@ class Display:
         self._begun_with, self._started = dict(self._done), time.monotonic()
         if any(self._done.values()):
             self.say(f"going on with {database.path}, which has {sum(self._done.values())} trials")
+
+    def _forget(self) -> None:
+        """Begin to count anew, as for the next round of a comparison that grows."""
+        for group in self._planned:
+            if group in self._tasks:
+                self._bars.remove_task(self._tasks.pop(group))
+        for of_group in (self._done, self._best, self._planned, self._diverged):
+            of_group.clear()
+        self._lost = dict.fromkeys(self._lost, 0)
 
     def recorded(self, recorded: Recorded) -> None:
         """Count what the loop has just recorded."""

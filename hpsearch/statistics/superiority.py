@@ -47,7 +47,7 @@ def probability_of_superiority(a: Array, b: Array, level: float = 0.95) -> Super
     estimate = float(won.mean())
     variance = variance_of_mean(won.mean(axis=1)) + variance_of_mean(won.mean(axis=0))
     low, high = probability_interval(estimate, variance, len(a), len(b), level)
-    return Superiority(estimate, low, high, _p(a, b, estimate))
+    return Superiority(estimate, low, high, p_of_superiority(a, b))
 
 
 def wins(a: Array, b: Array) -> Array:
@@ -115,15 +115,18 @@ def score_interval(estimate: float, n: int, m: int, z: float) -> tuple[float, fl
     return float(brentq(beyond, 0.0, inside, xtol=1e-15)), float(brentq(beyond, inside, 1.0, xtol=1e-15))
 
 
-def _p(a: Array, b: Array, estimate: float) -> float | None:
-    """Two-sided p value of the hypothesis that each method beats the other equally often."""
+def p_of_superiority(a: Array, b: Array) -> float | None:
+    """Two-sided p value of the hypothesis that each method beats the other equally often.
+
+    The arguments, and the tests, are those of `probability_of_superiority`.
+    """
     if np.ptp(np.concatenate([a, b])) == 0:
         return None
     if min(len(a), len(b)) < ENOUGH_FOR_T:
         return _permutation_p(a, b)
     # Two of all ways to choose the studies of A separate the methods, one each way; no smaller p is credible.
     smallest = max(2 / math.comb(len(a) + len(b), len(a)), sys.float_info.min)
-    if estimate in (0.0, 1.0):
+    if min(a) > max(b) or max(a) < min(b):
         return smallest
     from scipy.stats import brunnermunzel
 

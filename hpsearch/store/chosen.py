@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.space import Choice, Fixed, Int, Parameter, Space, Value
-from hpsearch.store.tables import Tables
+from hpsearch.store.tables import Tables, counted
 
 BETWEEN = " / study "
 """What stands between method and study in the label of a chosen configuration that is trained again."""
@@ -23,6 +25,20 @@ def method_of(label: str) -> str:
 def study_of(label: str) -> int:
     """The number of the study whose choice a confirming method's label names."""
     return int(label.rpartition(BETWEEN)[2])
+
+
+def final_values(tables: Tables) -> dict[str, NDArray[np.float64]]:
+    """Label -> what each study ends with: the best objective of its trials as they count, (studies,), larger is better.
+
+    These are the last values of a report's best-so-far curves.
+    """
+    sign = 1.0 if tables.objective.direction == "maximise" else -1.0
+    finished = tables.trials[tables.trials["state"] != "proposed"]
+    best = (sign * pd.Series(counted(finished, tables.lost), finished.index)).groupby(
+        [finished["method"], finished["repeat"]]
+    )
+    of_studies = best.max()
+    return {label: of_studies[label].to_numpy() for label in tables.methods}
 
 
 def chosen(tables: Tables, *, overall: bool = False) -> dict[str, pd.DataFrame]:

@@ -26,6 +26,7 @@ from hpsearch.store.rows import (
     PROPOSING,
     Comparison,
     FailedAttempt,
+    Look,
     Measured,
     MethodRow,
     NewStudy,
@@ -139,6 +140,14 @@ class Database(DatabaseFile):
             connection.execute("PRAGMA defer_foreign_keys=ON")
             for table in {table for table, _ in columns(connection)}:
                 connection.execute(f"DELETE FROM {table}")
+
+    def add_look(self, look: Look) -> None:
+        """Record a test of the comparison; there is one for each number of studies."""
+        with self.transaction() as connection:
+            connection.execute(
+                "INSERT INTO looks (repeats, most, alpha, length, p, level, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (look.repeats, look.most, look.alpha, look.length, look.p, look.level, look.at),
+            )
 
     def start_run(self, started: str, provenance: Json) -> int:
         """Record that a run begins, with its provenance; returns the run's id."""
@@ -318,7 +327,13 @@ class Database(DatabaseFile):
         labels = [row["label"] for row in self._rows("SELECT label FROM methods ORDER BY id")]
         if not rows:
             return None
-        return cells.comparison(rows[0], labels)
+        return cells.comparison(rows[0], labels, self._looks())
+
+    def _looks(self) -> list[Json]:
+        """Rows of the tests of a comparison that runs until it is decided; an older file has none."""
+        if ("looks", "repeats") not in columns(self.connection):
+            return []
+        return self._rows("SELECT * FROM looks ORDER BY repeats")
 
     @_reading
     def methods(self) -> dict[str, MethodRow]:

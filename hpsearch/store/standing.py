@@ -52,6 +52,7 @@ def standing(database: Database, writer: str) -> Standing:
     planned = comparison.trials * comparison.repeats * len(counts) if comparison.spec.budget is None else None
     last = runs[-1] if runs else None
     left = finished < planned if planned is not None else not _have_ended(database, comparison)
+    left |= comparison.is_open
     state: State = "running"
     if not writer:
         idle: State = "waiting" if last is None else "stopped" if last.ended else "killed"

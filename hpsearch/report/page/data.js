@@ -6,8 +6,6 @@ export function replaceReport(newer) {
   report = newer;
 }
 
-// Until then nothing is tested.
-export const isFinished = () => report.finished === report.planned;
 export const methodIndex = (label) => report.methods.findIndex((method) => method.label === label);
 export const stateName = (trials, i) => report.states[trials.state[i]];
 export const isComplete = (trials, i) => trials.state[i] === report.complete;

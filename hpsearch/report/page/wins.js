@@ -1,7 +1,7 @@
 // Who beats whom: the probability that a study of one method is better than one of another, at the end and earlier.
 
 import { chart, near } from "./chart.js";
-import { isFinished, methodIndex, report } from "./data.js";
+import { methodIndex, report } from "./data.js";
 import { h, place, select, table } from "./elements.js";
 import { pText, span, spanAt } from "./format.js";
 import { band, level, line, mark } from "./marks.js";
@@ -51,12 +51,12 @@ function winsTable() {
     const p = adjusted.get(`${m},${other}`), win = report.wins[m][other];
     const sure = p !== null && p !== undefined && p < 0.05;
     const style = `background:color-mix(in srgb, var(--high) ${Math.round(win * 45)}%, transparent)`;
-    const title = isFinished() ? `p = ${pText(p)}` : "not tested before the end";
+    const title = report.tested ? `p = ${pText(p)}` : "not tested before the end";
     return h("td", { class: "number", style, title }, `${win.toFixed(2)}${sure ? "*" : ""}`);
   };
   const order = report.methods.map((_, m) => m).sort((a, b) => report.ranks.estimate[a] - report.ranks.estimate[b]);
   const caption = "Probability that a study of the row's method ends better than one of the column's (ties half). "
-    + `${isFinished() ? "*: Holm-adjusted p below 0.05. " : ""}Rank 1 is best; its interval: ${report.coverage["mean rank"]}.`;
+    + `${report.tested ? "*: Holm-adjusted p below 0.05. " : ""}Rank 1 is best; its interval: ${report.coverage["mean rank"]}.`;
   return table(caption, ["method", "mean rank (95% interval)", ...order.map((m) => report.methods[m].label)],
     order.map((m) => [report.methods[m].label, spanAt(report.ranks, m), ...order.map((other) => cell(m, other))]));
 }
@@ -64,7 +64,7 @@ function winsTable() {
 function pairsTable() {
   return table(`Each pair. Intervals: ${report.coverage["probability of superiority"]}.`,
     ["pair", "probability that the first ends better (95% interval)", "adjusted p"],
-    report.pairs.map((p) => [`${p.a}, ${p.b}`, span(p.estimate, p.low, p.high), isFinished() ? pText(p.p) : "not before the end"]));
+    report.pairs.map((p) => [`${p.a}, ${p.b}`, span(p.estimate, p.low, p.high), report.tested ? pText(p.p) : "not before the end"]));
 }
 
 function drawAhead(node, e) {

@@ -39,6 +39,7 @@ def document(found: Findings, context: ReportContext) -> Json:
         "axis": max([curves.trials, *(part.trials for part in found.tables.parts if part.trials < MOST)]),
         "finished": curves.planned[0],
         "planned": curves.planned[1],
+        "tested": curves.is_finished,
         "states": list(STATES),
         "complete": STATES.index("complete"),
         "warnings": warnings(context),

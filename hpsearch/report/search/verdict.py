@@ -9,6 +9,7 @@ from hpsearch.report.facts import counted_at
 from hpsearch.report.markdown import interval
 from hpsearch.report.search.findings import Findings, Target, Test
 from hpsearch.statistics.boundary import Incidence
+from hpsearch.store.rows import Look
 
 SIGNIFICANT = 0.05
 MOST_LISTED = 5
@@ -20,7 +21,7 @@ ONE_SPLIT = (
 
 def sentences(found: Findings) -> list[str]:
     """The verdict, in the order a reader wants: who is ahead, by how many trials, how surely, and with what limits."""
-    return [*_unfinished(found), *_who(found), *_cautions(found), ONE_SPLIT]
+    return [*_unfinished(found), *_looks(found), *_who(found), *_cautions(found), ONE_SPLIT]
 
 
 def _who(found: Findings) -> list[str]:
@@ -36,7 +37,7 @@ def _who(found: Findings) -> list[str]:
 def _unfinished(found: Findings) -> list[str]:
     curves = found.curves
     finished, planned = curves.planned
-    if finished == planned:
+    if finished == planned:  # what goes on until it is decided may have finished all that is laid out
         return []
     least = "at least " if any(part.spec.budget for part in found.tables.parts) else ""
     begun = {len(method.incumbents) for method in curves.methods.values()}
@@ -45,6 +46,33 @@ def _unfinished(found: Findings) -> list[str]:
         f"Not finished: {finished} of {least}{planned} trials; all of this is up to trial {curves.trials}, of the "
         f"{studies} studies per method that have begun. Nothing is tested before the end."
     ]
+
+
+def _looks(found: Findings) -> list[str]:
+    """By which rule a comparison stopped, or goes on, that runs until it is decided."""
+    return [_look(part.name, part.looks) for part in found.tables.parts if part.looks]
+
+
+def _look(name: str, looks: Sequence[Look]) -> str:
+    last = looks[-1]
+    rule = (
+        f"a two-sided error of {last.alpha:.0%} spent as Lan and DeMets (1983) do in the type of O'Brien and Fleming "
+        f"over looks at up to {last.most} studies per method"
+    )
+    so_far = f"{count(len(looks), 'look')}, the last at {last.repeats} studies of {last.length} per method"
+    if not last.is_last:
+        return f"Not decided: {name} goes on until its methods are told apart by {rule}; so far it had {so_far}."
+    caution = "All other tests and intervals take no account of these looks; a difference found early looks too large."
+    if last.decides and last.repeats < last.most:
+        return (
+            f"{name} was stopped early, after {so_far}, because its methods were told apart: {p_text(last.p)}, and "
+            f"{last.level:.2g} was to be reached, by {rule}. {caution}"
+        )
+    told = "told its methods apart" if last.decides else "did not tell its methods apart"
+    return (
+        f"{name} went on to its most studies, and {told}: {p_text(last.p)} at the last of {so_far}, and "
+        f"{last.level:.2g} was to be reached, by {rule}. {caution}"
+    )
 
 
 def _ends(found: Findings, label: str) -> str:
