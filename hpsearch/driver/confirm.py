@@ -45,7 +45,8 @@ def confirmation(
     if spec.confirm is not None:
         raise DatabaseError(f"{comparison.name}: is itself a confirmation; give the comparison that was searched")
     without_methods = task_of(spec, found_in).methods is None
-    methods, recorded = {}, {}
+    methods, recorded, splits = {}, {}, {}
+    of_study = comparison.resolved.get("splits", {})
     for label, rows in chosen_rows.items():
         for row in rows.to_dict("records"):
             name = f"{label}{BETWEEN}{row['repeat']}"
@@ -54,6 +55,8 @@ def confirmation(
             named = None if without_methods else old.method or label
             methods[name] = MethodSpec(method=named, space={**values}, schedules=old.schedules, settings=old.settings)
             recorded[name] = float(row["objective"])
+            if split := of_study.get(str(row["repeat"])):
+                splits[name] = split
     if not methods:
         raise DatabaseError(f"{comparison.name}: no trial is complete yet, so there is nothing to confirm")
     before = comparison.resolved["task"]
@@ -69,7 +72,7 @@ def confirmation(
         task=Named(name=spec.task.name, **{**spec.task.settings, **settings}),
         searcher=Named(name="fixed"),
         methods=methods,
-        confirm=Confirm(of=spec.name, recorded=recorded, changed=changed),
+        confirm=Confirm(of=spec.name, recorded=recorded, changed=changed, splits=splits),
     )
     plan = resolve(confirming, found_in)
     if not changed_code:

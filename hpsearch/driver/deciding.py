@@ -63,11 +63,12 @@ def rounds(database: Database, plan: Plan, until: Until, say: Callable[[str], No
             repeats = min(repeats + until.every, until.most)
         yield _with_repeats(plan, repeats)
         if looks and looks[-1].is_last:
-            say(said(looks[-1]))
+            look = looks[-1]
+        else:
+            database.add_look(look := _look(database, looks, until))
+        say(said(look))
+        if look.is_last:
             return
-        database.add_look(look := _look(database, looks, until))
-        if not look.is_last:
-            say(said(look))
 
 
 def said(look: Look) -> str:

@@ -73,18 +73,20 @@ def estimate(plan: Plan, file: Path, workers: int, progress: Progress) -> Estima
         TaskError: if a method's pack cannot be trained, with what the task raised.
     """
     spec, size = plan.spec, plan.pack_size
-    plan.task.prepare(progress)
+    plan.prepare(progress)
     recorded = _recorded(file)
+    # Of one study, since those that travel together have the same split of the data.
+    places = [(1, number, 1) for number in range(1, size + 1)] if plan.splits else None
     training = proposing = texts = 0.0
     left, lost = 0, []
     for label, method in plan.methods.items():
         configurations = RANDOM.propose(method.space, [History()] * size, range(size))
         try:
-            trained = train_pack(plan.by_name, label, configurations, list(range(size)))
+            trained = train_pack(plan.by_name, label, configurations, list(range(size)), places)
         except PackError as error:
             raise TaskError(f"a pack of {label} cannot be trained: {error}\n{error.trace}".rstrip()) from error
         if trained.together < size:  # the first attempt found out how many fit; a run does so once per worker
-            trained = train_pack(plan.by_name, label, configurations, list(range(size)))
+            trained = train_pack(plan.by_name, label, configurations, list(range(size)), places)
         lost += _lost(label, trained.results)
         cost = spec.seeds * trained.seconds / size
         remaining = max(0, spec.repeats * _length(spec, cost, trained.results) - recorded.get(label, 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import sys
 import threading
@@ -30,6 +31,8 @@ OWN_NAMES = frozenset((HOST, "localhost", "::1"))
 """What a browser on this machine may call it."""
 ANY = frozenset(("", "0.0.0.0", "::"))
 """Addresses that a server can listen at and no browser can ask for."""
+HOST_HEADER = re.compile(r"(?:\[([^\[\]]+)\]|([^:\[\]]*))(?::\d*)?")
+"""A name or an IPv4 address, or an IPv6 address in brackets, and a port or none (RFC 9110, 7.2; RFC 3986, 3.2.2)."""
 REST = 9.0
 """After computing a page it rests at least this many times as long, so that watching costs a tenth of a core."""
 
@@ -177,10 +180,9 @@ def open_server(file: Path, port: int, host: str = HOST) -> ThreadingHTTPServer:
 
 
 def _host_of(header: str) -> str:
-    """The name or address in a Host header, without its port; an IPv6 address stands in brackets (RFC 3986)."""
-    if header.startswith("["):
-        return header[1:].partition("]")[0].lower()
-    return header.partition(":")[0].lower()
+    """The name or address in a Host header, without its port; empty if it is none."""
+    found = HOST_HEADER.fullmatch(header)
+    return (found[1] or found[2]).lower() if found else ""
 
 
 class _Server(ThreadingHTTPServer):

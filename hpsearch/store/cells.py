@@ -81,6 +81,7 @@ class _Resolved(BaseModel):
     task: Json
     searcher: Json
     methods: dict[str, _Method]
+    splits: dict[str, dict[str, int]] = Field(default_factory=dict)
 
 
 class _Provenance(BaseModel):

@@ -112,12 +112,25 @@ class Database(DatabaseFile):
         with suppress(sqlite3.OperationalError):  # somebody is reading
             self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
-    def extend(self, spec: Spec, resolved: Json, methods: Iterable[MethodRow], studies: Iterable[NewStudy]) -> None:
+    def extend(
+        self,
+        spec: Spec,
+        resolved: Json,
+        data: Json,
+        methods: Iterable[MethodRow],
+        studies: Iterable[NewStudy],
+    ) -> None:
         """Take over a study file that asks for more, and add methods and studies, in one transaction."""
         with self.transaction() as connection:
             connection.execute(
-                "UPDATE comparison SET trials = ?, repeats = ?, spec = ?, resolved = ?",
-                (spec.trials, spec.repeats, json.dumps(spec.model_dump(mode="json")), json.dumps(resolved)),
+                "UPDATE comparison SET trials = ?, repeats = ?, spec = ?, resolved = ?, data = ?",
+                (
+                    spec.trials,
+                    spec.repeats,
+                    json.dumps(spec.model_dump(mode="json")),
+                    json.dumps(resolved),
+                    json.dumps(data),
+                ),
             )
             self._add(connection, methods, studies)
 

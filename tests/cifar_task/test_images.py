@@ -8,27 +8,27 @@ from cifar_task.images import DEVIATION, MEAN, Augmented, Normalise, on_device
 
 @pytest.fixture(scope="module")
 def data(made):
-    return on_device(*cifar10.read(made), (45_000, 5_000, 10_000), "cpu")
+    return on_device(*cifar10.read(made), (45_000, 5_000, 10_000), "cpu", 2009)
 
 
 def test_the_split_is_fixed_and_uses_every_image_once(made):
     images, test = cifar10.read(made)
     images.pixels[:, 0, 0, 0] = np.arange(50_000) % 256  # so that an image tells its place
     images.pixels[:, 0, 0, 1] = np.arange(50_000) // 256
-    data = on_device(images, test, (45_000, 5_000, 10_000), "cpu")
+    data = on_device(images, test, (45_000, 5_000, 10_000), "cpu", 2009)
     validation = data.validation.inputs[:, 0, 0, 0].int() + 256 * data.validation.inputs[:, 0, 0, 1].int()
     corner = data.training.padded[:, 4, 4:6, 0].int()
     training = corner[:, 0] + 256 * corner[:, 1]
     assert sorted([*validation.tolist(), *training.tolist()]) == list(range(50_000))
     assert validation[:5].tolist() == [44877, 44402, 2619, 31406, 27176]  # as ever
-    fewer = on_device(images, test, (100, 5_000, 10), "cpu")
+    fewer = on_device(images, test, (100, 5_000, 10), "cpu", 2009)
     assert torch.equal(fewer.validation.inputs, data.validation.inputs)
     assert torch.equal(fewer.training.padded, data.training.padded[:100])
     assert len(fewer.test.labels) == 10
 
 
 def test_all_50000_train_where_nothing_is_searched(made):
-    data = on_device(*cifar10.read(made), (50_000, 0, 10_000), "cpu")
+    data = on_device(*cifar10.read(made), (50_000, 0, 10_000), "cpu", 2009)
     assert len(data.training.labels) == 50_000
     assert torch.equal(data.validation.inputs, data.test.inputs)
 

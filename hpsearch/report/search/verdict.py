@@ -21,7 +21,25 @@ ONE_SPLIT = (
 
 def sentences(found: Findings) -> list[str]:
     """The verdict, in the order a reader wants: who is ahead, by how many trials, how surely, and with what limits."""
-    return [*_unfinished(found), *_looks(found), *_who(found), *_cautions(found), ONE_SPLIT]
+    return [*_unfinished(found), *_looks(found), *_who(found), *_cautions(found), _sources(found)]
+
+
+def _sources(found: Findings) -> str:
+    """What varies between studies, and so is in the intervals over them."""
+    splits = [part.resolved.get("splits", {}) for part in found.tables.parts]
+    if not any(splits):
+        return ONE_SPLIT
+    seeds = "All intervals are over studies, each with its own seeds of search and training"
+    if not all(splits):
+        return f"{seeds}; some comparisons have a split of the data for each study, the others a single one."
+    different = min(len({tuple(split.items()) for split in of.values()}) for of in splits)
+    shared = ""
+    if different < max(map(len, splits)):
+        shared = f" There are {different} splits; studies on the same one share its luck, and count as independent."
+    return (
+        f"{seeds} and its own split of the data, so that they hold the luck of the split, too.{shared} Splits overlap: "
+        "of data from elsewhere they say nothing."
+    )
 
 
 def _who(found: Findings) -> list[str]:

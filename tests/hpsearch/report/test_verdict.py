@@ -10,9 +10,7 @@ import pytest
 
 from hpsearch.contracts.objective import Objective
 from hpsearch.contracts.space import Choice, Float, Space
-from hpsearch.report.context import ReportContext
 from hpsearch.report.search import curves, findings
-from hpsearch.report.search.document import document
 from hpsearch.report.search.findings import compute_findings
 from hpsearch.report.search.latex import write_latex
 from hpsearch.report.search.page import _targets, _wins, without_tuner
@@ -210,12 +208,6 @@ def test_an_unfinished_comparison_is_described_and_not_tested(methods, tmp_path)
     page = "\n".join([*sentences(finished), _targets(finished), _wins(finished)])
     assert re.search(r"significant.*Holm", page)  # the same numbers, when nothing is left
     assert "so far" not in page
-
-
-def test_the_axis_is_as_long_as_the_study_file_says(tmp_path):
-    context = ReportContext(tables({"a": FAST}, planned=150), (tmp_path / "n.db",))
-    found = document(compute_findings(context.tables), context)
-    assert (found["trials"], found["axis"]) == (5, 25)
 
 
 def test_a_narrow_range_is_a_caution():

@@ -64,6 +64,7 @@ ASKED = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
         (ASKED.replace(b"localhost", b"evil.example:localhost"), b"403"),
         (ASKED.replace(b"localhost", b"localhost.evil.example"), b"403"),
         (ASKED.replace(b"localhost", b"[::1].evil.example"), b"403"),
+        (ASKED.replace(b"localhost", b"localhost:evil.example"), b"403"),
         (ASKED.replace(b"localhost", b"0.0.0.0"), b"403"),
         (ASKED.replace(b"localhost", b"localhost\r\nHost: evil.example"), b"403"),
         (ASKED.replace(b"/ ", b"/data.json ").replace(b"localhost", b"evil.example"), b"403"),
@@ -166,6 +167,19 @@ def before(**passed):
 )  # fmt: skip
 def test_each_standing_has_its_line(stands, line):
     assert said(stands, NOW) == line
+
+
+def test_from_the_first_result_the_axis_has_all_planned_trials_and_nothing_is_tested(own_study):
+    study = own_study()
+    with going_on(study) as records:
+        for _ in zip(range(7), records, strict=False):
+            pass
+        data = Watched(study.with_name("run.db")).data()
+    assert (data["trials"], data["axis"], data["tested"]) == (1, 6, False)
+    assert [pair["p"] for pair in data["pairs"]] == [None]
+    assert not any(of_unit["tests"] for target in data["targets"] for of_unit in target["units"].values())
+    finished = Watched(run_to_end(study)).data()
+    assert (finished["trials"], finished["axis"], finished["tested"]) == (6, 6, True)
 
 
 def test_the_states_of_a_run_are_told_apart(own_study):
