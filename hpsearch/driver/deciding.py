@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 
 from hpsearch.contracts.errors import DatabaseError, UsageError
 from hpsearch.driver import clock
-from hpsearch.statistics.sequential import levels
-from hpsearch.statistics.superiority import p_of_superiority
+from hpsearch.statistics.sequential import levels, p_of_look
 from hpsearch.store.chosen import final_values
 from hpsearch.store.database import Database
 from hpsearch.store.rows import Look
@@ -106,4 +105,4 @@ def _look(database: Database, before: Sequence[Look], until: Until) -> Look:
     fractions = [*(look.repeats / until.most for look in before), repeats / until.most]
     level = float(levels(fractions, until.alpha)[-1])
     length = tables.comparison.spec.length
-    return Look(repeats, until.most, until.alpha, length, p_of_superiority(a, b), level, clock.now())
+    return Look(repeats, until.most, until.alpha, length, p_of_look(a, b), level, clock.now())

@@ -166,11 +166,13 @@ class Plan:
 
     def settings(self) -> Json:
         """Every setting with its value as a database keeps it, whether the study file gives it or it is a default."""
+        splits = self.splits
+        of_split = {name for split in splits.values() for name in split}
         settings = {
             "objective": {"bounds": [end if math.isfinite(end) else None for end in self.task.objective.ends]},
-            "task": plain_settings(self.task),
+            "task": {name: value for name, value in plain_settings(self.task).items() if name not in of_split},
             "searcher": plain_settings(self.searchers.default),
-            **({"splits": splits} if (splits := self.splits) else {}),
+            **({"splits": splits} if splits else {}),
             "searches": self.searchers[next(iter(self.methods))].searches,
             "methods": {
                 label: {

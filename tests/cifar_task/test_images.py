@@ -4,6 +4,7 @@ import torch
 
 from cifar_task.datasets import cifar10
 from cifar_task.images import DEVIATION, MEAN, Augmented, Normalise, on_device
+from cifar_task.task import CifarTask
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +26,21 @@ def test_the_split_is_fixed_and_uses_every_image_once(made):
     assert torch.equal(fewer.validation.inputs, data.validation.inputs)
     assert torch.equal(fewer.training.padded, data.training.padded[:100])
     assert len(fewer.test.labels) == 10
+
+
+def test_another_seed_holds_out_other_images_and_the_same_test(made, data):
+    other = on_device(*cifar10.read(made), (45_000, 5_000, 10_000), "cpu", 7)
+    assert not torch.equal(other.validation.labels, data.validation.labels)
+    assert torch.equal(other.test.inputs, data.test.inputs)
+    labels = [torch.cat([of.training.labels, of.validation.labels]).sort().values for of in (other, data)]
+    assert torch.equal(*labels)
+
+
+def test_which_tasks_have_splits():
+    assert CifarTask().split_of(1, 9) == {"split_seed": 9}
+    assert CifarTask(training=50_000, validation=0).split_of(1, 9) == {}
+    with pytest.raises(ValueError, match="split_seed"):
+        CifarTask(split_seed=-1)
 
 
 def test_all_50000_train_where_nothing_is_searched(made):

@@ -16,8 +16,7 @@ from hpsearch.driver.loop import run
 from hpsearch.driver.running import Where, run_shown
 from hpsearch.executors.inline import Inline
 from hpsearch.report import compute_curves, write_report
-from hpsearch.statistics.sequential import levels
-from hpsearch.statistics.superiority import p_of_superiority
+from hpsearch.statistics.sequential import levels, p_of_look
 from hpsearch.store.chosen import final_values
 from hpsearch.store.database import Database
 from hpsearch.store.standing import standing
@@ -53,7 +52,7 @@ def test_it_stops_at_the_first_look_that_tells_the_methods_apart(own_study):
     assert (first.repeats, second.repeats) == (3, 8)
     assert (first.decides, second.decides, second.is_last) == (False, True, True)
     assert [first.level, second.level] == pytest.approx(levels([3 / MOST, 8 / MOST]), rel=1e-9)
-    assert second.p == p_of_superiority(*final_values(load_tables(file)).values()) <= second.level
+    assert second.p == p_of_look(*final_values(load_tables(file)).values()) <= second.level
     study.write_text(edited(study.read_text(), "repeats = 3", "repeats = 8"))
     assert table(file) == table(run_to_end(study, "fresh.db"))  # to the last bit
 
@@ -177,6 +176,6 @@ def test_by_the_command(own_study):
     done = cli(*asked, "--most-repeats", MOST)
     assert done.returncode == 0, done.stderr
     assert "not decided yet with 3 of at most 13 repeats" in done.stderr
-    (p,) = re.findall(r"\ndecided with 8 of at most 13 repeats: p = ([\d.e-]+), to be at most 0\.0085", done.stderr)
+    assert re.search(r"\ndecided with 8 of at most 13 repeats: p = 0\.00\d+, to be at most 0\.0085", done.stderr)
     told = cli("power", study.with_name("c.db"))
-    assert re.search(rf"wide, narrow +final value +8 +{p} +[01]\.\d\d +0", told.stdout), told.stdout
+    assert re.search(r"wide, narrow +final value +8 +0\.00\d+ +[01]\.\d\d +0", told.stdout), told.stdout
