@@ -34,11 +34,11 @@ def final_values(tables: Tables) -> dict[str, NDArray[np.float64]]:
     """
     sign = 1.0 if tables.objective.direction == "maximise" else -1.0
     finished = tables.trials[tables.trials["state"] != "proposed"]
-    best = (sign * pd.Series(counted(finished, tables.lost), finished.index)).groupby(
-        [finished["method"], finished["repeat"]]
-    )
-    of_studies = best.max()
-    return {label: of_studies[label].to_numpy() for label in tables.methods}
+    values = finished.assign(counted_=sign * counted(finished, tables.lost))
+    return {
+        label: values[values["method"] == label].groupby("repeat")["counted_"].max().to_numpy()
+        for label in tables.methods
+    }
 
 
 def chosen(tables: Tables, *, overall: bool = False) -> dict[str, pd.DataFrame]:

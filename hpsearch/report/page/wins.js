@@ -55,8 +55,9 @@ function winsTable() {
     return h("td", { class: "number", style, title }, `${win.toFixed(2)}${sure ? "*" : ""}`);
   };
   const order = report.methods.map((_, m) => m).sort((a, b) => report.ranks.estimate[a] - report.ranks.estimate[b]);
+  const star = report.tested ? "*: Holm-adjusted p below 0.05. " : "";
   const caption = "Probability that a study of the row's method ends better than one of the column's (ties half). "
-    + `${report.tested ? "*: Holm-adjusted p below 0.05. " : ""}Rank 1 is best; its interval: ${report.coverage["mean rank"]}.`;
+    + `${star}Rank 1 is best; its interval: ${report.coverage["mean rank"]}.`;
   return table(caption, ["method", "mean rank (95% interval)", ...order.map((m) => report.methods[m].label)],
     order.map((m) => [report.methods[m].label, spanAt(report.ranks, m), ...order.map((other) => cell(m, other))]));
 }
@@ -64,7 +65,9 @@ function winsTable() {
 function pairsTable() {
   return table(`Each pair. Intervals: ${report.coverage["probability of superiority"]}.`,
     ["pair", "probability that the first ends better (95% interval)", "adjusted p"],
-    report.pairs.map((p) => [`${p.a}, ${p.b}`, span(p.estimate, p.low, p.high), report.tested ? pText(p.p) : "not before the end"]));
+    report.pairs.map((p) => [
+      `${p.a}, ${p.b}`, span(p.estimate, p.low, p.high), report.tested ? pText(p.p) : "not before the end",
+    ]));
 }
 
 function drawAhead(node, e) {
