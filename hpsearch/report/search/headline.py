@@ -155,15 +155,21 @@ def _compared(found: Findings, other: str, level: float, reach: TrialsToLevel, d
     ended = whole(found)
     matches = f"what {who} reaches in {trials}" if ended == count(trials, "trial") else f"{who} after {ended}"
     needs = f"{best} needs {reach.estimate} {'trial' if reach.estimate == 1 else 'trials'} ({_reach_span(reach)})"
-    p = found.beats(best, other).p
-    told = p is not None and p < SIGNIFICANT and float(difference.low) > 0
-    apart = "" if told else "; at the end the two are not told apart"
+    unsure = found.curves.is_finished and not _told_apart(found, other, difference)
+    apart = "; at the end the two are not told apart" if unsure else ""
     return _so_far(found, f"{needs} to match {matches}{apart}.")
 
 
+def _told_apart(found: Findings, other: str, difference: Interval) -> bool:
+    """Whether the best one surely ends better than another; what ran until it was decided says so by its own rule."""
+    p = found.beats(found.best, other).p
+    is_sure = p is not None and p < SIGNIFICANT and float(difference.low) > 0
+    looks = [part.looks[-1] for part in found.tables.parts if part.looks and len(found.tables.parts) == 1]
+    return is_sure and all(look.decides for look in looks)
+
+
 def _so_far(found: Findings, said: str) -> str:
-    finished, planned = found.curves.planned
-    return said if finished == planned else f"So far: {said}"
+    return said if found.curves.is_finished else f"So far: {said}"
 
 
 def _difference(found: Findings, other: str) -> Interval:
@@ -185,7 +191,9 @@ def _difference_tile(found: Findings, other: str, difference: Interval) -> Tile:
     picked = ", not adjusted for picking this pair" if len(found.labels) > 2 else ""
     measured = coverage("difference of means", found.curves.least)
     note = f"{' against '.join(means)}, means over studies{picked}; {measured}"
-    return Tile("ends better by", amounts.difference(*_ends(difference)), span, note)
+    return Tile(
+        "ends better by" if found.curves.is_finished else "ahead by", amounts.difference(*_ends(difference)), span, note
+    )
 
 
 def _reach_tile(found: Findings, other: str, level: float, reach: TrialsToLevel) -> Tile:
@@ -200,12 +208,14 @@ def _reach_tile(found: Findings, other: str, level: float, reach: TrialsToLevel)
 
 def _chance_tile(found: Findings, other: str) -> Tile:
     won = found.beats(found.best, other)
+    p = p_text(won.p, won.at_floor) if found.curves.is_finished else "not tested before the end"
     note = (
-        f"of a study of {found.best} against one of {other}, ties half; {p_text(won.p, won.at_floor)}"
+        f"of a study of {found.best} against one of {other}, ties half; {p}"
         f"{', Holm-adjusted' if len(found.labels) > 2 and won.p is not None else ''}; "
         f"{coverage('probability of superiority', found.curves.least)}"
     )
-    return Tile("chance to end better", f"{won.estimate:.0%}", f"95% interval {won.low:.0%} to {won.high:.0%}", note)
+    title = "chance to end better" if found.curves.is_finished else "chance to be ahead"
+    return Tile(title, f"{won.estimate:.0%}", f"95% interval {won.low:.0%} to {won.high:.0%}", note)
 
 
 def _tiles_alone(found: Findings) -> tuple[Tile, ...]:
@@ -240,6 +250,8 @@ def _cautions(found: Findings) -> list[str]:
     said = []
     if finished != planned:
         said.append(f"Not finished: {finished} of {planned} trials; this is what trials 1 to {curves.trials} say.")
+    elif not curves.is_finished:
+        said.append("Not decided yet: repeats are added until the methods are told apart.")
     if curves.least < FEW_STUDIES:
         said.append(
             f"Only {_studies(curves.least)} per method: intervals say little, and figures show the studies alone."
@@ -257,7 +269,15 @@ def _cautions(found: Findings) -> list[str]:
     few = sum(lost for lost, of in shares.values() if 0 < lost < MANY_LOST * of)
     if few:
         said.append(f"{count(few, 'trial')} lost")
-    return [*said, "one split of the data"]
+    if curves.is_finished and any(part.looks for part in found.tables.parts):
+        said.append("repeats were added until it was decided, which intervals take no account of")
+    return [*said, _splits(found)]
+
+
+def _splits(found: Findings) -> str:
+    """What a reader must not expect of other data."""
+    own = [bool(part.resolved.get("splits")) for part in found.tables.parts]
+    return "splits of one data set" if all(own) else "one split of the data" + (" for some" if any(own) else "")
 
 
 def _worse(found: Findings) -> str:
