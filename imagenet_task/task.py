@@ -28,7 +28,7 @@ class ImageNetTask(BinaryTask):
     the same HPSEARCH_DATA and HPSEARCH_CACHE on a file system that they share.
 
     Attributes, beside those of binarynet.task.BinaryTask and its recipe:
-        network: "bireal18", "reactnet_a" or "xnornet": a file in imagenet_task/networks.
+        network: "bireal18", "deit_tiny", "reactnet_a" or "xnornet": a file in imagenet_task/networks.
         classes: how many classes the images have, which is known only to those who have them.
         resolution: side of the network's square inputs; images are kept 8/7 as large, so that crops can be drawn.
         validation: how many training images of each class are held out, to search by; the publisher's validation images
@@ -36,7 +36,8 @@ class ImageNetTask(BinaryTask):
             searches nothing.
         epochs: passes over the training images.
         batch_size: images per step.
-        activation_gradient: surrogate gradient of the sign activation, "clip" or "bireal".
+        activation_gradient: surrogate gradient of the sign activation, "clip" or "bireal"; deit_tiny has no such
+            activation.
         precision: "fp32"; "bf16" for the operands of convolutions and, on a GPU, all activations; or "auto": bf16 on a
             GPU that has instructions for it, which each trial records.
     """
@@ -64,6 +65,8 @@ class ImageNetTask(BinaryTask):
         sides = load(self.network).resolutions
         if self.resolution not in sides:
             allowed = f"{sides[0]} to {sides[-1]}" if len(sides) > 1 else str(sides[0])
+            if sides.step > 1:
+                allowed = f"a multiple of {sides.step} from {allowed}"
             raise ValueError(f"resolution must be {allowed} for {self.network}, got {self.resolution}")
         if self.validation < 0:
             raise ValueError(f"validation must be at least 0, got {self.validation}")
@@ -104,7 +107,7 @@ class ImageNetTask(BinaryTask):
 
         network = load(self.network)
         return train_stacked(
-            lambda: network(self.activation_gradient, self.classes),
+            lambda: network(self.activation_gradient, self.classes, self.resolution),
             method,
             configurations,
             seeds,

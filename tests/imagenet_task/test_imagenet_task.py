@@ -78,10 +78,11 @@ def test_the_objective_is_known_without_data():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"network": "resnet"}, "network is one of bireal18, reactnet_a, xnornet; got 'resnet'"),
+        ({"network": "resnet"}, "network is one of bireal18, deit_tiny, reactnet_a, xnornet; got 'resnet'"),
         ({"classes": 1}, "classes must be at least 2, got 1"),
         ({"resolution": 20}, "resolution must be 32 to 512 for bireal18, got 20"),
         ({"network": "xnornet", "resolution": 64}, "resolution must be 224 for xnornet, got 64"),
+        ({"network": "deit_tiny", "resolution": 100}, "must be a multiple of 16 from 32 to 512 for deit_tiny, got 100"),
         ({"validation": -1}, "validation must be at least 0, got -1"),
         ({"epochs": 0}, "epochs must be at least 1, got 0"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
@@ -153,7 +154,7 @@ def test_each_recipe_trains_for_a_few_steps(name):
     for method in plan.methods.values():
         (drawn,) = plan.searchers.default.propose(method.space, [History()], [1])
         run = Training(
-            lambda k: Stacked(k, lambda: load(task.network)(task.activation_gradient, 3)), method, [drawn], [1],
+            lambda k: Stacked(k, lambda: load(task.network)(task.activation_gradient, 3, 32)), method, [drawn], [1],
             Data(Augmented(pixels, labels, 32), held_out, held_out), Budget(2, 8, task.recipe),
         )  # fmt: skip
         (result,) = run.run()
