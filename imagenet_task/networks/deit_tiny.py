@@ -7,7 +7,8 @@ Lu et al. (2024) measure ProxConnect++ on DeiT with binary linear layers. Their 
   convolutional networks here.
 - A layer of weights -1 and +1 makes its outputs sqrt(inputs) times as large as its inputs, and no batch norm follows
   that would undo it. So each output has a real, learned factor, 1 / sqrt(inputs) at the start; after a layer norm that
-  makes outputs of size 1. DeiT's bias follows it.
+  makes outputs of size 1. DeiT's bias follows it. (A method whose weights become -1 and +1 only later begins with
+  smaller outputs, and the factor learns along.)
 - The distilled variant's second token and the dropping of whole blocks are left out. DeiT's own linear layers start
   with deviation 0.02; the real ones here start as in all networks of this package.
 """

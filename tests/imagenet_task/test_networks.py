@@ -10,9 +10,10 @@ from torch.nn import functional
 
 from binarynet.methods.bnnpp import METHOD as BNNPP
 from binarynet.stacked import Affine, BinaryConv2d, BinaryDense, Stacked
+from binarynet.targets import Targets
 from binarynet.task import Recipe
 from binarynet.training import Budget, Data, Labelled, Training
-from imagenet_task.images import DEVIATION, MEAN
+from imagenet_task.images import DEVIATION, MEAN, Resized
 from imagenet_task.networks import load, names, xnornet
 from tests.tools.plain import straight
 
@@ -137,6 +138,29 @@ def test_a_trial_of_deit_does_not_depend_on_its_company(precision):
     assert len({result.curves["train_loss"][1] for result in together}) == 3
     assert results(1) == together[1:2]
     assert results(2, 0) == [together[2], together[0]]
+
+
+@pytest.mark.parametrize(
+    "device", ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
+)
+def test_deit_learns_with_a_teacher_from_resized_crops(device):
+    """On a GPU in a recorded step: everything between the images and the loss must be able to lie in one."""
+    generator = torch.Generator().manual_seed(6)
+    labels = torch.arange(24) % 3
+    colours = torch.tensor([[200, 60, 60], [60, 200, 60], [60, 60, 200]])[labels]
+    images = colours[:, None, None] + torch.randint(-50, 50, (24, 37, 37, 3), generator=generator)
+    images, labels = images.to(device, torch.uint8), labels.to(device)
+    held_out = Labelled(images[:, 2:34, 2:34].permute(0, 3, 1, 2), labels)
+    taught = (4 * functional.one_hot(labels)).half()
+    run = Training(
+        lambda k: Stacked(k, lambda: load("deit_tiny")("bireal", 3, 32)), BNNPP,
+        [{"learning_rate": 1.0, "init": 0.5, "momentum": 0.1, "beta": 2.0}], [1],
+        Data(Resized(images, labels, 32), held_out, held_out, targets=Targets(0.1, taught, 0.5)),
+        Budget(6, 6, Recipe("adam", 1e-3)), "bf16", device,
+    )  # fmt: skip
+    (result,) = run.run()
+    assert result.outcome == "complete"
+    assert result.objective > 0.8  # chance is a third
 
 
 class Plain:
