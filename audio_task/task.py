@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from audio_task.corpora import Corpus
     from binarynet.training import Data
 
+FOLDS = 5
+"""How many folds Becker gives AudioMNIST."""
+
 
 @dataclass(frozen=True)
 class AudioTask(BinaryTask):
@@ -28,6 +31,8 @@ class AudioTask(BinaryTask):
         corpus: "audiomnist" (recordings of 60 speakers), "fsdd" (the Free Spoken Digit Dataset's recordings of 6),
             or "synthetic" (speech that a formant synthesiser makes).
         fold: one of AudioMNIST's five, which says which speakers are for training, validation and test.
+        split_seed: of FSDD, draws which of each speaker's recordings of a digit are for validation and which for
+            training; None has the publisher's order decide. Those for testing are the publisher's.
         speakers: of AudioMNIST, "all" 60, which must be there with 500 clips each, or those that are "present".
         voices: how many voices the synthetic speech has; they are split between training, validation and test.
         takes: recordings of each digit by each synthetic voice.
@@ -47,6 +52,7 @@ class AudioTask(BinaryTask):
 
     corpus: Literal["audiomnist", "fsdd", "synthetic"] = "fsdd"
     fold: int = 0
+    split_seed: int | None = None
     speakers: Literal["all", "present"] = "all"
     voices: int = 40
     takes: int = 3
@@ -70,10 +76,14 @@ class AudioTask(BinaryTask):
         for name in ("voices", "takes", "draws", "evaluation_draws", "curve_draws", "width", "epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 <= self.fold <= 4:
+        if not 0 <= self.fold < FOLDS:
             raise ValueError(f"fold must be 0 to 4, got {self.fold}")
         if self.corpus != "audiomnist" and (self.fold, self.speakers) != (0, "all"):
             raise ValueError(f"fold and speakers belong to AudioMNIST; the corpus {self.corpus} has neither")
+        if self.split_seed is not None and (self.corpus != "fsdd" or not 0 <= self.split_seed < 2**32):
+            raise ValueError(
+                f"split_seed belongs to FSDD and is 0 to 2**32 - 1, got {self.split_seed} for {self.corpus}"
+            )
         if self.corpus == "synthetic" and self.voices < 5:
             raise ValueError(f"synthetic speech needs at least 5 voices for its three parts, got {self.voices}")
 
@@ -93,6 +103,12 @@ class AudioTask(BinaryTask):
     def load(self, device: str) -> None:
         """Bring the data onto the device."""
         self._data(device)
+
+    def split_of(self, repeat: int, seed: int) -> Mapping[str, int]:
+        """AudioMNIST's folds in turn; in FSDD other recordings for validation. Synthetic speech has one split."""
+        if self.corpus == "audiomnist":
+            return {"fold": (repeat - 1) % FOLDS}
+        return {"split_seed": seed} if self.corpus == "fsdd" else {}
 
     def train(
         self, method: Method, configurations: Sequence[Configuration], seeds: Sequence[int], device: str
@@ -130,7 +146,7 @@ class AudioTask(BinaryTask):
         if self.corpus == "audiomnist":
             return audiomnist.AudioMnist(audiomnist.DATASET.find(), self.fold, self.speakers)
         if self.corpus == "fsdd":
-            return fsdd.Fsdd(fsdd.DATASET.find())
+            return fsdd.Fsdd(fsdd.DATASET.find(), self.split_seed)
         return synthetic.SyntheticSpeech(self.voices, self.takes)
 
     @lru_cache(maxsize=2)  # noqa: B019 a worker trains many packs of one task

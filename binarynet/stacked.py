@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor, nn
@@ -20,7 +21,7 @@ class BinaryConv2d(nn.Conv2d):
 
 
 class BinaryDense(nn.Linear):
-    """A linear map whose weights a training method sets before every step; no bias, since batch norm follows."""
+    """A linear map whose weights a training method sets before every step; no bias: batch norm follows, or Affine."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, bias=False)
@@ -38,12 +39,51 @@ class Shift(nn.Module):
         return x + self.shift.view(-1, 1, 1)
 
 
+class Affine(nn.Module):
+    """A learned factor and a learned shift of each feature, for a binary layer that no batch norm follows.
+
+    The shift starts at 0, as a bias does, and the factor at `start`. Neither has weight decay.
+    """
+
+    def __init__(self, features: int, start: float) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.full((features,), start))
+        self.shift = nn.Parameter(torch.zeros(features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., features) -> the same shape."""
+        return torch.addcmul(self.shift, x, self.factor)
+
+
+class Tokens(nn.Module):
+    """The class token, which comes first, and a learned position for each token (Dosovitskiy et al. 2021).
+
+    Both start normal with deviation 0.02 (Touvron et al. 2021, whose cut of the tails, at -2 and 2, is a hundred
+    deviations away), and have no weight decay.
+    """
+
+    deviation: ClassVar[float] = 0.02
+
+    def __init__(self, tokens: int, width: int) -> None:
+        super().__init__()
+        self.of_class = nn.Parameter(torch.zeros(width))
+        self.positions = nn.Parameter(torch.zeros(tokens + 1, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, tokens, width) -> (b, tokens + 1, width)."""
+        return torch.cat([self.of_class.expand(len(x), 1, -1), x], dim=1) + self.positions
+
+
+KNOWN = (nn.Conv2d, nn.Linear, _BatchNorm, nn.LayerNorm, nn.PReLU, Shift, Affine, Tokens)
+"""Layers whose parameters have a start and a rule of weight decay."""
+
+
 class Stacked(nn.Module):
     """k networks of one shape, every parameter and buffer with a leading axis of k.
 
-    The network is an ordinary torch module made of nn.Conv2d, nn.Linear, batch norm, nn.PReLU and Shift, with
-    BinaryConv2d and BinaryDense where weights are binary. It runs once per trial, with that trial's slices, so that a
-    trial gets exactly the numbers that it gets alone.
+    The network is an ordinary torch module made of nn.Conv2d, nn.Linear, batch norm, nn.LayerNorm, nn.PReLU, Shift,
+    Affine and Tokens, with BinaryConv2d and BinaryDense where weights are binary. It runs once per trial, with that
+    trial's slices, so that a trial gets exactly the numbers that it gets alone.
 
     Attributes:
         multiply: type of the operands of convolutions and products; on a GPU also of all activations.
@@ -79,12 +119,17 @@ class Stacked(nn.Module):
         return [(p, self._is_product(name)) for name, p in self._named() if not self._is_binary(name)]
 
     def start(self, generators: Sequence[Generator]) -> None:
-        """Normal real weights of variance 2 / inputs (He et al. 2015), no bias; all else is as it was built."""
+        """Normal real weights of variance 2 / inputs (He et al. 2015), no bias; tokens as their class says.
+
+        All else is as it was built.
+        """
         with torch.no_grad():
             for name, parameter in self._named():
-                if self._is_binary(name) or not self._is_product(name):
+                if isinstance(self._layers[name], Tokens):
+                    parameter.copy_(draw(parameter.shape[1:], generators) * Tokens.deviation)
+                elif self._is_binary(name) or not self._is_product(name):
                     continue
-                if name.endswith("bias"):
+                elif name.endswith("bias"):
                     parameter.zero_()
                 else:
                     inputs = parameter[0, 0].numel()
@@ -150,8 +195,7 @@ def _layers_by_parameter(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     for prefix, layer in network.named_modules():
         for name, _ in layer.named_parameters(recurse=False):
             full = f"{prefix}.{name}".lstrip(".")
-            if not isinstance(layer, nn.Conv2d | nn.Linear | nn.PReLU | Shift | _BatchNorm):
-                raise ValueError(
-                    f"no recipe for {full}: a stacked network is made of Conv2d, Linear, batch norm, PReLU and Shift"
-                )
+            if not isinstance(layer, KNOWN):
+                names = ", ".join(kind.__name__.lstrip("_") for kind in KNOWN)
+                raise ValueError(f"no recipe for {full}: the layers of a stacked network with parameters are {names}")
             yield full, layer

@@ -16,6 +16,7 @@ from binarynet.layers import Linear, Sign
 from binarynet.method import BinaryMethod
 from binarynet.real import RealParameters
 from binarynet.stacked import Stacked
+from binarynet.targets import Targets
 from binarynet.task import Recipe
 from binarynet.weights import BinaryWeights, Values, binary_weights, start_noise
 from hpsearch.contracts.objective import Result
@@ -80,13 +81,14 @@ class Data:
     """A task's data as a training run needs it, on the device of the run.
 
     `watched` is the part of the validation data that the curves count before the last epoch, which counts all of it;
-    None stands for all of it.
+    None stands for all of it. `targets` is what the network is to say of the training data.
     """
 
     training: Examples
     validation: Labelled
     test: Labelled
     watched: Labelled | None = None
+    targets: Targets = Targets()
 
 
 @dataclass(frozen=True)
@@ -219,7 +221,7 @@ class Training:
             self.progress.copy_(h["progress"][0])  # the trials of a pack are equally far
         self.network.train()
         logits = self.network(self.data.training.batch(order, variant))
-        loss = _loss(logits, self.data.training.labels[order])
+        loss = self.data.targets.loss(logits, self.data.training.labels[order], order)
         self.network.zero_grad()
         # The sum over trials of each trial's mean: every trial's gradient is its own.
         loss.sum().backward()  # type: ignore[no-untyped-call]
@@ -288,11 +290,6 @@ def _activations(network: nn.Module) -> Iterator[Sign]:
             yield module
         elif isinstance(module, Stacked):
             yield from _activations(module.network)
-
-
-def _loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy of each trial, (k,), from logits (k, classes, b) and labels (k, b)."""
-    return torch.nn.functional.cross_entropy(logits, labels, reduction="none").mean(dim=1)
 
 
 @torch.no_grad()

@@ -19,8 +19,6 @@ CROPS = 2 * PAD + 1
 WHOLE = SIDE + 2 * PAD
 MEAN, DEVIATION = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 """Mean and deviation of red, green and blue over the training images, as shares of 255."""
-SPLIT_SEED = 2009
-"""Seed of the fixed order of the training images from which validation images are taken."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +57,15 @@ class Normalise(images.Normalise):
         super().__init__(MEAN, DEVIATION)
 
 
-def on_device(images: Images, test: Images, sizes: tuple[int, int, int], device: str) -> Data:
+def on_device(images: Images, test: Images, sizes: tuple[int, int, int], device: str, split_seed: int) -> Data:
     """Training, validation and test images of these sizes, on a device.
 
-    Validation images are the first ones in the split's order, and training images those that follow. Test images are
-    the publisher's first. Without validation images the test images stand in for them.
+    Validation images are the first ones in the order that the split's seed gives, and training images those that
+    follow. Test images are the publisher's first. Without validation images the test images stand in for them.
     """
     training, validation, tested = sizes
     # RandomState's streams are frozen; those of NumPy's newer generators may change between versions.
-    order = np.random.RandomState(SPLIT_SEED).permutation(len(images.labels))
+    order = np.random.RandomState(split_seed).permutation(len(images.labels))
     chosen = order[validation : validation + training]
     padded = np.pad(images.pixels[chosen].transpose(0, 2, 3, 1), ((0, 0), (PAD, PAD), (PAD, PAD), (0, 0)))
 

@@ -30,8 +30,10 @@ class CifarTask(BinaryTask):
     Attributes, beside those of binarynet.task.BinaryTask and its recipe:
         network: "bireal20", "resnet20", "binarynet" or "vgg_small": a file in cifar_task/networks.
         training: how many images to train on.
-        validation: how many images to search by, drawn from the publisher's training images with a fixed seed. With
+        validation: how many images to search by, drawn from the publisher's training images. With
             0 the objective is the test accuracy, and the searcher must be "fixed", which searches nothing.
+        split_seed: of the order of the publisher's training images, of which the first ones are for validation and the
+            next ones for training.
         test: how many images to test on, the publisher's first.
         epochs: passes over the training images.
         batch_size: images per step.
@@ -43,6 +45,7 @@ class CifarTask(BinaryTask):
     network: str = "bireal20"
     training: int = 45_000
     validation: int = 5_000
+    split_seed: int = 2009
     test: int = 10_000
     epochs: int = 50
     batch_size: int = 256
@@ -67,6 +70,8 @@ class CifarTask(BinaryTask):
                 f"training and validation images must be at most {IMAGES:,} together, "
                 f"got {self.training:,} and {self.validation:,}"
             )
+        if not 0 <= self.split_seed < 2**32:
+            raise ValueError(f"split_seed must be 0 to 2**32 - 1, got {self.split_seed}")
         if self.test > cifar10.IMAGES:
             raise ValueError(f"there are {cifar10.IMAGES:,} test images, not {self.test:,}")
 
@@ -89,6 +94,13 @@ class CifarTask(BinaryTask):
     def load(self, device: str) -> None:
         """Bring the data onto the device."""
         self._data(device)
+
+    def split_of(self, repeat: int, seed: int) -> Mapping[str, int]:  # noqa: ARG002
+        """Other images for validation; the test images are the publisher's. There is one split if all are for training.
+
+        (With fewer than all images it also says which are trained on.)
+        """
+        return {"split_seed": seed} if self.validation else {}
 
     def train(
         self, method: Method, configurations: Sequence[Configuration], seeds: Sequence[int], device: str
@@ -117,4 +129,4 @@ class CifarTask(BinaryTask):
         from cifar_task.images import on_device
 
         images, test = cifar10.read(cifar10.DATASET.find())
-        return on_device(images, test, (self.training, self.validation, self.test), device)
+        return on_device(images, test, (self.training, self.validation, self.test), device, self.split_seed)

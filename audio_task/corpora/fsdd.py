@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,16 +22,33 @@ IDENTITY = "6b1a8e30f4df78a933fe25cf1ca0140c8c6f169c0a83649a15b70a5ae7407014"
 """SHA-256 of the 3,000 recordings of COMMIT, computed from them."""
 
 
-def part_of(index: int) -> Part:
+TESTED, HELD_OUT, WHOLE = 5, 10, 50
+"""Of each speaker and digit: indices below TESTED are for testing, and HELD_OUT others, of WHOLE, for validation."""
+
+
+def part_of(index: int, validation: Container[int] = range(TESTED, TESTED + HELD_OUT)) -> Part:
     """A clip's part: test for the publisher's indices 0-4 of each speaker and digit; validation on 5-14 is ours."""
-    return "test" if index < 5 else "validation" if index < 15 else "training"
+    return "test" if index < TESTED else "validation" if index in validation else "training"
+
+
+def validation_of(split_seed: int | None) -> Container[int]:
+    """The indices that are for validation: the first ones that are not for testing, or others that a seed draws."""
+    if split_seed is None:
+        return range(TESTED, TESTED + HELD_OUT)
+    # RandomState's streams are frozen; those of NumPy's newer generators may change between versions.
+    order = np.random.RandomState(split_seed).permutation(np.arange(TESTED, WHOLE))
+    return frozenset(order[:HELD_OUT].tolist())
 
 
 @dataclass(frozen=True)
 class Fsdd:
-    """The recordings in a folder, as many as there are, in letters of either case."""
+    """The recordings in a folder, as many as there are, in letters of either case.
+
+    A `split_seed` draws which of the indices that are not for testing are for validation, the same for all speakers.
+    """
 
     folder: Path
+    split_seed: int | None = None
 
     def identity(self, clips: Sequence[Clip], progress: Progress, *, anew: bool = False) -> str:
         """SHA-256 of the files' names and bytes."""
@@ -56,7 +73,8 @@ class Fsdd:
             if (other := lower.setdefault(match[0].lower(), match[0])) != match[0]:
                 raise TaskError(f"{self.folder} holds both {other} and {match[0]}; one recording may be there once")
         # A clip's name is its file's without ".wav".
-        clips = [Clip(match[0].removesuffix(".wav"), int(match[1]), part_of(int(match[3]))) for match in matches]
+        held_out = validation_of(self.split_seed)
+        clips = [Clip(m[0].removesuffix(".wav"), int(m[1]), part_of(int(m[3]), held_out)) for m in matches]
         for part in PARTS:
             if not any(clip.part == part for clip in clips):
                 raise TaskError(f"{self.folder} holds no clips for {part}; a whole FSDD has indices 0 to 49")

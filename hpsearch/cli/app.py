@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from hpsearch.cli import data, machine, reading, reporting, running, verifying
+from hpsearch.cli import data, machine, planning, reading, reporting, running, verifying
 from hpsearch.contracts.errors import FileError, HpsearchError
 from hpsearch.system.stopping import listen, tell
 
@@ -50,6 +50,7 @@ app.command()(reporting.report)
 app.command()(reporting.compare)
 app.command()(running.confirm)
 app.command()(reporting.watch)
+app.command()(planning.power)
 app.command()(reading.trials)
 app.command()(reading.best)
 app.command()(verifying.replay)

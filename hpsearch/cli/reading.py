@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-import shlex
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,7 +15,7 @@ from hpsearch.cli.options import File
 if TYPE_CHECKING:
     import pandas as pd
 
-    from hpsearch.store.rows import Comparison, Run
+    from hpsearch.store.standing import Standing
     from hpsearch.store.tables import Tables
 
 
@@ -38,7 +35,7 @@ def status(file: File) -> None:
     from hpsearch.contracts.objective import Objective
     from hpsearch.store.database import Database
     from hpsearch.store.rows import stand_ins_said
-    from hpsearch.store.tables import load_tables
+    from hpsearch.store.standing import standing
     from hpsearch.system.lock import holder
 
     with Database(file) as database:
@@ -47,16 +44,16 @@ def status(file: File) -> None:
             print(f"running: {writer}; it prepares its data")
             return
         comparison = database.existing()
-        counts, runs, best = database.counts(), database.runs(), database.best_objectives()
+        counts, best = database.counts(), database.best_objectives()
         warnings = stand_ins_said(database.stand_ins())
-        lengths = None if comparison.spec.budget is None else load_tables(file).lengths
+        stands = standing(database, writer)
     planned = comparison.trials * comparison.repeats
     best_of = _literal(f"best {comparison.objective.name}")
     table = Table("method", "trials", "of", "complete", "diverged", "failed", best_of)
     for label, states in counts.items():
         done = {state: states.get(state, 0) for state in ("complete", "diverged", "failed")}
         found = best.get(label)
-        of = str(planned) if lengths is None else "-"
+        of = "-" if comparison.spec.budget else str(planned)
         table.add_row(
             _literal(label), str(sum(done.values())), of, *map(str, done.values()),
             "-" if found is None else Objective.text(found),
@@ -66,40 +63,18 @@ def status(file: File) -> None:
     console.print(table)
     for warning in warnings:
         console.print(f"warning: {_literal(warning)}")
-    finished = sum(n for states in counts.values() for state, n in states.items() if state != "proposed")
-    ended = lengths is not None and all(length.has_ended for length in lengths.values())
-    left = planned * len(counts) - finished if lengths is None else int(not ended)
     # Not broken into lines, for a command to be copied.
-    console.print(
-        _printable(_state(file, comparison, runs, left, writer)), markup=False, highlight=False, soft_wrap=True
-    )
+    console.print(_printable(_said(stands, writer)), markup=False, highlight=False, soft_wrap=True)
 
 
-def _state(file: Path, comparison: Comparison, runs: Sequence[Run], left: int, writer: str) -> str:
-    """Whether a comparison runs, and what to do where it does not; `left` trials are not recorded yet."""
-    last = runs[-1] if runs else None
+def _said(stands: Standing, writer: str) -> str:
+    """Whether a comparison runs, and what to do where it does not."""
     if writer:
         return f"running: {writer}"
-    if not left:
-        return f"finished: {last.ended}" if last and last.ended else "finished"
-    when = "before its first trial" if last is None else last.ended or "killed, or its machine was"
-    return f"stopped: {when}; go on {_goes_on(file, comparison, last)}"
-
-
-def _goes_on(file: Path, comparison: Comparison, last: Run | None) -> str:
-    """How to go on with a comparison: by the last command, or by what does the same where that was a script."""
-    from hpsearch.study.shipped import IN_PYTHON
-
-    with suppress(ValueError):  # recorded before words were quoted
-        program, command, *words = shlex.split(str(last.provenance.get("command"))) if last else ("", "")
-        if program in ("hpsearch", "__main__.py") and command in ("run", "confirm"):
-            return f"with: {shlex.join(['hpsearch', command, *words])}"
-    study = Path(comparison.study_file)
-    if study.name == IN_PYTHON or study.suffix == ".py":
-        return f"in Python, as it began: {study}"
-    shipped = study.name == str(study)  # which is recorded without its folder
-    command = shlex.join(["hpsearch", "run", study.stem if shipped else str(study), "--database", str(file)])
-    return f"with: {command}"
+    if stands.state == "finished":
+        return f"finished: {stands.ended}" if stands.ended else "finished"
+    when = {"waiting": "before its first trial", "killed": "killed, or its machine was"}.get(stands.state, stands.ended)
+    return f"stopped: {when}; go on {stands.goes_on}"
 
 
 def trials(

@@ -95,11 +95,15 @@ def compare(
 def watch(
     file: File,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0 takes a free one.")] = 8808,
+    host: Annotated[
+        str, typer.Option(help="This machine's name or address, for browsers elsewhere: anybody there may read.")
+    ] = "127.0.0.1",
 ) -> None:
     """Serve the report's page while the comparison runs: open it in a browser on this machine; Ctrl-C ends it."""
-    from hpsearch.report.watch import serve
+    from hpsearch.report.watch import OWN_NAMES, serve
 
-    serve(file, port, lambda address: print(f"open {address} (only on this machine); Ctrl-C ends it", flush=True))
+    where = " (only on this machine)" if host.lower() in OWN_NAMES else ""
+    serve(file, port, lambda address: print(f"open {address}{where}; Ctrl-C ends it", flush=True), host)
 
 
 def export(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +28,7 @@ from hpsearch.system.threads import pin_threads
 
 if TYPE_CHECKING:
     from hpsearch.contracts.space import Value
+    from hpsearch.driver.deciding import Until
     from hpsearch.driver.display import Display
     from hpsearch.driver.running import Where
     from hpsearch.study.plan import Plan
@@ -45,6 +47,12 @@ def run(
     per_device: PerDevice = None,
     address: Address = None,
     changed_code: ChangedCode = False,
+    until_decided: Annotated[
+        bool, typer.Option("--until-decided", help="Add repeats in rounds of 5 until two methods are told apart.")
+    ] = False,
+    most_repeats: Annotated[
+        int | None, typer.Option(min=1, max=100_000, help="With --until-decided: the most repeats to add up to.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many trials, how long, how much disk.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
@@ -52,6 +60,9 @@ def run(
     pin_threads()  # before torch is loaded, here and in the workers
     ask_for_even_rounding()
     use_data(data)
+    if until_decided != (most_repeats is not None):
+        raise typer.BadParameter("give --until-decided and --most-repeats together, or neither")
+    from hpsearch.driver.deciding import Until
     from hpsearch.driver.display import Display
     from hpsearch.driver.running import Where
     from hpsearch.study.plan import read_plan
@@ -67,18 +78,29 @@ def run(
         if dry_run:
             if executor == "ray":
                 raise typer.BadParameter("--dry-run measures this machine: try it without --executor ray")
+            if most_repeats is not None:  # what it costs at most
+                plan = replace(plan, spec=plan.spec.model_copy(update={"repeats": most_repeats}))
             _dry_run(plan, file, where, display)
         else:
-            run_or_stop(plan, recorded_name(path), file, where, display, changed_code)
+            until = None if most_repeats is None else Until(most_repeats)
+            run_or_stop(plan, recorded_name(path), file, where, display, changed_code, until)
 
 
-def run_or_stop(plan: Plan, study_file: str, file: Path, where: Where, display: Display, changed_code: bool) -> None:
+def run_or_stop(
+    plan: Plan,
+    study_file: str,
+    file: Path,
+    where: Where,
+    display: Display,
+    changed_code: bool,
+    until: Until | None = None,
+) -> None:
     """Run a comparison to its end; if somebody stops it, say how to go on."""
     from hpsearch.driver.running import run_shown
 
     outlive_terminal()
     try:
-        run_shown(plan, study_file, file, where, display, changed_code=changed_code)
+        run_shown(plan, study_file, file, where, display, changed_code=changed_code, until=until)
     except Stopped as stop:
         display.stop()
         kept = f"everything finished is in {file}" if file.exists() else "before the first trial"

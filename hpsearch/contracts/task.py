@@ -76,6 +76,15 @@ class Task(ABC):
         """Load what training reads, once per process and before it trains, so that no trial's seconds include it."""
         return
 
+    def split_of(self, repeat: int, seed: int) -> Mapping[str, int]:  # noqa: ARG002
+        """The settings by which study `repeat`, from 1, of each method splits the data, if repeats are over folds.
+
+        A task with folds takes them in turn. One that draws its split at random takes `seed`, of 31 bits, which differs
+        between studies. Empty, as here, if there is only one split: then a study file that wants several is refused.
+        The studies are trained by this task with these settings; it is prepared, and loaded, with each of them.
+        """
+        return {}
+
     @abstractmethod
     def train(
         self,

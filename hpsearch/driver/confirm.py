@@ -50,24 +50,29 @@ def confirmation(
     methods: dict[str, MethodSpec] = {}
     recorded: dict[str, float] = {}
     incumbents: dict[str, list[Incumbent]] = {}
+    splits: dict[str, dict[str, int]] = {}
+    of_study = comparison.resolved.get("splits", {})
 
-    def add(label: str, name: str, values: Mapping[str, Value], objective: float) -> None:
+    def add(label: str, name: str, study: int, values: Mapping[str, Value], objective: float) -> None:
         old = spec.methods[label]
         named = None if without_methods else old.method or label
         methods[name] = MethodSpec(method=named, space={**values}, schedules=old.schedules, settings=old.settings)
         recorded[name] = objective
+        if split := of_study.get(str(study)):
+            splits[name] = split
 
     if moments is None or moments:
         for label, held in along(tables, moments).items():
             for values, spans in held:
-                name = f"{label}{BETWEEN}{spans[0].study}{AT}{spans[0].first}"
-                add(label, name, values, spans[0].objective)
+                first = spans[0]
+                name = f"{label}{BETWEEN}{first.study}{AT}{first.first}"
+                add(label, name, first.study, values, first.objective)
                 incumbents[name] = [Incumbent(**asdict(span)) for span in spans]
     else:
         for label, rows in chosen(tables, overall=overall).items():
             for row in rows.to_dict("records"):
-                values = configuration_of(tables.methods[label], row)
-                add(label, f"{label}{BETWEEN}{row['repeat']}", values, float(row["objective"]))
+                values, study = configuration_of(tables.methods[label], row), int(row["repeat"])
+                add(label, f"{label}{BETWEEN}{study}", study, values, float(row["objective"]))
     if not methods:
         raise DatabaseError(f"{comparison.name}: no trial is complete yet, so there is nothing to confirm")
     before = comparison.resolved["task"]
@@ -84,7 +89,7 @@ def confirmation(
         task=Named(name=spec.task.name, **{**spec.task.settings, **settings}),
         searcher=Named(name="fixed"),
         methods=methods,
-        confirm=Confirm(of=spec.name, recorded=recorded, incumbents=incumbents, changed=changed),
+        confirm=Confirm(of=spec.name, recorded=recorded, incumbents=incumbents, changed=changed, splits=splits),
     )
     plan = resolve(confirming, found_in)
     if not changed_code:

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from hpsearch.contracts.objective import Objective
 from hpsearch.driver.loop import Recorded, SetAside
 from hpsearch.store.database import Database
+from hpsearch.store.standing import duration, seconds_left
 from hpsearch.system.stopping import forget
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -112,6 +113,7 @@ class Display:
 
         None stands for as many as a budget allows.
         """
+        self._forget()
         self._objective = database.existing().objective
         for label, best in database.best_objectives().items():
             self._improve(self._group(label), [best])
@@ -130,6 +132,15 @@ class Display:
         self._begun_with, self._started = dict(self._done), time.monotonic()
         if any(self._done.values()):
             self.say(f"going on with {database.path}, which has {sum(self._done.values())} trials")
+
+    def _forget(self) -> None:
+        """Begin to count anew, as for the next round of a comparison that grows."""
+        for group in self._planned:
+            if group in self._tasks:
+                self._bars.remove_task(self._tasks.pop(group))
+        for of_group in (self._done, self._best, self._planned, self._diverged):
+            of_group.clear()
+        self._lost = dict.fromkeys(self._lost, 0)
 
     def recorded(self, recorded: Recorded) -> None:
         """Count what the loop has just recorded."""
@@ -205,8 +216,10 @@ class Display:
             return ""
         done = sum(self._done.values())
         fresh = done - sum(self._begun_with.values())
-        left = (sum(planned) - done) * (time.monotonic() - self._started) / max(1, fresh)
-        return f", {left / 60:.0f} min left at this rate" if left > 90 else f", {left:.0f} s left at this rate"
+        if not fresh:
+            return ""
+        left = seconds_left(done, sum(planned), fresh, time.monotonic() - self._started)
+        return f", {duration(left)} left at this rate"
 
     def _line_is_due(self) -> bool:
         if time.monotonic() - self._last_line < SECONDS_BETWEEN_LINES:

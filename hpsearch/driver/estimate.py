@@ -19,6 +19,7 @@ from hpsearch.driver.proposing import propose
 from hpsearch.searchers.random import SEARCHER as RANDOM
 from hpsearch.store.database import Database
 from hpsearch.store.rows import epochs_of
+from hpsearch.store.standing import duration
 from hpsearch.study.plan import Plan
 from hpsearch.study.schema import Spec
 
@@ -51,8 +52,8 @@ class Estimate:
         return "\n".join(
             (
                 f"{self.trials} trials, of which {self.recorded} are recorded",
-                f"about {_duration(self.seconds)} with {self.workers} workers "
-                f"({_duration(self.training_seconds)} of training, {_duration(self.proposing_seconds)} of proposals)",
+                f"about {duration(self.seconds)} with {self.workers} workers "
+                f"({duration(self.training_seconds)} of training, {duration(self.proposing_seconds)} of proposals)",
                 f"about {self.database_bytes / 1e6:.1f} MB of database",
                 *self.lost,
             )
@@ -72,18 +73,20 @@ def estimate(plan: Plan, file: Path, workers: int, progress: Progress) -> Estima
         TaskError: if a method's pack cannot be trained, with what the task raised.
     """
     spec, size = plan.spec, plan.pack_size
-    plan.task.prepare(progress)
+    plan.prepare(progress)
     recorded = _recorded(file)
+    # Of one study, since those that travel together have the same split of the data.
+    places = [(1, number, 1) for number in range(1, size + 1)] if plan.splits else None
     training = proposing = texts = 0.0
     left, lost = 0, []
     for label, method in plan.methods.items():
         configurations = RANDOM.propose(method.space, [History()] * size, range(size))
         try:
-            trained = train_pack(plan.by_name, label, configurations, list(range(size)))
+            trained = train_pack(plan.by_name, label, configurations, list(range(size)), places)
         except PackError as error:
             raise TaskError(f"a pack of {label} cannot be trained: {error}\n{error.trace}".rstrip()) from error
         if trained.together < size:  # the first attempt found out how many fit; a run does so once per worker
-            trained = train_pack(plan.by_name, label, configurations, list(range(size)))
+            trained = train_pack(plan.by_name, label, configurations, list(range(size)), places)
         lost += _lost(label, trained.results)
         cost = spec.seeds * trained.seconds / size
         remaining = max(0, spec.repeats * _length(spec, cost, trained.results) - recorded.get(label, 0))
@@ -150,9 +153,3 @@ def _recorded(file: Path) -> dict[str, int]:
 def _text_bytes(configurations: Iterable[object], results: Iterable[Result]) -> int:
     texts = [*configurations, *((dict(r.metrics), dict(r.curves)) for r in results)]
     return sum(len(json.dumps(text)) for text in texts)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from hpsearch.contracts.errors import DatabaseError, TaskError
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.progress import Progress
 from hpsearch.contracts.seeds import derived_seed
-from hpsearch.contracts.task import Task
 from hpsearch.driver import clock
 from hpsearch.store.database import Database
 from hpsearch.store.rows import Comparison, MethodRow, NewStudy
 from hpsearch.study.faults import shortened
-from hpsearch.study.plan import Plan
+from hpsearch.study.plan import Plan, split_text
 from hpsearch.study.schema import MOVED, Spec
 from hpsearch.system.provenance import changed_modules
 
@@ -47,8 +46,8 @@ def prepare(
     another = "" if old is None else _another(old, plan)
     if another and database.has_results():
         raise DatabaseError(f"{database.path}: {another}")
-    data = _prepared(plan.task, progress)
-    if old is not None and not another and (names := _changed_keys(old.data, data)):
+    data = _prepared(plan, progress)
+    if old is not None and not another and (names := _changed_facts(old, data)):
         another = f"was begun on other data ({', '.join(names)} differ)"
         if database.has_results():
             raise DatabaseError(f"{database.path}: {another}")
@@ -61,10 +60,10 @@ def prepare(
     elif _defining(old.spec) != _defining(plan.spec):
         if not changed_code:
             _refuse_changed_code(database, plan)
-        _extend(database, plan, old)
+        _extend(database, plan, old, data)
     elif old != recorded or old.spec != plan.spec:
         # Free keys, which reports show and a confirmation takes over, or what a new version of the searcher is set to.
-        database.extend(plan.spec, old.resolved, [], [])
+        database.extend(plan.spec, old.resolved, data, [], [])
 
 
 def _searched_by_another_version(database: Database, plan: Plan) -> bool:
@@ -112,11 +111,11 @@ def _deciding(resolved: Json) -> Json:
     return {**parts, "searcher": searcher}
 
 
-def _prepared(task: Task, progress: Progress) -> Json:
+def _prepared(plan: Plan, progress: Progress) -> Json:
     """What the task says about its data, in the form that a database returns."""
-    data = task.prepare(progress)
+    data = plan.prepare(progress)
     try:
-        return dict(json.loads(json.dumps(dict(data), allow_nan=False)))
+        return dict(json.loads(json.dumps(data, allow_nan=False)))
     except (TypeError, ValueError) as error:
         raise TaskError(f"the task's prepare must return a mapping of texts and finite numbers: {error}") from error
 
@@ -140,14 +139,28 @@ def _create(database: Database, plan: Plan, study_file: str, data: Json) -> None
         ),
         [MethodRow(label, method.space, method.schedules) for label, method in plan.methods.items()],
         [
-            NewStudy(label, repeat, derived_seed(spec.seed, label, repeat), (repeat - 1) // plan.pack_size)
+            NewStudy(label, repeat, derived_seed(spec.seed, label, repeat), pack)
             for label in plan.methods
-            for repeat in range(1, spec.repeats + 1)
+            for repeat, pack in _packs(plan, label, range(1, spec.repeats + 1), plan.pack_size)
         ],
     )
 
 
-def _extend(database: Database, plan: Plan, old: Comparison) -> None:
+def _packs(plan: Plan, label: str, repeats: Iterable[int], size: int, first: int = 0) -> Iterator[tuple[int, int]]:
+    """Each study's number with that of its pack, which begin at `first`: studies in a pack have one split of the data.
+
+    In a pack of 10 that is over five folds two studies could be trained together, in one that is of a fold all ten.
+    """
+    of_split: dict[int, list[int]] = {}
+    for repeat in repeats:
+        of_split.setdefault(id(plan.task_of(label, repeat)), []).append(repeat)
+    for together in of_split.values():
+        for place, repeat in enumerate(together):
+            yield repeat, first + place // size
+        first += -(-len(together) // size)
+
+
+def _extend(database: Database, plan: Plan, old: Comparison, data: Json) -> None:
     """Add trials, repeats and methods. What is there stays; a fresh run of the larger study would begin with it."""
     spec, studies = plan.spec, database.studies()
     known = {study.method for study in studies}
@@ -158,16 +171,14 @@ def _extend(database: Database, plan: Plan, old: Comparison) -> None:
     database.extend(
         spec,
         plan.settings(),
+        data,
         [MethodRow(label, m.space, m.schedules) for label, m in plan.methods.items() if label not in known],
         [
-            NewStudy(
-                label,
-                repeat,
-                derived_seed(spec.seed, label, repeat),
-                packs.get(label, 0) + (repeat - first[label]) // old.pack_size,
-            )
+            NewStudy(label, repeat, derived_seed(spec.seed, label, repeat), pack)
             for label in plan.methods
-            for repeat in range(first[label], spec.repeats + 1)
+            for repeat, pack in _packs(
+                plan, label, range(first[label], spec.repeats + 1), old.pack_size, packs.get(label, 0)
+            )
         ],
     )
 
@@ -214,8 +225,19 @@ def _defining(spec: Spec) -> Json:
     return {key: value for key, value in spec.model_dump(mode="json").items() if key not in FREE}
 
 
-def _changed_keys(old: Json, new: Json) -> list[str]:
-    return [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+def _changed_facts(old: Comparison, new: Json) -> list[str]:
+    """Names of what the task now says otherwise about the data in the splits that there were, or in the only one."""
+    splits = [split_text(split) for split in old.resolved.get("splits", {}).values()] or [""]
+
+    def of_split(facts: Json, name: str, split: str) -> object:
+        value = facts.get(name)
+        return value.get(split) if isinstance(value, dict) else value
+
+    return [
+        name
+        for name in sorted({*old.data, *new})
+        if any(of_split(old.data, name, split) != of_split(new, name, split) for split in splits)
+    ]
 
 
 def _changed_settings(old: object, new: object, path: str) -> Iterator[str]:

@@ -127,7 +127,7 @@ def run(
         return
     if plan.task.imports:
         executor.prepare(imported, plan.task.imports)
-    executor.share(plan.task.files())
+    executor.share(plan.files())
     here = _here(plan, workers=executor.workers, device=executor.device, **facts)
     loop.run_id = database.start_run(clock.now(), here)
     try:

@@ -17,7 +17,7 @@ from hpsearch.contracts.objective import Result
 from hpsearch.contracts.space import RESERVED_OF_SEEDS, Configuration
 from hpsearch.contracts.task import Context, ReturnError, Task
 from hpsearch.driver.returned import checked_results, returned_by, text_kept
-from hpsearch.study.plan import Plan, PlanByName
+from hpsearch.study.plan import PlanByName
 from hpsearch.system import devices
 from hpsearch.system.output import captured, note
 from hpsearch.system.stopping import Stopped
@@ -87,11 +87,14 @@ def train_pack(
         try:
             plan = plan_by_name.plan()
             taken = plan.hyperparameters | (RESERVED_OF_SEEDS if plan.spec.seeds > 1 else frozenset())
-            _load(plan)
+            task = plan.task_of(label, contexts[0].repeat)
+            if any(plan.task_of(label, context.repeat) is not task for context in contexts):
+                raise ValueError("studies with different splits of the data cannot be trained together")
+            _load(task)
             started, begun = time.time(), time.perf_counter()
             fits = (plan_by_name, label)
             size = _fitting.get(fits, len(configurations))
-            task, method = plan.task, plan.methods[label]
+            method = plan.methods[label]
             while len(results) < len(configurations):
                 now = slice(len(results), len(results) + size)
                 returned = _train(task, method, configurations[now], seeds[now], contexts[now])
@@ -120,11 +123,11 @@ def imported(modules: Sequence[str]) -> None:
         import_module(module)
 
 
-def _load(plan: Plan) -> None:
-    """Let the task load its data, once in a process for as long as this plan is kept in it."""
-    if _loaded[0] is not plan:
-        plan.task.load(devices.torch_name())
-        _loaded[0] = plan
+def _load(task: Task) -> None:
+    """Let a task load its data, once in a process for as long as no other one, or another split, is trained in it."""
+    if _loaded[0] is not task:
+        task.load(devices.torch_name())
+        _loaded[0] = task
 
 
 def _train(
@@ -170,7 +173,7 @@ def _said(error: BaseException) -> str:
         return f"(its message cannot be had: {type(another).__name__})"
 
 
-_loaded: list[Plan | None] = [None]
-"""The plan whose task has loaded its data here."""
+_loaded: list[Task | None] = [None]
+"""The task that has loaded its data here."""
 _fitting: dict[tuple[PlanByName, str], int] = {}
 """How many trials of a method fit into this worker's memory, if they are known to be fewer than a pack."""

@@ -60,7 +60,7 @@ def replay(file: Path, method: str, repeat: int, trial: int, progress: Progress,
     if place.get("executor") == "inline" and (mode := place.get(VARIABLE.lower())):
         ask_for_even_rounding(mode)  # it was trained in a driver
     plan = resolve(comparison.spec, Registry.of_database(file, comparison.study_file, trust))
-    data = dict(plan.task.prepare(progress))
+    data = plan.prepare(progress)
     if other := [name for name, value in comparison.data.items() if data.get(name) != value]:
         raise OtherDataError(
             f"{file}: was run on other data than lies here ({', '.join(other)} differ); "

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hpsearch.contracts.errors import SpecError
 from hpsearch.contracts.executor import Executor
-from hpsearch.driver import layout, loop
+from hpsearch.driver import deciding, layout, loop
 from hpsearch.driver.display import Display
 from hpsearch.store.database import Database
 from hpsearch.store.rows import stand_ins_said
@@ -52,7 +53,14 @@ class Where:
 
 
 def run_shown(
-    plan: Plan, study_file: str, file: Path, where: Where, display: Display, *, changed_code: bool = False
+    plan: Plan,
+    study_file: str,
+    file: Path,
+    where: Where,
+    display: Display,
+    *,
+    changed_code: bool = False,
+    until: deciding.Until | None = None,
 ) -> None:
     """Run or resume a comparison in a database; whatever stops it leaves all that is finished there.
 
@@ -63,29 +71,44 @@ def run_shown(
         where: where to train.
         display: shows preparation and trials.
         changed_code: whether to extend a comparison although the user's own code has changed since its last run.
+        until: how long to add repeats; None to run those of the plan.
     """
-    spec = plan.spec
-    executor = where.start(plan.found_in, spec.time_limit)
+    if until is not None:
+        deciding.check(plan, until)
+    executor = where.start(plan.found_in, plan.spec.time_limit)
     try:
         with Database(file, write=True, say=display.say) as database:
-            with hushed(display.quiet):
-                layout.prepare(database, plan, study_file, display.preparing, display.say, changed_code=changed_code)
-            for line in described(plan.spaces):
-                display.say(line)
-            display.begin(database, spec.trials * spec.repeats if spec.budget is None else None)
-            for difference in loop.differs_from_last_run(database, plan):
-                display.say(f"warning: {difference}")
-            with closing(loop.run(database, plan, executor, {"executor": where.executor, "threads": 1})) as records:
-                known = 0
-                for told in records:
-                    if isinstance(told, loop.SetAside):
-                        display.set_aside(told)
-                    else:
-                        display.recorded(told)
-                    for line in executor.lost[known:]:
-                        display.say(f"warning: {line}")
-                        known += 1
+            lines = described(plan.spaces)
+            plans: Iterable[Plan] = [plan]
+            if until is not None:
+                plans = deciding.rounds(database, plan, until, display.say)
+            for each in plans:
+                with hushed(display.quiet):
+                    layout.prepare(
+                        database, each, study_file, display.preparing, display.say, changed_code=changed_code
+                    )
+                for line in lines:
+                    display.say(line)
+                lines = []
+                _run(database, each, executor, where.executor, display)
             for line in stand_ins_said(database.stand_ins()):
                 display.say(f"warning: {line}")
     finally:
         executor.close()
+
+
+def _run(database: Database, plan: Plan, executor: Executor, name: str, display: Display) -> None:
+    """Run a comparison that is laid out; `name` is the executor's."""
+    display.begin(database, plan.spec.trials * plan.spec.repeats if plan.spec.budget is None else None)
+    for difference in loop.differs_from_last_run(database, plan):
+        display.say(f"warning: {difference}")
+    known = len(executor.lost)
+    with closing(loop.run(database, plan, executor, {"executor": name, "threads": 1})) as records:
+        for told in records:
+            if isinstance(told, loop.SetAside):
+                display.set_aside(told)
+            else:
+                display.recorded(told)
+            for line in executor.lost[known:]:
+                display.say(f"warning: {line}")
+                known += 1

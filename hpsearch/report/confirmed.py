@@ -218,9 +218,15 @@ def _methods_table(tables: Tables, found: Mapping[str, Confirmed]) -> str:
         "Means over configurations, one per study, of each one's mean over fresh seeds (95% interval over "
         f"configurations, {coverage('mean', least)}; of a single one, over its seeds). {'' if changed else flattery}"
         "Where nearly all variance is between seeds the search could not tell the chosen ones apart (its share: "
-        f"{coverage('share of the seed', least)}). All is on one split of the data: it says nothing about other data."
+        f"{coverage('share of the seed', least)}). {_on_which_split(tables)}"
     )
     return f"{table(rows)}\n\n{note}"
+
+
+def _on_which_split(tables: Tables) -> str:
+    if all(part.resolved.get("splits") for part in tables.parts):
+        return "Each is trained on the split of the data by which its study chose it."
+    return "All is on one split of the data: it says nothing about other data."
 
 
 def _as_interval(noise: Components) -> Interval:

@@ -15,6 +15,7 @@ from hpsearch.report.folder import DISCUSSION
 from hpsearch.report.markdown import plain, table
 from hpsearch.store.rows import Comparison, stand_ins_said
 from hpsearch.store.tables import Tables
+from hpsearch.study.plan import split_text
 from hpsearch.study.schema import MOVED
 
 UNKNOWN: Json = {
@@ -88,7 +89,7 @@ def provenance_facts(context: ReportContext) -> list[tuple[str, str]]:
     tables, parts, runs = context.tables, context.tables.parts, context.tables.runs
     places = [UNKNOWN | run.provenance for run in runs]
     names = dict.fromkeys(name for part in parts for name in part.data)
-    data = {name: _each(str(part.data.get(name, "none")) for part in parts) for name in names}
+    data = {name: _each(_fact(part.data.get(name, "none")) for part in parts) for name in names}
     trained = tables.trials["seconds"].astype(float).sum()
     return [
         ("study file", ", ".join(Path(part.study_file).name for part in parts)),
@@ -99,6 +100,7 @@ def provenance_facts(context: ReportContext) -> list[tuple[str, str]]:
         ("comparison seed", ", ".join(str(part.seed) for part in parts)),
         ("searcher", _each(_searchers(part) for part in parts)),
         ("task", _each(with_settings(part.spec.task.name, part.resolved["task"]) for part in parts)),
+        *_splits(parts),
         *((f"data: {name}", value) for name, value in data.items()),
         ("pack size", f"{_each(str(part.pack_size) for part in parts)}{_halved(tables.halved)}"),
         *_precisions(tables.precisions),
@@ -110,6 +112,23 @@ def provenance_facts(context: ReportContext) -> list[tuple[str, str]]:
         ("versions", _each(_versions(p) for p in places)),
         ("commit", _each(str(p["commit"]) for p in places)),
     ]
+
+
+def _fact(value: object) -> str:
+    """What a task says about its data, or about each split of it."""
+    if isinstance(value, dict):
+        return "; ".join(f"{split}: {own}" for split, own in value.items())
+    return str(value)
+
+
+def _splits(parts: Sequence[Comparison]) -> list[tuple[str, str]]:
+    """How each study splits the data, where that is in its own way."""
+    said = [
+        ", ".join(f"{of}: {split_text(split)}" for of, split in part.resolved["splits"].items())
+        for part in parts
+        if part.resolved.get("splits")
+    ]
+    return [("split of the data, of each study", _each(said))] if said else []
 
 
 def searcher_name(tables: Tables, label: str) -> str:

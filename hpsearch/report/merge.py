@@ -83,6 +83,7 @@ def _held(tables: Tables) -> dict[str, object]:
         "trials": comparison.spec.length,
         "parallel": comparison.spec.parallel,
         "seeds": comparison.spec.seeds,
+        "repeats_over": comparison.spec.repeats_over,
         "task": comparison.spec.task.name,
         **{f"task.{name}": value for name, value in comparison.resolved["task"].items()},
         **_searchers(comparison),

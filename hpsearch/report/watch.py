@@ -1,27 +1,38 @@
-"""The report's page, live while a comparison runs: served read-only on this machine alone, and never reloaded."""
+"""The report's page, live while a comparison runs: served read-only to its own host names, and never reloaded."""
 
 from __future__ import annotations
 
 import json
+import re
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
-from hpsearch.contracts.errors import UsageError
+from hpsearch.contracts.errors import HpsearchError, UsageError
 from hpsearch.contracts.json import Json
 from hpsearch.report.context import ReportContext, searches
 from hpsearch.report.html import render
 from hpsearch.report.search.document import document
 from hpsearch.report.search.findings import compute_findings
 from hpsearch.store.database import Database
+from hpsearch.store.standing import Standing, duration, seconds_left, standing
 from hpsearch.store.tables import load_tables
+from hpsearch.system.lock import holder
 
 HOST = "127.0.0.1"
+OWN_NAMES = frozenset((HOST, "localhost", "::1"))
+"""What a browser on this machine may call it."""
+ANY = frozenset(("", "0.0.0.0", "::"))
+"""Addresses that a server can listen at and no browser can ask for."""
+HOST_HEADER = re.compile(r"(?:\[([^\[\]]+)\]|([^:\[\]]*))(?::\d*)?")
+"""A name or an IPv4 address, or an IPv6 address in brackets, and a port or none (RFC 9110, 7.2; RFC 3986, 3.2.2)."""
 REST = 9.0
 """After computing a page it rests at least this many times as long, so that watching costs a tenth of a core."""
 
@@ -36,6 +47,9 @@ class Watched:
         self._seen: tuple[int | None, ...] = ()
         self._next = 0.0
         self._data: Json = {}
+        self._looking = threading.Lock()
+        self._look_again = 0.0
+        self._stands = Standing("waiting")
 
     def data(self) -> Json:
         """The newest data, or {"waiting": why, ...} while there is none."""
@@ -47,9 +61,24 @@ class Watched:
                 self._next = self.clock() + REST * (self.clock() - started)
             return self._data
 
+    def status(self) -> Json:
+        """How the comparison stands now: its "state", and what to "say" about it in one line."""
+        with self._looking:
+            if (started := self.clock()) >= self._look_again:
+                try:
+                    with Database(self.file) as database:
+                        self._stands = standing(database, holder(self.file))
+                except HpsearchError as error:
+                    return {"state": "gone", "say": str(error)}
+                self._look_again = self.clock() + REST * (self.clock() - started)
+            return {"state": self._stands.state, "say": said(self._stands, datetime.now(UTC))}
+
     def _computed(self) -> Json:
         try:
-            context = ReportContext.of_file(self.file, load_tables(self.file)).begun()
+            tables = load_tables(self.file)
+            if not searches(tables.comparison):  # laid out since it is watched
+                raise UsageError(f"{self.file}: searches nothing, so it has no curve to watch; see the report")
+            context = ReportContext.of_file(self.file, tables).begun()
             return document(compute_findings(context.tables), context)
         except Exception as error:  # a page that watches for days must say what is wrong, whatever it is
             # Keep what was drawn, since the run may be resumed; before anything was drawn, say what to wait for.
@@ -70,34 +99,90 @@ def _state(file: Path) -> tuple[int | None, ...]:
     return tuple(found)
 
 
-def serve(file: Path, port: int, ready: Callable[[str], None]) -> None:
+def said(stands: Standing, now: datetime) -> str:
+    """How a comparison stands, in one line: how far it is, how long ago its last trial ended, and what to do or expect.
+
+    Args:
+        stands: what its file and its lock say.
+        now: the present time, UTC.
+    """
+    if stands.state == "preparing":
+        return "running: it prepares its data"
+    if stands.state == "waiting":
+        return f"waiting: nobody has run it yet; begin {stands.goes_on}" if stands.goes_on else "waiting: it is empty"
+    is_running = stands.state == "running"
+    if not stands.last:
+        far = "no trial is finished yet"
+    else:
+        of = "" if stands.planned is None else f" of {stands.planned}"
+        far = f"{stands.finished}{of} trials, the last one {duration(_since(stands.last, now))} ago"
+    if is_running and stands.planned is not None and stands.fresh:
+        left = seconds_left(stands.finished, stands.planned, stands.fresh, _since(stands.began, now))
+        far += f", {duration(left)} left at this rate"
+    elif is_running and not stands.fresh and stands.began:
+        far += f"; it began {duration(_since(stands.began, now))} ago"
+    if is_running or stands.state == "finished":
+        return f"{stands.state}: {far}"
+    how = "stopped" if stands.state == "stopped" else "killed, or its machine was"
+    return f"{how}: {far}; go on {stands.goes_on}"
+
+
+def _since(time_: str, now: datetime) -> float:
+    """Seconds since a recorded time; not fewer than none, for clocks that were set meanwhile."""
+    return max(0.0, (now - datetime.fromisoformat(time_)).total_seconds())
+
+
+def serve(file: Path, port: int, ready: Callable[[str], None], host: str = HOST) -> None:
     """Serve the page until interrupted; `ready` is told its address.
 
-    Raises UsageError if the port is taken, or if the comparison does not search.
+    Raises UsageError if it cannot be served at that host and port, or if the comparison does not search.
     """
     with Database(file) as database:
-        comparison = database.existing()
-    if not searches(comparison):
+        comparison = database.comparison()
+    if comparison is not None and not searches(comparison):
         raise UsageError(
             f"{file}: searches nothing (searcher {comparison.spec.searcher.name}), so it has no curve to watch; "
             "see the report"
         )
-    with open_server(file, port) as server:
-        ready(f"http://{HOST}:{server.server_address[1]}/")
+    with open_server(file, port, host) as server:
+        ready(f"http://{f'[{host}]' if ':' in host else host}:{server.server_address[1]}/")
         server.serve_forever()
 
 
-def open_server(file: Path, port: int) -> ThreadingHTTPServer:
-    """A server that is bound and not yet serving; port 0 takes a free one."""
+def open_server(file: Path, port: int, host: str = HOST) -> ThreadingHTTPServer:
+    """A server that is bound and not yet serving; port 0 takes a free one.
+
+    It answers to requests for `host` and for this machine's own names, whatever the port that they name: that may be a
+    tunnel's. Raises UsageError if it cannot be bound.
+    """
+    if host in ANY:
+        raise UsageError(f"--host {host}: name the one address or name that a browser will ask for")
     watched = Watched(file)
 
     class Handler(_Handler):
         source = watched
+        names = OWN_NAMES | {host.lower()}
 
     try:
-        return _Server((HOST, port), Handler)
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except OSError as error:
-        raise UsageError(f"port {port} cannot be used: {error.strerror}; give another one with --port") from error
+        raise UsageError(f"--host {host}: is no address of this machine: {error.strerror}") from error
+
+    class Server(_Server):
+        address_family = family
+
+    try:
+        return Server((str(address[0]), port), Handler)
+    except OSError as error:
+        raise UsageError(
+            f"port {port} cannot be used on {host}: {error.strerror}; give another one with --port or --host"
+        ) from error
+
+
+def _host_of(header: str) -> str:
+    """The name or address in a Host header, without its port; empty if it is none."""
+    found = HOST_HEADER.fullmatch(header)
+    return (found[1] or found[2]).lower() if found else ""
 
 
 class _Server(ThreadingHTTPServer):
@@ -112,22 +197,25 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     source: ClassVar[Watched]
+    names: ClassVar[frozenset[str]]
     protocol_version = "HTTP/1.1"
     timeout = 30
 
     def do_GET(self) -> None:
         """Answer with the page, or with its data."""
         # Refuse other names: another site's page may resolve its own name to this machine in a reader's browser.
-        if (self.headers.get("Host") or "").partition(":")[0].lower() not in (HOST, "localhost"):
-            self._answer(HTTPStatus.FORBIDDEN, b"only for this machine", "text/plain")
+        if [name for name in map(_host_of, self.headers.get_all("Host", [""])) if name not in self.names]:
+            self._answer(HTTPStatus.FORBIDDEN, b"not a name of this server; see hpsearch watch --host", "text/plain")
         elif self.path == "/":
             self._answer(
                 HTTPStatus.OK, render(self.source.data(), live="data.json").encode(), "text/html; charset=utf-8"
             )
         elif self.path == "/data.json":
             self._data()
+        elif self.path == "/status.json":
+            self._answer(HTTPStatus.OK, json.dumps(self.source.status()).encode(), "application/json")
         else:
-            self._answer(HTTPStatus.NOT_FOUND, b"there is / and /data.json", "text/plain")
+            self._answer(HTTPStatus.NOT_FOUND, b"there is /, /data.json and /status.json", "text/plain")
 
     def _data(self) -> None:
         data = self.source.data()

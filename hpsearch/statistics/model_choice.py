@@ -1,7 +1,7 @@
 """Which configuration a study would choose by a model of its own trials, instead of by the best recorded value.
 
-A Gaussian process shares out each trial's luck among its neighbours, so that a place is chosen where several trials were
-good rather than one. What that is worth is told by values that the study's own seeds have no part in.
+A Gaussian process shares out each trial's luck among its neighbours, so that a place is chosen where several trials
+were good rather than one. What that is worth is told by values that the study's own seeds have no part in.
 """
 
 from __future__ import annotations

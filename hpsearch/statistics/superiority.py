@@ -55,19 +55,30 @@ def probability_of_superiority(a: Array, b: Array, level: float = 0.95) -> Super
     a, b = np.asarray(a, float), np.asarray(b, float)
     if not len(a) or not len(b):
         raise ValueError("a probability of superiority needs at least one study of each method")
-    won = wins(a, b)
-    estimate = float(won.mean())
-    variance = variance_of_mean(won.mean(axis=1)) + variance_of_mean(won.mean(axis=0))
+    estimate, variance = _estimate(a, b)
     low, high = probability_interval(estimate, variance, len(a), len(b), level)
+    p = p_of_superiority(a, b, level)
+    if p is not None and 1 - p <= level:
+        low, high = min(low, 0.5), max(high, 0.5)
+    return Superiority(estimate, low, high, p)
+
+
+def p_of_superiority(a: Array, b: Array, level: float = 0.95) -> float | None:
+    """The p value of `probability_of_superiority` alone, with the same arguments."""
+    a, b = np.asarray(a, float), np.asarray(b, float)
     if np.ptp(np.concatenate([a, b])) == 0:
-        return Superiority(estimate, low, high, None)
-    p = probability_p(estimate, variance, len(a), len(b))
+        return None
+    p = probability_p(*_estimate(a, b), len(a), len(b))
     if min(len(a), len(b)) < ENOUGH:
         exact = permutation_p(a, b)
         p = exact if 1 - p > level else max(p, exact)
-    if 1 - p <= level:
-        low, high = min(low, 0.5), max(high, 0.5)
-    return Superiority(estimate, low, high, p)
+    return p
+
+
+def _estimate(a: Array, b: Array) -> tuple[float, float]:
+    """The probability, and its variance from the placements (DeLong et al. 1988)."""
+    won = wins(a, b)
+    return float(won.mean()), variance_of_mean(won.mean(axis=1)) + variance_of_mean(won.mean(axis=0))
 
 
 def wins(a: Array, b: Array) -> Array:

@@ -17,7 +17,7 @@ from hpsearch.contracts.objective import Objective, is_precision
 from hpsearch.contracts.seeds import SEED_BITS, TRIAL_SEED_BITS
 from hpsearch.contracts.space import RESERVED, RESERVED_OF_CURVES, RESERVED_OF_SEEDS, Space, space_from_json
 from hpsearch.contracts.text import in_characters
-from hpsearch.store.rows import Comparison, MethodRow, Run, SeedRow, StudyRow, Trial, TrialRow
+from hpsearch.store.rows import Comparison, Look, MethodRow, Run, SeedRow, StudyRow, Trial, TrialRow
 from hpsearch.store.schema import STATES
 from hpsearch.study.schema import MOST, STRICT, Scalar, When, from_record
 
@@ -81,6 +81,7 @@ class _Resolved(BaseModel):
     task: Json
     searcher: Json
     methods: dict[str, _Method]
+    splits: dict[str, dict[str, int]] = Field(default_factory=dict)
 
 
 class _Provenance(BaseModel):
@@ -109,8 +110,8 @@ _RESOLVED, _PROVENANCE = TypeAdapter(_Resolved), TypeAdapter(_Provenance)
 _SCHEDULES = TypeAdapter(dict[str, str], config=ConfigDict(strict=True))
 
 
-def comparison(row: Json, labels: Sequence[str]) -> Comparison:
-    """The comparison's row; `labels` are of the methods that are laid out."""
+def comparison(row: Json, labels: Sequence[str], looks: Sequence[Json] = ()) -> Comparison:
+    """The comparison's row; `labels` are of the methods that are laid out, `looks` rows of its tests."""
     resolved = _settings(row["resolved"], "its settings")
     shaped = _shaped(_RESOLVED, resolved, "its settings")
     low, high = shaped.objective.bounds
@@ -151,7 +152,19 @@ def comparison(row: Json, labels: Sequence[str]) -> Comparison:
         created=row["created"],
         resolved=resolved,
         seed_bits=bits,
+        looks=tuple(map(_look, looks)),
     )
+
+
+def _look(row: Json) -> Look:
+    """A test's row."""
+    look = Look(**row)
+    time(look.at)
+    if not (1 <= look.repeats <= look.most <= MOST and 0 < look.alpha < 1):
+        raise UndecodableError(f"it was looked at with {look.repeats} of {look.most} studies, at {look.alpha}")
+    if not (0 <= look.level <= 1 and (look.p is None or 0 <= look.p <= 1)):
+        raise UndecodableError(f"the look at {look.repeats} studies has p = {look.p}, and {look.level} to be reached")
+    return look
 
 
 def space(text: str, label: str) -> Space:

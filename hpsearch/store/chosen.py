@@ -6,11 +6,13 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.space import Choice, Fixed, Int, Parameter, Space, Value
-from hpsearch.store.tables import Tables
+from hpsearch.store.tables import Tables, counted
 
 BETWEEN = " / study "
 """What stands between method and study in the label of a chosen configuration that is trained again."""
@@ -28,6 +30,20 @@ def method_of(label: str) -> str:
 def study_of(label: str) -> int:
     """The number of the study whose choice a confirming method's label names."""
     return int(label.rpartition(BETWEEN)[2].partition(AT)[0])
+
+
+def final_values(tables: Tables) -> dict[str, NDArray[np.float64]]:
+    """Label -> what each study ends with: the best objective of its trials as they count, (studies,), larger is better.
+
+    These are the last values of a report's best-so-far curves.
+    """
+    sign = 1.0 if tables.objective.direction == "maximise" else -1.0
+    finished = tables.trials[tables.trials["state"] != "proposed"]
+    values = finished.assign(counted_=sign * counted(finished, tables.lost))
+    return {
+        label: values[values["method"] == label].groupby("repeat")["counted_"].max().to_numpy()
+        for label in tables.methods
+    }
 
 
 def chosen(tables: Tables, *, overall: bool = False) -> dict[str, pd.DataFrame]:
@@ -64,7 +80,9 @@ class Held:
 
 
 def along(tables: Tables, moments: Collection[int] | None) -> dict[str, list[tuple[dict[str, Value], list[Held]]]]:
-    """Label -> each configuration that was a study's incumbent, with when; those of several studies stand once.
+    """Label -> each configuration that was a study's incumbent, with when.
+
+    One of several studies stands once, if these split the data in the same way: it is then the same training.
 
     Args:
         tables: a comparison that searches.
@@ -72,6 +90,7 @@ def along(tables: Tables, moments: Collection[int] | None) -> dict[str, list[tup
     """
     sign = 1 if tables.objective.direction == "maximise" else -1
     complete = tables.trials[tables.trials["state"] == "complete"]
+    splits = tables.comparison.resolved.get("splits", {})
     found = {}
     for label, space in tables.methods.items():
         held: list[tuple[dict[str, Value], list[Held]]] = []
@@ -81,7 +100,9 @@ def along(tables: Tables, moments: Collection[int] | None) -> dict[str, list[tup
             for row, span in _held(rows[rows["repeat"] == study], study, sign, trials):
                 if moments is None or any(span.first <= moment <= span.last for moment in (*moments, trials)):
                     configuration = configuration_of(space, row)
-                    same = next((spans for known, spans in held if known == configuration), None)
+                    split = splits.get(str(study))
+                    alike = (spans for known, spans in held if known == configuration)
+                    same = next((spans for spans in alike if splits.get(str(spans[0].study)) == split), None)
                     if same is None:
                         held.append((configuration, [span]))
                     else:

@@ -26,6 +26,7 @@ from hpsearch.store.rows import (
     PROPOSING,
     Comparison,
     FailedAttempt,
+    Look,
     Measured,
     MethodRow,
     NewStudy,
@@ -111,12 +112,25 @@ class Database(DatabaseFile):
         with suppress(sqlite3.OperationalError):  # somebody is reading
             self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
-    def extend(self, spec: Spec, resolved: Json, methods: Iterable[MethodRow], studies: Iterable[NewStudy]) -> None:
+    def extend(
+        self,
+        spec: Spec,
+        resolved: Json,
+        data: Json,
+        methods: Iterable[MethodRow],
+        studies: Iterable[NewStudy],
+    ) -> None:
         """Take over a study file that asks for more, and add methods and studies, in one transaction."""
         with self.transaction() as connection:
             connection.execute(
-                "UPDATE comparison SET trials = ?, repeats = ?, spec = ?, resolved = ?",
-                (spec.trials, spec.repeats, json.dumps(spec.model_dump(mode="json")), json.dumps(resolved)),
+                "UPDATE comparison SET trials = ?, repeats = ?, spec = ?, resolved = ?, data = ?",
+                (
+                    spec.trials,
+                    spec.repeats,
+                    json.dumps(spec.model_dump(mode="json")),
+                    json.dumps(resolved),
+                    json.dumps(data),
+                ),
             )
             self._add(connection, methods, studies)
 
@@ -139,6 +153,14 @@ class Database(DatabaseFile):
             connection.execute("PRAGMA defer_foreign_keys=ON")
             for table in {table for table, _ in columns(connection)}:
                 connection.execute(f"DELETE FROM {table}")
+
+    def add_look(self, look: Look) -> None:
+        """Record a test of the comparison; there is one for each number of studies."""
+        with self.transaction() as connection:
+            connection.execute(
+                "INSERT INTO looks (repeats, most, alpha, length, p, level, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (look.repeats, look.most, look.alpha, look.length, look.p, look.level, look.at),
+            )
 
     def start_run(self, started: str, provenance: Json) -> int:
         """Record that a run begins, with its provenance; returns the run's id."""
@@ -318,7 +340,13 @@ class Database(DatabaseFile):
         labels = [row["label"] for row in self._rows("SELECT label FROM methods ORDER BY id")]
         if not rows:
             return None
-        return cells.comparison(rows[0], labels)
+        return cells.comparison(rows[0], labels, self._looks())
+
+    def _looks(self) -> list[Json]:
+        """Rows of the tests of a comparison that runs until it is decided; an older file has none."""
+        if ("looks", "repeats") not in columns(self.connection):
+            return []
+        return self._rows("SELECT * FROM looks ORDER BY repeats")
 
     @_reading
     def methods(self) -> dict[str, MethodRow]:
@@ -394,6 +422,12 @@ class Database(DatabaseFile):
         """The latest end of a recorded trial; empty if there is none."""
         found = str(self._rows("SELECT coalesce(max(ended), '') AS ended FROM trials")[0]["ended"])
         return cells.time(found) if found else ""
+
+    @_reading
+    def recorded_by(self, run_id: int) -> int:
+        """How many finished trials a run has recorded."""
+        rows = self._rows("SELECT count(*) AS n FROM trials WHERE run_id = ? AND state != 'proposed'", run_id)
+        return int(rows[0]["n"])
 
     @_reading
     def has_results(self) -> bool:

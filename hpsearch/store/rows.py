@@ -16,6 +16,39 @@ from hpsearch.study.schema import Spec
 
 
 @dataclass(frozen=True)
+class Look:
+    """One test of a comparison that runs until it is decided, or until it has the most studies that it may have.
+
+    Attributes:
+        repeats: studies of each method that there were.
+        most: studies of each method that there may be.
+        alpha: two-sided error of all looks together.
+        length: what ended a study then, for people to read.
+        p: two-sided p value of the methods' final values; None if all are equal.
+        level: the p value that had to be reached.
+        at: when, ISO 8601, UTC.
+    """
+
+    repeats: int
+    most: int
+    alpha: float
+    length: str
+    p: float | None
+    level: float
+    at: str
+
+    @property
+    def decides(self) -> bool:
+        """Whether it told the methods apart."""
+        return self.p is not None and self.p <= self.level
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no other look follows."""
+        return self.decides or self.repeats >= self.most
+
+
+@dataclass(frozen=True)
 class Comparison:
     """What is compared, and on what.
 
@@ -33,6 +66,7 @@ class Comparison:
         resolved: every setting with its value: "objective", "task", "searcher", and "methods" by their labels, each
             with a "searcher" (its "name" and "settings") if it has one of its own.
         seed_bits: of the trials' seeds.
+        looks: the tests that it was stopped by, or went on from, if it runs until it is decided.
     """
 
     name: str
@@ -47,6 +81,12 @@ class Comparison:
     created: str
     resolved: Json
     seed_bits: int = TRIAL_SEED_BITS
+    looks: tuple[Look, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it runs until it is decided and is not: it is not finished when its present trials are."""
+        return bool(self.looks) and not self.looks[-1].is_last
 
     def schedules(self, label: str) -> dict[str, str]:
         """Schedules of a method: hyperparameter -> schedule."""

@@ -86,6 +86,16 @@ def _keep_precisions(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE trials ADD COLUMN precision TEXT NOT NULL DEFAULT ''")
 
 
+def _keep_looks(connection: sqlite3.Connection) -> None:
+    # One row each time that a comparison was tested which runs until it is decided: what it was told, and what it told.
+    connection.execute(
+        """CREATE TABLE looks (
+            repeats INTEGER PRIMARY KEY, most INTEGER NOT NULL, alpha REAL NOT NULL, length TEXT NOT NULL,
+            p REAL, level REAL NOT NULL, at TEXT NOT NULL
+        ) STRICT"""
+    )
+
+
 UPGRADES: list[Callable[[sqlite3.Connection], None]] = [
     _create,
     _note_halved_packs,
@@ -93,6 +103,7 @@ UPGRADES: list[Callable[[sqlite3.Connection], None]] = [
     _keep_outputs,
     _keep_seeds_and_epochs,
     _keep_precisions,
+    _keep_looks,
 ]
 """Upgrade i takes a file from version i to i + 1, in the transaction that records the new version."""
 

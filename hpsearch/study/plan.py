@@ -14,7 +14,8 @@ from unicodedata import normalize
 from hpsearch.contracts.errors import SpecError
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.method import Method
-from hpsearch.contracts.seeds import TRIAL_SEED_BITS
+from hpsearch.contracts.progress import Progress
+from hpsearch.contracts.seeds import SEED_BITS, TRIAL_SEED_BITS, derived_seed
 from hpsearch.contracts.space import Choice, Space, space_as_json
 from hpsearch.contracts.task import Task
 from hpsearch.study import kinds
@@ -93,6 +94,60 @@ class Plan:
         """Names of the hyperparameters of all methods."""
         return frozenset(name for method in self.methods.values() for name in method.space.names)
 
+    def split_of(self, label: str, repeat: int) -> Json:
+        """The settings of the task by which a study of a method splits the data; empty where all do so in one way."""
+        if self.spec.confirm is not None:
+            return dict(self.spec.confirm.splits.get(label, {}))
+        if self.spec.repeats_over is None:
+            return {}
+        seed = derived_seed(self.spec.seed, "repeats over", self.spec.repeats_over, repeat)
+        return dict(self.task.split_of(repeat, seed >> (SEED_BITS - TRIAL_SEED_BITS)))
+
+    def task_of(self, label: str, repeat: int) -> Task:
+        """The task that trains a study of a method: with its split of the data, and the same one for the same split."""
+        return self._with_split(self.split_of(label, repeat))
+
+    def _with_split(self, split: Json) -> Task:
+        if not split:
+            return self.task
+        return self._tasks.setdefault(json.dumps(split, sort_keys=True), with_settings(self.task, split, "task"))
+
+    @cached_property
+    def _tasks(self) -> dict[str, Task]:
+        """The task with each split that was asked for, which may hold data."""
+        return {}
+
+    @property
+    def splits(self) -> dict[str, Json]:
+        """Which study splits the data how: its number, or what it confirms, -> settings; empty for one split of all."""
+        if self.spec.confirm is not None:
+            return {label: dict(split) for label, split in self.spec.confirm.splits.items()}
+        if self.spec.repeats_over is None:
+            return {}
+        first = next(iter(self.methods))
+        return {str(repeat): self.split_of(first, repeat) for repeat in range(1, self.spec.repeats + 1)}
+
+    def prepare(self, progress: Progress) -> Json:
+        """Let the task prepare its data in every split; returns what it says about them.
+
+        What it does not say alike of all splits is a table of each split's own.
+        """
+        splits = {split_text(split): split for split in self.splits.values()}
+        if not splits:
+            return dict(self.task.prepare(progress))
+        said = {text: dict(self._with_split(split).prepare(progress)) for text, split in splits.items()}
+        found: Json = {}
+        for name in dict.fromkeys(name for facts in said.values() for name in facts):
+            own = {text: facts[name] for text, facts in said.items() if name in facts}
+            values = list(own.values())
+            found[name] = values[0] if len(own) == len(said) and values.count(values[0]) == len(values) else own
+        return found
+
+    def files(self) -> list[Path]:
+        """The files that training reads, in any split."""
+        tasks = [self._with_split(split) for split in self.splits.values()] or [self.task]
+        return list(dict.fromkeys(file for task in tasks for file in task.files()))
+
     @cached_property
     def by_name(self) -> PlanByName:
         """The plan as it is sent to workers. A worker in this same process finds this plan again.
@@ -111,10 +166,13 @@ class Plan:
 
     def settings(self) -> Json:
         """Every setting with its value as a database keeps it, whether the study file gives it or it is a default."""
+        splits = self.splits
+        of_split = {name for split in splits.values() for name in split}
         settings = {
             "objective": {"bounds": [end if math.isfinite(end) else None for end in self.task.objective.ends]},
-            "task": plain_settings(self.task),
+            "task": {name: value for name, value in plain_settings(self.task).items() if name not in of_split},
             "searcher": plain_settings(self.searchers.default),
+            **({"splits": splits} if splits else {}),
             "searches": self.searchers[next(iter(self.methods))].searches,
             "methods": {
                 label: {
@@ -128,6 +186,11 @@ class Plan:
         }
         plain: Json = json.loads(json.dumps(settings))  # as a database returns it: lists, no tuples
         return plain
+
+
+def split_text(split: Mapping[str, object]) -> str:
+    """How the data is split, for people to read: "fold = 3"."""
+    return ", ".join(f"{name} = {value}" for name, value in split.items())
 
 
 def read_plan(path: Path) -> Plan:
@@ -159,6 +222,7 @@ def resolve(spec: Spec, found_in: Registry, source: str = "") -> Plan:
     """
     try:
         task, searchers = task_of(spec, found_in), searchers_of(spec, found_in)
+        _check_splits(task, spec)
         if len(spec.methods) * spec.repeats > MOST_STUDIES:
             raise SpecError(
                 f"repeats: {len(spec.methods):,} methods with {spec.repeats:,} studies each are more than the "
@@ -167,8 +231,10 @@ def resolve(spec: Spec, found_in: Registry, source: str = "") -> Plan:
         methods = _methods(task, spec, found_in)
         _refuse_lookalikes("methods", methods)
         _refuse_lookalikes("hyperparameters", [name for method in methods.values() for name in method.space.names])
-        if spec.confirm is not None and (strange := set(spec.confirm.recorded).difference(methods)):
-            raise SpecError(unknown(f"confirm.recorded.{min(strange)}", min(strange), methods))
+        if spec.confirm is not None:
+            for name, named in (("recorded", spec.confirm.recorded), ("splits", spec.confirm.splits)):
+                if strange := set(named).difference(methods):
+                    raise SpecError(unknown(f"confirm.{name}.{min(strange)}", min(strange), methods))
         searchers.check(task, {label: method.space for label, method in methods.items()})
     except SpecError as error:
         where = f"{source}: " if source else ""
@@ -186,6 +252,25 @@ def task_of(spec: Spec, found_in: Registry) -> Task:
     if fault := kinds.fault_of_task(made):  # with these settings
         raise SpecError(f"task: {spec.task.name} {fault}")
     return made
+
+
+def _check_splits(task: Task, spec: Spec) -> None:
+    """Raise SpecError if studies cannot have splits of the data of their own."""
+    splits: list[Json] = [] if spec.confirm is None else list(spec.confirm.splits.values())
+    if spec.repeats_over is not None:
+        splits = [dict(task.split_of(1, 0))]
+        if not splits[0]:
+            raise SpecError(
+                f"repeats_over: {spec.task.name} has one split of its data with these settings, so that no repeat can "
+                "have its own: leave repeats_over out"
+            )
+    for split in splits:
+        if twice := set(split) & set(spec.task.settings):
+            raise SpecError(
+                f"task.{min(twice)}: each repeat has its own split of the data, and this would give all of them the "
+                "same: leave it out"
+            )
+        with_settings(task, split, "task")
 
 
 def _refuse_lookalikes(what: str, names: Iterable[str]) -> None:

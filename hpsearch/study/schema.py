@@ -138,7 +138,8 @@ class Confirm(BaseModel):
 
     `of` is the name of the comparison that chose. `recorded` has, for each method here, the objective that its
     configuration was chosen for. Where studies are confirmed along their trials, `incumbents` has when each method's
-    configuration was an incumbent. `changed` has the task's settings that differ from those of the choice.
+    configuration was an incumbent. `changed` has the task's settings that differ from those of the choice. `splits` has
+    for each method the settings by which the study that chose split the data, where each study did so in its own way.
     """
 
     model_config = STRICT
@@ -146,6 +147,7 @@ class Confirm(BaseModel):
     recorded: dict[str, float]
     incumbents: dict[str, list[Incumbent]] = Field(default_factory=dict)
     changed: Json = Field(default_factory=dict)
+    splits: dict[str, dict[str, int]] = Field(default_factory=dict)
 
 
 class Budget(BaseModel):
@@ -172,6 +174,8 @@ class Spec(BaseModel):
     Its trials are proposed in rounds of `parallel`, each round from the results of those before it. A configuration is
     trained with `seeds` seeds, and its objective is their mean.
 
+    With `repeats_over = "fold"` each repeat splits the data in its own way, all methods in the same one.
+
     `searcher` searches those methods that name none of their own. `space` has hyperparameters of the task, such as the
     learning rate of a part that no method moves, which are searched with every method's own.
     `primary` names the endpoint that decides: "trials", those that one method needs to match what another ends with, or
@@ -188,6 +192,7 @@ class Spec(BaseModel):
     trials: Annotated[int, Field(ge=1, le=MOST)]
     budget: Budget | None = None
     repeats: Annotated[int, Field(ge=1, le=MOST)]
+    repeats_over: Literal["fold"] | None = None
     parallel: Annotated[int, Field(ge=1, le=MOST_TOGETHER)] = 1
     seeds: Annotated[int, Field(ge=1, le=MOST_TOGETHER)] = 1
     seed: Annotated[int, Field(ge=0, lt=2**63)]

@@ -37,6 +37,7 @@ def faults_of_task(task: Task) -> Iterator[str]:
     yield from _uncallable(task.prepare, "progress")
     yield from _uncallable(task.load, "device")
     yield from _uncallable(task.files)
+    yield from _uncallable(task.split_of, "repeat", "seed")
 
 
 def faults_of_function(method: FunctionMethod) -> Iterator[str]:

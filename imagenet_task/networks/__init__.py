@@ -1,7 +1,7 @@
 """Networks for large images: plain torch networks of one trial, one per file, each named `Network`.
 
-`Network(activation_gradient, classes)` takes pixels of 0 to 255, (b, 3, s, s), with s one of `Network.resolutions`, and
-gives logits (b, classes).
+`Network(activation_gradient, classes, resolution)` takes pixels of 0 to 255, (b, 3, s, s), with s = resolution, one of
+`Network.resolutions`, and gives logits (b, classes).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class ForImages(Protocol):
     resolutions: range
     """Sides of the square images that it takes."""
 
-    def __call__(self, activation_gradient: str, classes: int) -> nn.Module:
-        """A network with this surrogate gradient of its sign activations, and this many classes."""
+    def __call__(self, activation_gradient: str, classes: int, resolution: int) -> nn.Module:
+        """A network with this surrogate gradient of its sign activations, for so many classes and images so large."""
 
 
 def names() -> list[str]:

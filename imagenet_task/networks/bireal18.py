@@ -50,7 +50,7 @@ class Network(nn.Module):
 
     resolutions: ClassVar[range] = range(32, 513)
 
-    def __init__(self, activation_gradient: str, classes: int) -> None:
+    def __init__(self, activation_gradient: str, classes: int, resolution: int) -> None:  # noqa: ARG002
         super().__init__()
         self.first = nn.Sequential(
             Normalise(),

@@ -31,7 +31,7 @@ class Network(nn.Module):
 
     resolutions: ClassVar[range] = range(224, 225)
 
-    def __init__(self, activation_gradient: str, classes: int) -> None:
+    def __init__(self, activation_gradient: str, classes: int, resolution: int) -> None:  # noqa: ARG002
         super().__init__()
         layers: list[nn.Module] = [
             Normalise(),

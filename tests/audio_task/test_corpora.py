@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from audio_task.corpora.fsdd import DATASET, Fsdd, check, part_of
+from audio_task.corpora.fsdd import DATASET, Fsdd, check, part_of, validation_of
 from audio_task.corpora.synthetic import DIGITS, SOUNDS, SyntheticSpeech, make_voice, speak
+from audio_task.task import AudioTask
 from hpsearch.contracts.errors import TaskError
+
+VALIDATION_OF_1 = [7, 8, 24, 26, 27, 35, 38, 39, 40, 46]  # as ever
 
 
 def silent(*_):
@@ -36,6 +39,31 @@ class TestFsdd:
         assert [part_of(index) for index in (0, 4, 5, 14, 15, 49)] == [
             "test", "test", "validation", "validation", "training", "training",
         ]  # fmt: skip
+
+    def test_a_seed_draws_ten_others_for_validation_and_leaves_the_test_alone(self, tmp_path):
+        parts = {}
+        for seed in (None, 1, 2, 1):
+            held_out = validation_of(seed)
+            parts[seed] = [part_of(index, held_out) for index in range(50)]
+            assert parts[seed][:5] == ["test"] * 5
+            assert (parts[seed].count("validation"), parts[seed].count("training")) == (10, 35)
+        assert parts[None] == [part_of(index) for index in range(50)]
+        assert len({tuple(of) for of in parts.values()}) == 3
+        assert [i for i, part in enumerate(parts[1]) if part == "validation"] == VALIDATION_OF_1
+
+    def test_the_seed_reaches_the_clips(self, recordings):
+        held_out = validation_of(3)
+        for clip in Fsdd(recordings, 3).clips():
+            assert clip.part == part_of(int(clip.name.split("_")[2]), held_out)
+
+    def test_each_corpus_has_its_splits(self):
+        assert [AudioTask(corpus="audiomnist").split_of(repeat, 9) for repeat in (1, 5, 6)] == [
+            {"fold": 0}, {"fold": 4}, {"fold": 0},
+        ]  # fmt: skip
+        assert AudioTask(corpus="fsdd").split_of(2, 9) == {"split_seed": 9}
+        assert AudioTask(corpus="synthetic").split_of(2, 9) == {}
+        with pytest.raises(ValueError, match="split_seed"):
+            AudioTask(corpus="synthetic", split_seed=1)
 
     def test_clips_are_what_the_files_hold(self, recordings):
         corpus = Fsdd(recordings)

@@ -123,7 +123,9 @@ def test_running_statistics_are_each_trials_own():
 
 
 def test_a_layer_without_a_recipe_is_refused():
-    with pytest.raises(ValueError, match=r"no recipe for 1\.weight"):
-        Stacked(2, lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.LayerNorm(4)))
+    with pytest.raises(
+        ValueError, match=r"no recipe for 1\.weight: .* are Conv2d, Linear, BatchNorm, LayerNorm, PReLU,"
+    ):
+        Stacked(2, lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.GroupNorm(2, 4)))
     with pytest.raises(ValueError, match="no recipe for the parameter weight"):
         RealParameters(nn.PReLU(), Recipe(), [{}], 1)

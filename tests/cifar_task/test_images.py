@@ -4,31 +4,47 @@ import torch
 
 from cifar_task.datasets import cifar10
 from cifar_task.images import DEVIATION, MEAN, Augmented, Normalise, on_device
+from cifar_task.task import CifarTask
 
 
 @pytest.fixture(scope="module")
 def data(made):
-    return on_device(*cifar10.read(made), (45_000, 5_000, 10_000), "cpu")
+    return on_device(*cifar10.read(made), (45_000, 5_000, 10_000), "cpu", 2009)
 
 
 def test_the_split_is_fixed_and_uses_every_image_once(made):
     images, test = cifar10.read(made)
     images.pixels[:, 0, 0, 0] = np.arange(50_000) % 256  # so that an image tells its place
     images.pixels[:, 0, 0, 1] = np.arange(50_000) // 256
-    data = on_device(images, test, (45_000, 5_000, 10_000), "cpu")
+    data = on_device(images, test, (45_000, 5_000, 10_000), "cpu", 2009)
     validation = data.validation.inputs[:, 0, 0, 0].int() + 256 * data.validation.inputs[:, 0, 0, 1].int()
     corner = data.training.padded[:, 4, 4:6, 0].int()
     training = corner[:, 0] + 256 * corner[:, 1]
     assert sorted([*validation.tolist(), *training.tolist()]) == list(range(50_000))
     assert validation[:5].tolist() == [44877, 44402, 2619, 31406, 27176]  # as ever
-    fewer = on_device(images, test, (100, 5_000, 10), "cpu")
+    fewer = on_device(images, test, (100, 5_000, 10), "cpu", 2009)
     assert torch.equal(fewer.validation.inputs, data.validation.inputs)
     assert torch.equal(fewer.training.padded, data.training.padded[:100])
     assert len(fewer.test.labels) == 10
 
 
+def test_another_seed_holds_out_other_images_and_the_same_test(made, data):
+    other = on_device(*cifar10.read(made), (45_000, 5_000, 10_000), "cpu", 7)
+    assert not torch.equal(other.validation.labels, data.validation.labels)
+    assert torch.equal(other.test.inputs, data.test.inputs)
+    labels = [torch.cat([of.training.labels, of.validation.labels]).sort().values for of in (other, data)]
+    assert torch.equal(*labels)
+
+
+def test_which_tasks_have_splits():
+    assert CifarTask().split_of(1, 9) == {"split_seed": 9}
+    assert CifarTask(training=50_000, validation=0).split_of(1, 9) == {}
+    with pytest.raises(ValueError, match="split_seed"):
+        CifarTask(split_seed=-1)
+
+
 def test_all_50000_train_where_nothing_is_searched(made):
-    data = on_device(*cifar10.read(made), (50_000, 0, 10_000), "cpu")
+    data = on_device(*cifar10.read(made), (50_000, 0, 10_000), "cpu", 2009)
     assert len(data.training.labels) == 50_000
     assert torch.equal(data.validation.inputs, data.test.inputs)
 

@@ -20,7 +20,7 @@ from PIL import Image
 from hpsearch.contracts.errors import TaskError
 from hpsearch.contracts.progress import silent
 from imagenet_task import cache as caching
-from imagenet_task import decoding
+from imagenet_task import decoding, shards
 from imagenet_task.cache import cached_images, stored_side
 from imagenet_task.datasets import imagenet
 from tests.imagenet_task.conftest import CLASSES, jpeg, make_tar, make_tree, picture
@@ -165,7 +165,7 @@ def test_progress_is_told_to_its_end(tree):
 def small_shards(monkeypatch, images, worth=100):
     """Let shards have this many images; by default none is worth a process."""
     monkeypatch.setattr(caching, "SHARD_BYTES", images * 3 * SIDE**2)
-    monkeypatch.setattr(caching, "WORTH_A_PROCESS", worth)
+    monkeypatch.setattr(shards, "WORTH_A_PROCESS", worth)
 
 
 def test_processes_and_shards_change_nothing(tree, decoded, monkeypatch):
@@ -189,7 +189,7 @@ def fill_and_die(tree, after):
         return square(contents, side)
 
     decoding.square = dying
-    caching.SHARD_BYTES, caching.WORTH_A_PROCESS = 2 * 3 * SIDE**2, 100
+    caching.SHARD_BYTES, shards.WORTH_A_PROCESS = 2 * 3 * SIDE**2, 100
     cached_images(read(tree), 32, silent)
 
 
@@ -307,7 +307,7 @@ def test_a_process_has_one_shard_in_memory(tmp_path, monkeypatch):
     cached_images(images, 32, silent)  # what is imported at the first call stays
     one = 3 * 256**2
     monkeypatch.setattr(caching, "SHARD_BYTES", 4 * one)
-    monkeypatch.setattr(caching, "WORTH_A_PROCESS", 100)
+    monkeypatch.setattr(shards, "WORTH_A_PROCESS", 100)
     tracemalloc.start()
     try:
         found = cached_images(images, 224, silent)
@@ -327,7 +327,7 @@ def test_jobs_carry_their_own_images_only():
 
 def test_too_small_a_disk_is_said_before_anything_is_decoded(tree, decoded, monkeypatch):
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(caching.shutil, "disk_usage", lambda _: usage(10**6, 10**6, 1000))
+    monkeypatch.setattr(shards.shutil, "disk_usage", lambda _: usage(10**6, 10**6, 1000))
     with pytest.raises(
         TaskError, match=r"decoded images need 0\.0 GB in .*imagenet, where 0\.0 GB are free: make room"
     ):

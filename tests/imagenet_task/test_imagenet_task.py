@@ -9,6 +9,7 @@ import torch
 
 from binarynet.methods.filter import METHOD as FILTER
 from binarynet.stacked import Stacked
+from binarynet.targets import Targets
 from binarynet.training import Budget, Data, Labelled, Training
 from hpsearch.contracts.errors import TaskError
 from hpsearch.contracts.progress import silent
@@ -17,7 +18,7 @@ from hpsearch.store.database import Database
 from hpsearch.store.tables import load_tables
 from hpsearch.study.plan import read_plan
 from hpsearch.study.shipped import find_study
-from imagenet_task.images import Augmented
+from imagenet_task.images import CROPS
 from imagenet_task.networks import load
 from imagenet_task.task import ImageNetTask
 from tests.imagenet_task.conftest import CLASSES, make_tar, make_tree
@@ -78,10 +79,11 @@ def test_the_objective_is_known_without_data():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"network": "resnet"}, "network is one of bireal18, reactnet_a, xnornet; got 'resnet'"),
+        ({"network": "resnet"}, "network is one of bireal18, deit_tiny, reactnet_a, xnornet; got 'resnet'"),
         ({"classes": 1}, "classes must be at least 2, got 1"),
         ({"resolution": 20}, "resolution must be 32 to 512 for bireal18, got 20"),
         ({"network": "xnornet", "resolution": 64}, "resolution must be 224 for xnornet, got 64"),
+        ({"network": "deit_tiny", "resolution": 100}, "must be a multiple of 16 from 32 to 512 for deit_tiny, got 100"),
         ({"validation": -1}, "validation must be at least 0, got -1"),
         ({"epochs": 0}, "epochs must be at least 1, got 0"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
@@ -136,16 +138,21 @@ def test_an_archive_in_place_of_a_folder_trains(tree):
     assert result.objective == result.metrics["test_accuracy"]
 
 
-RECIPES = ["bop-imagenet", "bop2ndorder-imagenet", "table3-imagenet"]
+RECIPES = {
+    # network, epochs, images per step
+    "bop-imagenet": ("bireal18", 300, 1_024),
+    "bop2ndorder-imagenet": ("bireal18", 150, 1_024),
+    "table3-imagenet": ("reactnet_a", 239, 510),
+    "deit-imagenet": ("deit_tiny", 300, 1_024),
+}
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_each_recipe_trains_for_a_few_steps(name):
     plan = read_plan(find_study(name))
     task = plan.task
-    assert task.network == ("reactnet_a" if name == "table3-imagenet" else "bireal18")
+    assert (task.network, task.epochs, task.batch_size) == RECIPES[name]
     assert (task.classes, task.resolution, task.validation) == (1_000, 224, 0)
-    assert (task.epochs, task.batch_size) in ((300, 1_024), (150, 1_024), (239, 510))
     generator = torch.Generator().manual_seed(3)
     pixels = torch.randint(0, 256, (16, 37, 37, 3), generator=generator, dtype=torch.uint8)
     labels = torch.arange(16) % 3
@@ -153,8 +160,9 @@ def test_each_recipe_trains_for_a_few_steps(name):
     for method in plan.methods.values():
         (drawn,) = plan.searchers.default.propose(method.space, [History()], [1])
         run = Training(
-            lambda k: Stacked(k, lambda: load(task.network)(task.activation_gradient, 3)), method, [drawn], [1],
-            Data(Augmented(pixels, labels, 32), held_out, held_out), Budget(2, 8, task.recipe),
+            lambda k: Stacked(k, lambda: load(task.network)(task.activation_gradient, 3, 32)), method, [drawn], [1],
+            Data(CROPS[task.crops](pixels, labels, 32), held_out, held_out, targets=Targets(task.label_smoothing)),
+            Budget(2, 8, task.recipe),
         )  # fmt: skip
         (result,) = run.run()
         assert result.outcome == "complete"

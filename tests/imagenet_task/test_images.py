@@ -7,7 +7,7 @@ import torch
 from hpsearch.contracts.progress import silent
 from imagenet_task.cache import cached_images
 from imagenet_task.datasets import imagenet
-from imagenet_task.images import DEVIATION, MEAN, Augmented, Normalise, _far, on_device
+from imagenet_task.images import DEVIATION, MEAN, Augmented, Normalise, Resized, _far, on_device
 
 
 @pytest.fixture
@@ -105,3 +105,70 @@ def test_a_gpu_crops_the_same_images_also_within_a_graph(monkeypatch, share):
     variant.copy_(variant.flip(1))
     graph.replay()
     assert torch.equal(found.cpu(), expected.flip(1))
+
+
+def number(area, ratio, down, along, flip=0):
+    """The variant with these numbers of 15 bits."""
+    return torch.tensor([[flip + sum(bits << (1 + 15 * i) for i, bits in enumerate((area, ratio, down, along)))]])
+
+
+def resized(n=5, stored=24, side=16):
+    generator = torch.Generator().manual_seed(1)
+    pixels = torch.randint(0, 256, (n, stored, stored, 3), generator=generator, dtype=torch.uint8)
+    return Resized(pixels, torch.arange(n), side)
+
+
+def test_the_largest_crop_is_the_whole_image_flipped_or_not():
+    data = resized(stored=16)
+    image = data.pixels[2].permute(2, 0, 1)
+    whole = [data.batch(torch.tensor([[2]]), number(2**15 - 1, 2**14, 77, 5, flip))[0, 0].int() for flip in (0, 1)]
+    assert (whole[0] - image.int()).abs().max() <= 1  # it is 1.4e-5 smaller
+    assert (whole[1] - image.flip(-1).int()).abs().max() <= 1
+
+
+def test_pixels_of_a_crop_lie_where_its_box_says():
+    """On a slope of one unit a pixel a bilinear mean is the place itself."""
+    ramp = torch.arange(200, dtype=torch.uint8).view(1, -1).expand(200, -1)
+    data = Resized(torch.stack([ramp, ramp.T, ramp], dim=-1)[None].contiguous(), torch.zeros(1), 50)
+    generator = torch.Generator().manual_seed(3)
+    variant = torch.randint(data.variants, (1, 200), generator=generator)
+    top, left, height, width = (200 * share[0].double() for share in data.boxes(variant))
+    found = data.batch(torch.zeros_like(variant), variant)[0].double()
+    centre = (torch.arange(50) + 0.5) / 50
+    down = top[:, None] + height[:, None] * centre - 0.5  # of the first pixel's middle
+    along = left[:, None] + width[:, None] * torch.where(variant[0, :, None] % 2 > 0, centre.flip(0), centre) - 0.5
+    assert torch.equal(found[:, 0], found[:, 2])
+    assert (found[:, 0] - along[:, None, :].clamp(0, 199)).abs().max() < 0.51  # rounded
+    assert (found[:, 1] - down[:, :, None].clamp(0, 199)).abs().max() < 0.51
+
+
+def test_boxes_have_the_areas_and_ratios_that_are_promised():
+    data = resized()
+    variant = torch.randint(data.variants, (1, 20_000), generator=torch.Generator().manual_seed(4))
+    top, left, height, width = (share[0].double() for share in data.boxes(variant))
+    assert min(top.min(), left.min()) >= 0
+    assert max((top + height).max(), (left + width).max()) <= 1 + 1e-6
+    uncut = (height < 1) & (width < 1)
+    assert 0.85 < uncut.double().mean() < 0.97
+    area, ratio = (height * width)[uncut], (width / height)[uncut].log() / np.log(4 / 3)
+    assert 0.08 <= area.min() < 0.081
+    assert ratio.abs().max() <= 1 + 1e-5
+    assert abs(ratio.mean()) < 0.02
+    small = area < 0.7  # none of these is cut
+    assert area[small].mean().item() == pytest.approx((0.08 + 0.7) / 2, abs=0.01)
+    assert (variant % 2).double().mean().item() == pytest.approx(0.5, abs=0.02)
+    centred = top[uncut] / (1 - height[uncut])
+    assert centred.mean().item() == pytest.approx(0.5, abs=0.01)
+    assert centred.std().item() == pytest.approx(12**-0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("b", [1, 7, 20])
+def test_a_resized_batch_has_each_trials_own_images_and_variants(b):
+    data, generator = resized(), torch.Generator().manual_seed(5)
+    order, variant = torch.randint(5, (3, b), generator=generator), torch.randint(data.variants, (3, b))
+    together = data.batch(order, variant)
+    assert together.shape == (3, b, 3, 16, 16)
+    assert together.dtype == torch.uint8
+    for trial in range(3):
+        own = slice(trial, trial + 1)
+        assert torch.equal(data.batch(order[own], variant[own])[0], together[trial])

@@ -50,7 +50,7 @@ export const curves = {
 };
 
 const chartOf = (node, best, range) => chart(node, {
-  x: { low: 1, high: Math.max(2, report.trials) }, y: { ...range, factor: report.amounts.factor }, xLabel: "trial",
+  x: { low: 1, high: Math.max(2, report.axis) }, y: { ...range, factor: report.amounts.factor }, xLabel: "trial",
   yLabel: `${best}${unitText()}`, label: `${state.statistic} of the ${best} against trials, with 95% bands`,
   right: roomForLabels(node), height: HEIGHT, whole: true, focus: "curves",
 });

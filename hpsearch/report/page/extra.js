@@ -48,9 +48,9 @@ const risen = (e) => e.own.map((t, i) => i).filter((i) => e.own[i] === i + 1);
 
 function drawTrials(node, e) {
   const last = report.trials, m = methodIndex(e.b), rows = risen(e), xs = rows.map((i) => e.own[i]);
-  const top = last * 1.12 + 1, beyond = (last + top) / 2;
+  const { axis } = report, top = axis * 1.12 + 1, beyond = (last + top) / 2;
   const c = chart(node, {
-    x: { low: 0, high: last }, y: { low: 0, high: top }, height: 340, whole: true,
+    x: { low: 0, high: axis }, y: { low: 0, high: top }, height: 340, whole: true,
     xLabel: `trials of ${e.a}`, yLabel: `trials of ${e.b} for the same`,
     label: `trials that ${e.b} needs for what ${e.a} has after so many, with 95% bootstrap interval and the diagonal`,
   });

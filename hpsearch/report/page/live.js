@@ -25,7 +25,7 @@ export async function listen(address) {
         tag = answer.headers.get("ETag");
         take(await answer.json());
       }
-      said.textContent = await statusText(answer);
+      said.textContent = answer.ok || answer.status === 304 ? await statusText() : await answer.text();
     } catch {
       said.textContent = "no answer: hpsearch watch has stopped";
     }
@@ -51,9 +51,9 @@ function take(newer) {
   redrawAll();
 }
 
-async function statusText(answer) {
-  if (!answer.ok && answer.status !== 304) return `live: ${await answer.text()}`;
-  return report.waiting ? "live" : `live: ${report.finished} of ${report.planned} trials`;
+async function statusText() {
+  const answer = await fetch("status.json", { cache: "no-store" });
+  return answer.ok ? (await answer.json()).say : answer.text();
 }
 
 // The controls are built anew when this changes.

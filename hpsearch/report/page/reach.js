@@ -53,7 +53,7 @@ function mediansTable(wanted, reach) {
     const of = reach.methods[label];
     return [label, `${of.count} of ${of.studies}`, medianText(of)];
   });
-  const sofar = report.finished === report.planned ? "" : " so far";
+  const sofar = report.tested ? "" : " so far";
   return table("median of each method",
     `Reaching ${targetName(wanted)}${sofar}: Kaplan-Meier medians; a study that does not reach it is kept as censored. `
       + `Medians: ${report.coverage["median trials to a target"]}.`,

@@ -10,6 +10,7 @@ import { redraw } from "./sections.js";
 import { state } from "./state.js";
 
 const MOST_PAIRS = 10; // in a table of their own
+const NOT_TESTED = "not tested before the end";
 const WINS_HELP = "The chance that a study of the first method is ahead of one of the second after so many trials "
   + "(ties half), with its 95% interval. On the dashed line neither is ahead.";
 
@@ -54,12 +55,13 @@ function winsTable() {
     const { p, floor } = adjusted.get(`${m},${other}`), win = report.wins[m][other];
     const sure = p !== null && p < 0.05;
     const style = `background:color-mix(in srgb, var(--high) ${Math.round(win * 35)}%, var(--paper))`;
-    const title = `p: ${pText(p, "", floor)}`;
+    const title = report.tested ? `p: ${pText(p, "", floor)}` : NOT_TESTED;
     return h("td", { class: "number", style, title }, `${(100 * win).toFixed(0)}${sure ? "*" : ""}`);
   };
   const order = report.methods.map((_, m) => m).sort((a, b) => report.ranks.estimate[a] - report.ranks.estimate[b]);
+  const star = report.tested ? "*: Holm-adjusted p below 0.05. " : "";
   const note = "Chance in percent that a study of the row's method ends better than one of the column's (ties half). "
-    + `*: Holm-adjusted p below 0.05. Rank 1 is best; its interval: ${report.coverage["mean rank"]}.`;
+    + `${star}Rank 1 is best; its interval: ${report.coverage["mean rank"]}.`;
   const ranks = order.map((m) => at(report.ranks, m));
   const rank = ({ estimate, low, high }) => (low === null ? number(estimate)
     : `${estimate.toFixed(1)} (${low.toFixed(1)} to ${high.toFixed(1)})`);
@@ -73,13 +75,15 @@ function winsTable() {
 function pairsTable() {
   return table("each pair", `Intervals: ${report.coverage["probability of superiority"]}.`,
     ["pair", "probability that the first ends better (95% interval)", "adjusted p"],
-    report.pairs.map((p) => [`${p.a}, ${p.b}`, percents(p), pText(p.p, "", p.floor)]));
+    report.pairs.map((p) => [
+      `${p.a}, ${p.b}`, percents(p), report.tested ? pText(p.p, "", p.floor) : NOT_TESTED,
+    ]));
 }
 
 function drawAhead(node, e) {
   const m = methodIndex(e.a);
   const c = chart(node, {
-    x: { low: 1, high: Math.max(2, report.trials) }, y: { low: 0, high: 1, factor: 100 }, height: 240, whole: true,
+    x: { low: 1, high: Math.max(2, report.axis) }, y: { low: 0, high: 1, factor: 100 }, height: 240, whole: true,
     xLabel: "trial", yLabel: "probability (%)",
     label: `probability that a study of ${e.a} is ahead of one of ${e.b} at each trial, with 95% interval`,
   });
@@ -91,5 +95,5 @@ function drawAhead(node, e) {
     const i = near(c, e.trials, x);
     return `trial ${e.trials[i]}: ${e.a} is ahead with probability ${percents(at(e, i))}`;
   });
-  level(c, 0.5, 1, report.trials);
+  level(c, 0.5, 1, report.axis);
 }

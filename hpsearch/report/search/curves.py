@@ -51,6 +51,8 @@ class Curves:
         planned: (trials finished, trials planned) of the whole comparison.
         metrics: names of the metrics beside the objective.
         rows: which rows of the trials table the curves are of, shape (rows,).
+        is_finished: whether nothing is left to train, or to decide. Until then nothing is tested, since whoever looks
+            often enough finds significance.
     """
 
     objective: Objective
@@ -59,6 +61,7 @@ class Curves:
     planned: tuple[int, int]
     metrics: tuple[str, ...]
     rows: NDArray[np.bool_]
+    is_finished: bool
     _final_levels: dict[tuple[str, str], TrialsToLevel] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -122,7 +125,8 @@ def compute_curves(tables: Tables, *, whole: bool = False) -> Curves:
     within = tables.trials[rows]
     methods = {label: _method(within[within["method"] == label], tables, length) for label in tables.methods}
     finished = int((tables.trials["state"] != "proposed").sum())
-    return Curves(tables.objective, methods, length, (finished, tables.planned), tables.metrics, rows)
+    is_finished = finished == tables.planned and not any(part.is_open for part in tables.parts)
+    return Curves(tables.objective, methods, length, (finished, tables.planned), tables.metrics, rows, is_finished)
 
 
 def _method(trials: pd.DataFrame, tables: Tables, length: int) -> MethodCurves:

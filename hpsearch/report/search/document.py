@@ -27,6 +27,7 @@ from hpsearch.statistics.coverage import COVERAGE, coverage
 from hpsearch.statistics.first_reach import mean_curve, own_reach
 from hpsearch.store.schema import STATES
 from hpsearch.store.tables import numbers
+from hpsearch.study.schema import MOST
 
 Array = NDArray[np.float64]
 MOST_POINTS = 100_000
@@ -54,8 +55,10 @@ def document(found: Findings, context: ReportContext) -> Json:
         ],
         "few": FEW_STUDIES,
         "trials": curves.trials,
+        "axis": max([curves.trials, *(part.trials for part in found.tables.parts if part.trials < MOST)]),
         "finished": curves.planned[0],
         "planned": curves.planned[1],
+        "tested": curves.is_finished,
         "states": list(STATES),
         "complete": STATES.index("complete"),
         "warnings": warnings(context),
@@ -149,7 +152,7 @@ def _method(found: Findings, label: str) -> Json:
 
 
 def _training_curves(found: Findings, rows: pd.DataFrame, chosen: Sequence[int]) -> Json:
-    """Row of a trial -> name of a curve -> its value after each epoch; only the chosen trials' if there are too many."""
+    """Row of a trial -> name of a curve -> its values by epoch; only the chosen trials' if there are too many."""
     curves = found.tables.curves
     names = _curve_names(curves)
     if not names:

@@ -107,7 +107,7 @@ class Findings:
         targets: targets from the easiest to the hardest.
         extra: (a, b) -> how many more trials b needs to reach what a has.
         superiority: (a, b), a before b -> probability that a study of a ends better than one of b.
-        adjusted: the same pairs -> Holm-adjusted p value.
+        adjusted: the same pairs -> Holm-adjusted p value; None where there is none, or before the comparison's end.
         ahead: (a, b) of the pairs compared in detail -> trial -> probability that a study of a is ahead then.
         wins: probability that a study of the row's method ends better than one of the column's, (methods, methods).
         ranks: expected rank at the end, (methods,).
@@ -155,12 +155,6 @@ class Findings:
     def best(self) -> str:
         """The first of the leaders."""
         return self.leaders[0]
-
-    @property
-    def is_unfinished(self) -> bool:
-        """Whether trials are still to come."""
-        finished, planned = self.curves.planned
-        return finished != planned
 
     def beats(self, a: str, b: str) -> Superiority:
         """Probability that a study of `a` ends better than one of `b`, with the Holm-adjusted p value."""
@@ -212,7 +206,9 @@ def compute_findings(
     extra = {(a, b): extra_trials(oriented[a], oriented[b]) for a, b in compared}
     pairs = list(combinations(labels, 2))
     superiority = {(a, b): probability_of_superiority(finals[a], finals[b]) for a, b in pairs}
-    adjusted = dict(zip(pairs, holm([superiority[pair].p for pair in pairs]), strict=True))
+    adjusted = dict(
+        zip(pairs, holm([superiority[pair].p if curves.is_finished else None for pair in pairs]), strict=True)
+    )
     shown = [int(t) for t in np.unique(np.linspace(1, curves.trials, min(curves.trials, MOST_SHOWN)).round())]
     ahead = {
         (a, b): {t: probability_of_superiority(oriented[a][:, t - 1], oriented[b][:, t - 1]) for t in shown}
@@ -310,7 +306,8 @@ def _targets(
             {label: times_to_target(oriented[label], of_method[label], level) for label in labels}
             for level, _ in wanted
         ]
-        tests = [[log_rank(times[a], times[b]) for a, b in pairs] for times in all_times]
+        tested = pairs if curves.is_finished else []
+        tests = [[log_rank(times[a], times[b]) for a, b in tested] for times in all_times]
         # Adjusted over all targets, since a reader looks at all of them.
         adjusted = iter(holm([test.p for of_target in tests for test in of_target]))
         for of_unit, times, of_target in zip(units, all_times, tests, strict=True):
@@ -321,7 +318,7 @@ def _targets(
                 },
                 times,
                 {label: running_time_ratio(times[label], times[best]) for label in labels if label != best},
-                [Test(a, b, t.p, next(adjusted), t.reason) for (a, b), t in zip(pairs, of_target, strict=True)],
+                [Test(a, b, t.p, next(adjusted), t.reason) for (a, b), t in zip(tested, of_target, strict=True)],
                 spent,
             )
     return [Target(sign * level, share, of) for (level, share), of in zip(wanted, units, strict=True)]

@@ -14,7 +14,7 @@ from hpsearch.report.facts import UNKNOWN
 from hpsearch.report.search.findings import Findings
 from hpsearch.report.search.truth import climb_texts, favoured_text
 from hpsearch.report.search.values import FRESH, RECORDED, Measured
-from hpsearch.report.search.verdict import count, p_text, whole
+from hpsearch.report.search.verdict import SIGNIFICANT, count, p_text, whole
 from hpsearch.statistics.bootstrap import Interval
 from hpsearch.statistics.coverage import coverage
 from hpsearch.statistics.trials_to_level import TrialsToLevel
@@ -81,7 +81,7 @@ def headline(found: Findings, context: ReportContext) -> Headline:
     if not others:
         return Headline(facts, _alone(found), caution, _tiles_alone(found), tuple(cautions), best, None, None, None)
     other, measured = others[0], found.incumbents.truest
-    level = float(measured.methods[other].mean.estimate[-1])
+    level = _final(measured, other)
     reach = measured.to_final_level(best, other)
     first = _primary(found)
     tiles = {
@@ -112,7 +112,16 @@ def by_worth(found: Findings) -> list[str]:
     """
     measured = found.incumbents.truest
     sign = 1.0 if measured.maximise else -1.0
-    return sorted(found.labels, key=lambda label: -sign * float(measured.methods[label].mean.estimate[-1]))
+    if measured.kind == RECORDED:  # the leaders' means may differ by a rounding
+        return [
+            found.best,
+            *sorted((k for k in found.labels if k != found.best), key=lambda k: -sign * _final(measured, k)),
+        ]
+    return sorted(found.labels, key=lambda label: -sign * _final(measured, label))
+
+
+def _final(measured: Measured, label: str) -> float:
+    return float(measured.methods[label].mean.estimate[-1])
 
 
 def _primary(found: Findings) -> str:
@@ -173,8 +182,8 @@ def _compared(found: Findings, measured: Measured, best: str, other: str) -> str
         )
     who = f"{other}, the next best of {len(found.labels)} methods" if len(found.labels) > 2 else other
     difference, reach = measured.difference(best, other), measured.to_final_level(best, other)
-    told = float(difference.low) > 0 or (math.isnan(float(difference.low)) and float(difference.estimate) > 0)
-    apart = "" if told else "; at the end the two are not told apart"
+    unsure = found.curves.is_finished and not _told_apart(found, measured, best, other)
+    apart = "; at the end the two are not told apart" if unsure else ""
     if _primary(found) == "difference":
         by = f"{amounts.difference(*_ends(difference))} ({_difference_span(amounts, difference)})"
         said = f"{best} ends better than {who} by {by} after {whole(found)}"
@@ -209,9 +218,18 @@ def _difference_span(amounts: Amounts, difference: Interval) -> str:
     return amounts.span(low, high) if math.isfinite(low) else NO_INTERVAL
 
 
+def _told_apart(found: Findings, measured: Measured, best: str, other: str) -> bool:
+    """Whether the best one surely ends better than another; what ran until it was decided says so by its own rule."""
+    p = found.beats(best, other).p
+    is_sure = float(measured.difference(best, other).low) > 0
+    if measured.kind == RECORDED:
+        is_sure = is_sure and p is not None and p < SIGNIFICANT
+    looks = [part.looks[-1] for part in found.tables.parts if part.looks and len(found.tables.parts) == 1]
+    return is_sure and all(look.decides for look in looks)
+
+
 def _so_far(found: Findings, said: str) -> str:
-    finished, planned = found.curves.planned
-    return said if finished == planned else f"So far: {said}"
+    return said if found.curves.is_finished else f"So far: {said}"
 
 
 def _difference_tile(found: Findings, measured: Measured, best: str, other: str) -> Tile:
@@ -223,11 +241,13 @@ def _difference_tile(found: Findings, measured: Measured, best: str, other: str)
     span = NO_INTERVAL
     if math.isfinite(float(difference.low)):
         span = f"95% interval {_difference_span(amounts, difference)}"
+    picked = ", not adjusted for picking this pair" if len(found.labels) > 2 else ""
     note = (
-        f"{' against '.join(means)}, means over studies, {measured.kind}; "
+        f"{' against '.join(means)}, means over studies{picked}, {measured.kind}; "
         f"{coverage('difference of means', found.curves.least)}"
     )
-    return Tile("ends better by", amounts.difference(*_ends(difference)), span, note)
+    title = "ends better by" if found.curves.is_finished else "ahead by"
+    return Tile(title, amounts.difference(*_ends(difference)), span, note)
 
 
 def _reach_tile(found: Findings, measured: Measured, best: str, other: str, reach: TrialsToLevel) -> Tile:
@@ -243,12 +263,14 @@ def _reach_tile(found: Findings, measured: Measured, best: str, other: str, reac
 
 def _chance_tile(found: Findings, best: str, other: str) -> Tile:
     won = found.beats(best, other)
+    p = p_text(won.p, won.at_floor) if found.curves.is_finished else "not tested before the end"
     note = (
-        f"of a study of {best} against one of {other}, by recorded values, ties half; {p_text(won.p, won.at_floor)}"
+        f"of a study of {best} against one of {other}, by recorded values, ties half; {p}"
         f"{', Holm-adjusted' if len(found.labels) > 2 and won.p is not None else ''}; "
         f"{coverage('probability of superiority', found.curves.least)}"
     )
-    return Tile("chance to end better", f"{won.estimate:.0%}", f"95% interval {won.low:.0%} to {won.high:.0%}", note)
+    title = "chance to end better" if found.curves.is_finished else "chance to be ahead"
+    return Tile(title, f"{won.estimate:.0%}", f"95% interval {won.low:.0%} to {won.high:.0%}", note)
 
 
 def _tiles_alone(found: Findings) -> tuple[Tile, ...]:
@@ -287,6 +309,8 @@ def _cautions(found: Findings) -> list[str]:
     said = []
     if finished != planned:
         said.append(f"Not finished: {finished} of {planned} trials; this is what trials 1 to {curves.trials} say.")
+    elif not curves.is_finished:
+        said.append("Not decided yet: repeats are added until the methods are told apart.")
     if curves.least < FEW_STUDIES:
         said.append(
             f"Only {_studies(curves.least)} per method: intervals say little, and figures show the studies alone."
@@ -310,7 +334,15 @@ def _cautions(found: Findings) -> list[str]:
     few = sum(lost for lost, of in shares.values() if 0 < lost < MANY_LOST * of)
     if few:
         said.append(f"{count(few, 'trial')} lost")
-    return [*said, "one split of the data"]
+    if curves.is_finished and any(part.looks for part in found.tables.parts):
+        said.append("repeats were added until it was decided, which intervals take no account of")
+    return [*said, _splits(found)]
+
+
+def _splits(found: Findings) -> str:
+    """What a reader must not expect of other data."""
+    own = [bool(part.resolved.get("splits")) for part in found.tables.parts]
+    return "splits of one data set" if all(own) else "one split of the data" + (" for some" if any(own) else "")
 
 
 def _worse(found: Findings) -> str:

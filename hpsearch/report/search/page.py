@@ -179,11 +179,12 @@ def _targets(found: Findings) -> str:
         f"Median number of {unit} to the target (95% interval; Kaplan-Meier, by inverting the log-log band) and how "
         "many studies reached it; one that did not is kept as censored. Each target is at least as good as that share "
         "of all results of all methods, so that nobody has picked one "
-        f"({coverage('median trials to a target', found.curves.least)}); p is Holm-adjusted over all pairs and targets."
+        f"({coverage('median trials to a target', found.curves.least)})"
+        + ("; p is Holm-adjusted over all pairs and targets." if tests else ".")
         + (
-            " Not finished: this is so far, each study with all that it has had and censored there."
-            if found.is_unfinished
-            else ""
+            ""
+            if found.curves.is_finished
+            else " Not finished: this is so far, each study with all that it has had and censored there."
         )
     )
     return f"{table(rows)}\n\n{note}"
@@ -208,9 +209,9 @@ def _running_times(found: Findings) -> str:
         rows.append([plain(label), *cells, *(f"{share:.0%}" for share in shares)])
     note = (
         f"Expected {unit} to {Objective.text(target.value)} if a study that misses it is followed by another: all that "
-        "the studies spent over how many of them reached it (Hansen et al. 2016), and its ratio (95% bootstrap interval "
-        f"over studies). The last columns are the share of all pairs of a study and one of the {len(own)} targets that "
-        "is reached by so much."
+        "the studies spent over how many of them reached it (Hansen et al. 2016), and its ratio (95% bootstrap "
+        f"interval over studies). The last columns are the share of all pairs of a study and one of the {len(own)} "
+        "targets that is reached by so much."
     )
     return f"{table(rows)}\n\n{note}"
 
@@ -287,8 +288,9 @@ def _wins(found: Findings) -> str:
         rows.append([plain(labels[i]), rank, *("" if i == j else _win(found, labels[i], labels[j]) for j in order)])
     note = (
         "Probability that a study of the row's method ends better than one of the column's (ties half; 95% interval "
-        f"for few methods; {coverage('probability of superiority', least)}); a star: Holm-adjusted p below 0.05. The "
-        f"rank is that among one random study of each; 1 is best ({coverage('mean rank', least)})."
+        f"for few methods; {coverage('probability of superiority', least)})"
+        + ("; a star: Holm-adjusted p below 0.05. The " if found.curves.is_finished else ". The ")
+        + f"rank is that among one random study of each; 1 is best ({coverage('mean rank', least)})."
     )
     return f"{table(rows)}\n\n{note}"
 

@@ -111,10 +111,10 @@ def _under(found: Findings, tuner: str, a: str, b: str) -> Under:
 def tuner_section(found: Findings) -> tuple[list[list[str]], list[str]]:
     """Table of the pairs under each tuner, the head first, and sentences: a verdict for each pair, then notes.
 
-    Both are empty if no two methods share two tuners.
+    Both are empty if no two methods share two tuners, and before the comparison's end, since they say what is decided.
     """
     pairs, end = pairs_across_tuners(found), whole(found)
-    if not pairs:
+    if not pairs or not found.curves.is_finished:
         return [], []
     middle = middle_trial(found.curves.trials)
     rows = [[

@@ -11,6 +11,7 @@ from hpsearch.report.search.findings import Findings, Target, Test
 from hpsearch.statistics.boundary import End
 from hpsearch.statistics.gap import Gap
 from hpsearch.statistics.ties import compare
+from hpsearch.store.rows import Look
 
 SIGNIFICANT = 0.05
 MOST_LISTED = 5
@@ -22,7 +23,25 @@ ONE_SPLIT = (
 
 def sentences(found: Findings) -> list[str]:
     """The verdict, in the order a reader wants: who is ahead, by how many trials, how surely, and with what limits."""
-    return [*_unfinished(found), *_who(found), *_cautions(found), ONE_SPLIT]
+    return [*_unfinished(found), *_looks(found), *_who(found), *_cautions(found), _sources(found)]
+
+
+def _sources(found: Findings) -> str:
+    """What varies between studies, and so is in the intervals over them."""
+    splits = [part.resolved.get("splits", {}) for part in found.tables.parts]
+    if not any(splits):
+        return ONE_SPLIT
+    seeds = "All intervals are over studies, each with its own seeds of search and training"
+    if not all(splits):
+        return f"{seeds}; some comparisons have a split of the data for each study, the others a single one."
+    different = min(len({tuple(split.items()) for split in of.values()}) for of in splits)
+    shared = ""
+    if different < max(map(len, splits)):
+        shared = f" There are {different} splits; studies on the same one share its luck, and count as independent."
+    return (
+        f"{seeds} and its own split of the data, so that they hold the luck of the split, too.{shared} Splits overlap: "
+        "of data from elsewhere they say nothing."
+    )
 
 
 def _who(found: Findings) -> list[str]:
@@ -38,29 +57,58 @@ def _who(found: Findings) -> list[str]:
 def _unfinished(found: Findings) -> list[str]:
     curves = found.curves
     finished, planned = curves.planned
-    if not found.is_unfinished:
+    if finished == planned:  # what goes on until it is decided may have finished all that is laid out
         return []
     least = "at least " if any(part.spec.budget for part in found.tables.parts) else ""
     begun = {len(method.incumbents) for method in curves.methods.values()}
     studies = f"{min(begun)} to {max(begun)}" if len(begun) > 1 else str(min(begun))
     return [
         f"Not finished: {finished} of {least}{planned} trials. What follows is so far: up to trial {curves.trials}, of "
-        f"the {studies} studies per method that have begun; only trials to a target count all that each study has had."
+        f"the {studies} studies per method that have begun; only trials to a target count all that each study has had. "
+        "Nothing is tested before the end."
     ]
+
+
+def _looks(found: Findings) -> list[str]:
+    """By which rule a comparison stopped, or goes on, that runs until it is decided."""
+    return [_look(part.name, part.looks) for part in found.tables.parts if part.looks]
+
+
+def _look(name: str, looks: Sequence[Look]) -> str:
+    last = looks[-1]
+    rule = (
+        f"a two-sided error of {last.alpha:.0%} spent as Lan and DeMets (1983) do in the type of O'Brien and Fleming "
+        f"over looks at up to {last.most} studies per method"
+    )
+    so_far = f"{count(len(looks), 'look')}, the last at {last.repeats} studies of {last.length} per method"
+    if not last.is_last:
+        return f"Not decided: {name} goes on until its methods are told apart by {rule}; so far it had {so_far}."
+    caution = "All other tests and intervals take no account of these looks; a difference found early looks too large."
+    if last.decides and last.repeats < last.most:
+        return (
+            f"{name} was stopped early, after {so_far}, because its methods were told apart: {p_text(last.p)}, and "
+            f"{last.level:.2g} was to be reached, by {rule}. {caution}"
+        )
+    told = "told its methods apart" if last.decides else "did not tell its methods apart"
+    return (
+        f"{name} went on to its most studies, and {told}: {p_text(last.p)} at the last of {so_far}, and "
+        f"{last.level:.2g} was to be reached, by {rule}. {caution}"
+    )
 
 
 def _ends(found: Findings, label: str) -> str:
     curves = found.curves
     method = curves.methods[label]
+    after = "After" if curves.is_finished else "So far, after"
     return (
-        f"After {whole(found)} {label} has a mean best {curves.objective.name} of "
+        f"{after} {whole(found)} {label} has a mean best {curves.objective.name} of "
         f"{interval(method.final)}, n = {len(method.incumbents)}"
     )
 
 
 def whole(found: Findings) -> str:
     """What studies have had at the end of the curves: so many trials, or what ends them if that may be a budget."""
-    if found.is_unfinished or all(part.spec.budget is None for part in found.tables.parts):
+    if not found.curves.is_finished or all(part.spec.budget is None for part in found.tables.parts):
         return count(found.curves.trials, "trial")
     return ", ".join(dict.fromkeys(part.spec.length for part in found.tables.parts))
 
@@ -68,15 +116,24 @@ def whole(found: Findings) -> str:
 def _against(found: Findings, other: str) -> str:
     a, trials = found.best, found.curves.trials
     s = found.beats(a, other)
-    wins = (
-        f"A study of {a} ends better than one of {other} with probability {s.estimate:.2f} ({s.low:.2f} to "
-        f"{s.high:.2f}; {p_text(s.p, s.at_floor)})."
-    )
+    likely = f"one of {other} with probability {s.estimate:.2f} ({s.low:.2f} to {s.high:.2f}"
+    wins = f"A study of {a} ends better than {likely}; {p_text(s.p, s.at_floor)})."
+    if not found.curves.is_finished:
+        wins = f"So far a study of {a} is ahead of {likely})."
     if trials < 2:
         return wins
     middle = middle_trial(trials)
-    needs = f"To reach what {a} has after {count(middle, 'trial')}, {_extra(found, other, middle)}."
-    return f"{needs} {_back(found, other)} {wins}"
+    needs = f"{_so_far(found)}to reach what {a} has after {count(middle, 'trial')}, {_extra(found, other, middle)}."
+    return f"{_capital(needs)} {_back(found, other)} {wins}"
+
+
+def _so_far(found: Findings) -> str:
+    """The beginning of a sentence that a later trial may prove wrong."""
+    return "" if found.curves.is_finished else "so far, "
+
+
+def _capital(sentence: str) -> str:
+    return sentence[0].upper() + sentence[1:]
 
 
 def middle_trial(trials: int) -> int:
@@ -126,8 +183,8 @@ def _against_many(found: Findings, others: list[str]) -> list[str]:
         upto = f"more than the {trials - middle} that were left ({len(beyond)} of them: {_first_few(beyond)})"
     needs = "more than that" if math.isinf(least) else f"from {least:.0f} more ({first})"
     return [
-        f"To reach what {found.best} has after {count(middle, 'trial')}, the others need {needs} to {upto}; with "
-        "intervals under Extra trials.",
+        _capital(f"{_so_far(found)}to reach what {found.best} has after {count(middle, 'trial')}, ")
+        + f"the others need {needs} to {upto}; with intervals under Extra trials.",
         ends,
     ]
 
@@ -137,6 +194,14 @@ def _first_few(names: list[str]) -> str:
 
 
 def _told_apart_at_the_end(found: Findings, others: list[str]) -> str:
+    if not found.curves.is_finished:
+        (least, hardest), (most, easiest) = (
+            pick((found.beats(found.best, other).estimate, other) for other in others) for pick in (min, max)
+        )
+        return (
+            f"So far a study of {found.best} is ahead of one of another method with probability {least:.2f} "
+            f"({hardest}) to {most:.2f} ({easiest})."
+        )
     clear: list[str] = []
     unclear: list[str] = []
     for other in others:
@@ -162,13 +227,21 @@ def _whatever_the_target(found: Findings) -> str:
     meaning = f"significantly means a log-rank p below {SIGNIFICANT}, Holm-adjusted over all pairs and targets"
     others = [label for label in found.labels if label != found.best]
     counts = {other: _sooner(targets, found.unit, found.best, other) for other in others}
+    is_finished = found.curves.is_finished
     if len(others) <= 3:
         said = "; ".join(
             f"{found.best} is sooner than {other} at {ahead} ({_apart(sure)}), later at {behind} ({_apart(surely)})"
+            if is_finished
+            else f"so far {found.best} is sooner than {other} at {ahead}, later at {behind}"
             for other, (ahead, sure, behind, surely) in counts.items()
         )
-        return f"Of {span} {said}. This counts {_spent(found)}; {meaning}."
+        return f"Of {span} {said}. This counts {_spent(found)}{f'; {meaning}' if is_finished else ''}."
     ahead = sum(sooner > len(targets) / 2 for sooner, *_ in counts.values())
+    if not is_finished:
+        return (
+            f"At more than half of {span} {found.best} is so far sooner than {ahead} of the {len(others)} other "
+            f"methods. This counts {_spent(found)}."
+        )
     apart = sum(sure > 0 for _, sure, *_ in counts.values())
     return (
         f"At more than half of {span} {found.best} is sooner than {ahead} of the {len(others)} other methods, and at "
@@ -177,7 +250,7 @@ def _whatever_the_target(found: Findings) -> str:
 
 
 def _spent(found: Findings) -> str:
-    return f"{found.unit} spent so far" if found.is_unfinished else f"{found.unit} spent"
+    return f"{found.unit} spent" if found.curves.is_finished else f"{found.unit} spent so far"
 
 
 def _apart(targets: int) -> str:
@@ -195,8 +268,8 @@ def _sooner(targets: Sequence[Target], unit: str, a: str, b: str) -> tuple[int, 
         reach = target.units[unit]
         end = min(reach.spent, *(reach.survival[label].until for label in (a, b)))
         difference = compare(*(reach.survival[label].mean_until(end) for label in (a, b)))
-        test = next(test for test in reach.tests if {test.a, test.b} == {a, b})
-        significant = test.adjusted is not None and test.adjusted < SIGNIFICANT
+        p = next((test.adjusted for test in reach.tests if {test.a, test.b} == {a, b}), None)
+        significant = p is not None and p < SIGNIFICANT
         ahead, sure = ahead + (difference < 0), sure + (difference < 0 and significant)
         behind, surely = behind + (difference > 0), surely + (difference > 0 and significant)
     return ahead, sure, behind, surely

@@ -642,17 +642,17 @@ class TestWatch:
         with self.served(file) as (address, _), opened(browser, address) as page:
             expect(page.locator("#description")).to_contain_text("no trial of wide is finished yet")
             self.grow(growing, 1)
-            expect(page.locator("#live")).to_have_text("live: 1 of 120 trials")
+            expect(page.locator("#live")).to_contain_text("stopped: 1 of 120 trials")
             expect(page.locator("body")).to_contain_text(f"no trial of near, {HOSTILE} is finished")
             self.grow(growing, 45)  # a run that was stopped, and is gone on with
             before = sum(recorded(file, state) for state in ("complete", "diverged", "failed"))
             assert 15 <= before < 120
-            expect(page.locator("#live")).to_have_text(f"live: {before} of 120 trials")
+            expect(page.locator("#live")).to_contain_text(f"stopped: {before} of 120 trials")
             page.get_by_label("average").select_option("median")
             page.locator("#filter").fill("near")
             page.evaluate("window.same = true")
             self.grow(growing, 10_000)
-            expect(page.locator("#live")).to_have_text("live: 120 of 120 trials")
+            expect(page.locator("#live")).to_contain_text("finished: 120 of 120 trials")
             assert page.evaluate("window.same")  # never loaded anew
             assert page.get_by_label("average").input_value() == "median"
             assert page.locator("#filter").input_value() == "near"

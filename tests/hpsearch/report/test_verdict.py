@@ -13,7 +13,7 @@ from hpsearch.contracts.space import Choice, Float, Space
 from hpsearch.report.search import curves, findings
 from hpsearch.report.search.findings import compute_findings
 from hpsearch.report.search.latex import write_latex
-from hpsearch.report.search.page import without_tuner
+from hpsearch.report.search.page import _targets, _wins, without_tuner
 from hpsearch.report.search.verdict import ONE_SPLIT, _sooner, p_text, sentences
 from hpsearch.statistics.bootstrap import bootstrap_mean
 from hpsearch.statistics.extra_trials import extra_trials
@@ -213,16 +213,16 @@ def test_an_unfinished_comparison_says_so_first():
     found = said({"slow": SLOW, "fast": FAST}, planned=96)
     assert found[0] == (
         "Not finished: 60 of 96 trials. What follows is so far: up to trial 5, of the 6 studies per method that have "
-        "begun; only trials to a target count all that each study has had."
+        "begun; only trials to a target count all that each study has had. Nothing is tested before the end."
     )
-    assert "This counts trials spent so far;" in found[3]
+    assert found[3].endswith("This counts trials spent so far.")
 
 
 def test_an_unfinished_study_counts_to_a_target_with_all_that_it_has_had():
     ahead = [[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]] * 5
     found = compute_findings(tables({"a": [*ahead, [0.1, 0.2]], "b": [*ahead, [0.1, 0.2, 0.3, 0.95]]}, planned=120))
     assert found.curves.trials == 2
-    assert found.is_unfinished
+    assert not found.curves.is_finished
     reach = next(target for target in found.targets if target.value == 0.9).units["trials"]
     assert reach.times["a"].times.tolist() == [9] * 5 + [2]
     assert reach.times["a"].reached.tolist() == [True] * 5 + [False]
@@ -234,7 +234,7 @@ def test_an_unfinished_study_counts_to_a_target_with_all_that_it_has_had():
 def test_a_method_that_has_come_less_far_is_not_sooner():
     whole = [[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]] * 6
     found = said({"a": [study[:4] for study in whole], "b": whole}, planned=120)
-    assert "a is sooner than b at 0 (0 significantly), later at 0 (0 significantly)" in found[3]
+    assert "so far a is sooner than b at 0, later at 0." in found[3]
 
 
 def test_mean_costs_that_only_their_rounding_tells_apart_are_equal():
@@ -246,6 +246,21 @@ def test_mean_costs_that_only_their_rounding_tells_apart_are_equal():
     assert _sooner(targets, "seconds", "a", "b") == (0, 0, 0, 0)
     found.trials["seconds"] = [0.1, 0.2, 0.05, 0.2501]
     assert _sooner(compute_findings(found).targets, "seconds", "a", "b") == (1, 0, 0, 0)
+
+
+@pytest.mark.parametrize("methods", [2, 6])
+def test_an_unfinished_comparison_is_described_and_not_tested(methods, tmp_path):
+    objectives = {f"m{i}": FAST - 0.1 * i for i in range(methods)}
+    unfinished = compute_findings(tables(objectives, planned=300 * methods))
+    told = sentences(unfinished)
+    write_latex(unfinished, tmp_path / "tables.tex")
+    page = "\n".join([*told, _targets(unfinished), _wins(unfinished), (tmp_path / "tables.tex").read_text()])
+    assert not re.search(r"significant|differs|\bp [=<]|\d\\\*|log-rank|Holm|a star", page)
+    assert all("so far" in sentence.lower() for sentence in told[1:4])
+    finished = compute_findings(tables(objectives))
+    page = "\n".join([*sentences(finished), _targets(finished), _wins(finished)])
+    assert re.search(r"significant.*Holm", page)  # the same numbers, when nothing is left
+    assert "so far" not in page
 
 
 def test_a_narrow_range_is_a_caution():

@@ -1,0 +1,99 @@
+"""How a comparison stands: not yet run, running, stopped, killed or finished, as its lock and its file say."""
+
+from __future__ import annotations
+
+import shlex
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from hpsearch.store.database import Database
+from hpsearch.store.rows import Comparison, Run
+from hpsearch.store.spent import has_ended
+from hpsearch.study.shipped import IN_PYTHON
+
+State = Literal["waiting", "preparing", "running", "stopped", "killed", "finished"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a comparison stands.
+
+    Attributes:
+        state: "preparing" before the trials are laid out, "waiting" if they are and nobody has run them; "stopped" in
+            order, or "killed" without a word, with trials left.
+        finished: how many trials are finished.
+        planned: how many there will be; None before they are laid out, and where a budget decides.
+        began: when the last run began, ISO 8601; empty if there was none.
+        ended: when the last run ended in order; empty if it has not.
+        last: when the last finished trial ended; empty if there is none.
+        fresh: how many of the finished trials the last run recorded.
+        goes_on: how to go on: "with: " and a command, or "in Python, ..."; empty before anything is laid out.
+    """
+
+    state: State
+    finished: int = 0
+    planned: int | None = None
+    began: str = ""
+    ended: str = ""
+    last: str = ""
+    fresh: int = 0
+    goes_on: str = ""
+
+
+def standing(database: Database, writer: str) -> Standing:
+    """How the comparison in an open database stands; `writer` is who holds its lock, empty if nobody does."""
+    comparison = database.comparison()
+    if comparison is None:
+        return Standing("preparing" if writer else "waiting")
+    counts, runs = database.counts(), database.runs()
+    finished = sum(n for states in counts.values() for state, n in states.items() if state != "proposed")
+    planned = comparison.trials * comparison.repeats * len(counts) if comparison.spec.budget is None else None
+    last = runs[-1] if runs else None
+    left = finished < planned if planned is not None else not _have_ended(database, comparison)
+    left |= comparison.is_open
+    state: State = "running"
+    if not writer:
+        idle: State = "waiting" if last is None else "stopped" if last.ended else "killed"
+        state = idle if left else "finished"
+    return Standing(
+        state, finished, planned,
+        last.started if last else "", (last.ended or "") if last else "", database.last_end(),
+        database.recorded_by(last.id) if last else 0,
+        going_on(database.path, comparison, last),
+    )  # fmt: skip
+
+
+def seconds_left(finished: int, planned: int, fresh: int, seconds: float) -> float:
+    """How long the rest takes if it goes on as these `fresh` trials, one at least, did in so many seconds."""
+    return (planned - finished) * seconds / fresh
+
+
+def duration(seconds: float) -> str:
+    """A time span for people: "40 s", "12 min", "5.2 h"."""
+    if seconds > 5400:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"
+
+
+def going_on(file: Path, comparison: Comparison, last: Run | None) -> str:
+    """How to go on with a comparison: by the last command, or by what does the same where that was a script."""
+    with suppress(ValueError):  # recorded before words were quoted
+        program, command, *words = shlex.split(str(last.provenance.get("command"))) if last else ("", "")
+        if program in ("hpsearch", "__main__.py") and command in ("run", "confirm"):
+            return f"with: {shlex.join(['hpsearch', command, *words])}"
+    study = Path(comparison.study_file)
+    if study.name == IN_PYTHON or study.suffix == ".py":
+        return f"in Python, as it began: {study}"
+    shipped = study.name == str(study)  # which is recorded without its folder
+    command = shlex.join(["hpsearch", "run", study.stem if shipped else str(study), "--database", str(file)])
+    return f"with: {command}"
+
+
+def _have_ended(database: Database, comparison: Comparison) -> bool:
+    """Whether all studies have spent their budget."""
+    return all(
+        has_ended([trial for trial in database.trials(study.id) if trial.state != "proposed"], comparison.spec)
+        for study in database.studies()
+    )
