@@ -11,6 +11,7 @@ from hpsearch.report.amounts import Amounts, decimals
 from hpsearch.report.context import ReportContext
 from hpsearch.report.search.findings import compute_findings
 from hpsearch.report.search.headline import FLATTERED, headline
+from hpsearch.report.search.values import MODEL, RECORDED, Incumbents, Measured
 from hpsearch.statistics.difference import difference_of_means
 from tests.hpsearch.report.test_verdict import FAST, SLOW, studies, tables
 
@@ -18,8 +19,14 @@ NAN = np.nan
 
 
 def first_screen(objectives, **named):
-    measured = tables(objectives, **named)
-    return headline(compute_findings(measured), ReportContext(measured, (Path("n.db"),)))
+    """That of recorded values: the configurations of these tables are made up, and a model finds nothing in them."""
+    return screen_of(tables(objectives, **named))
+
+
+def screen_of(measured):
+    found = compute_findings(measured)
+    recorded = Incumbents({RECORDED: found.incumbents.values[RECORDED]}, {}, {})
+    return headline(replace(found, incumbents=recorded), ReportContext(measured, (Path("n.db"),)))
 
 
 @pytest.mark.parametrize(("direction", "sign"), [("maximise", 1), ("minimise", -1)])
@@ -29,9 +36,9 @@ def test_two_methods_have_the_trials_that_the_better_one_needs(direction, sign):
     assert (found.best, found.other, found.trial) == ("fast", "slow", 2)
     assert found.level == pytest.approx(sign * 0.7025)
     assert found.caution == FLATTERED
-    ends, reach, chance = found.tiles
+    reach, ends, chance = found.tiles
     assert (ends.title, ends.value) == ("ends better by", "0.200")
-    assert (reach.title, reach.value, reach.interval) == ("trials to match", "2 of 5", "95% interval 2 to 2")
+    assert (reach.title, reach.value, reach.interval) == ("trials to match (primary)", "2 of 5", "95% interval 2 to 2")
     assert chance.value == "100%"
     assert "task t" in found.facts
     assert "6 studies × 5 trials" in found.facts
@@ -44,8 +51,8 @@ def test_the_difference_and_its_interval_are_those_of_the_statistic():
     by_hand = difference_of_means(*(np.maximum.accumulate(of, axis=1)[:, -1] for of in (a, b)))
     assert by_hand.low < 0 < by_hand.high
     digits = 3  # with the two that the interval's width carries, its lower end would be "-0.00"
-    assert found.tiles[0].value == f"{by_hand.estimate:.{digits}f}"
-    assert found.tiles[0].interval == f"95% interval {by_hand.low:.{digits}f} to {by_hand.high:.{digits}f}"
+    assert found.tiles[1].value == f"{by_hand.estimate:.{digits}f}"
+    assert found.tiles[1].interval == f"95% interval {by_hand.low:.{digits}f} to {by_hand.high:.{digits}f}"
 
 
 def test_methods_that_are_hardly_apart_are_said_not_to_be_told_apart():
@@ -54,7 +61,7 @@ def test_methods_that_are_hardly_apart_are_said_not_to_be_told_apart():
 
 
 def test_what_may_need_more_than_all_trials_says_so():
-    a, b = studies(1, n=4, trials=4), studies(2, n=4, trials=4)
+    a, b = studies(1, n=5, trials=4), studies(2, n=5, trials=4)
     assert " to more than 4) to match what " in first_screen({"a": a, "b": b}).sentence
 
 
@@ -80,7 +87,7 @@ def test_of_many_methods_the_best_is_compared_with_the_next_best():
         "fast needs 2 trials (2 to 3) to match what middle, the next best of 5 methods, reaches in 5."
     )
     assert "5 methods" in found.facts
-    assert "not adjusted for picking this pair" in found.tiles[0].note
+    assert "not adjusted for picking this pair" in found.tiles[1].note
 
 
 def test_an_unfinished_comparison_says_so_far():
@@ -117,7 +124,9 @@ def test_a_method_without_a_complete_trial_is_not_matched():
 
 
 def test_what_limits_it_is_counted_in_a_few_words():
-    found = first_screen({"slow": SLOW, "fast": FAST}, test=0.02, x=1.0)
+    measured = tables({"slow": SLOW, "fast": FAST}, test=0.02)
+    measured.trials["x"] = [0.5, 0.5, 0.5, 0.5, 1.0] * 6 + [0.5, 0.5, 1.0, 0.5, 0.5] * 6  # the first best ones
+    found = screen_of(measured)
     assert "2 ranges may be too narrow" in found.cautions
     assert any(text.startswith("worse on test data: ") and "0.02" in text for text in found.cautions)
 
@@ -125,9 +134,38 @@ def test_what_limits_it_is_counted_in_a_few_words():
 def test_a_share_is_said_in_percent_and_a_difference_of_shares_in_points():
     measured = tables({"slow": SLOW, "fast": FAST})
     measured = replace(measured, objective=Objective("accuracy", chance=0.1, bounds=(0, 1)))
-    found = headline(compute_findings(measured), ReportContext(measured, (Path("n.db"),)))
-    assert found.tiles[0].value == "20.0 points"
-    assert "fast 90.3% (n = 6) against slow 70.2% (n = 6)" in found.tiles[0].note
+    found = screen_of(measured)
+    assert found.tiles[1].value == "20.0 points"
+    assert "fast 90.3% (n = 6) against slow 70.2% (n = 6)" in found.tiles[1].note
+
+
+def test_the_endpoint_that_the_study_names_comes_first():
+    measured = tables({"slow": SLOW, "fast": FAST})
+    spec = measured.comparison.spec.model_copy(update={"primary": "difference"})
+    found = screen_of(replace(measured, parts=(replace(measured.comparison, spec=spec),)))
+    assert found.sentence == "fast ends better than slow by 0.200 (0.197 to 0.203) after 5 trials."
+    assert [tile.title for tile in found.tiles] == [
+        "ends better by (primary)",
+        "trials to match",
+        "chance to end better",
+    ]
+
+
+def test_true_values_decide_who_is_best_and_what_it_takes():
+    """As recorded "lucky" ends better; by the model "steady" does."""
+    measured = tables({"lucky": FAST, "steady": SLOW})
+    found = compute_findings(measured)
+    recorded = found.incumbents.values[RECORDED]
+    by_model = {"lucky": recorded.methods["steady"], "steady": recorded.methods["lucky"]}
+    values = {RECORDED: recorded, MODEL: Measured(MODEL, "score", True, by_model)}
+    found = replace(found, incumbents=Incumbents(values, {}, {}))
+    screen = headline(found, ReportContext(measured, (Path("n.db"),)))
+    assert screen.sentence == (
+        "steady needs 2 trials (2 to 2) to match what lucky reaches in 5, by a model that does not see a study's luck "
+        "(recorded values say more than 5 trials (more than 5 to more than 5))."
+    )
+    assert (screen.best, screen.other, screen.trial) == ("steady", "lucky", 2)
+    assert FLATTERED not in (screen.caution, *screen.cautions)
 
 
 @pytest.mark.parametrize(
