@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,8 +19,13 @@ from hpsearch.cli.options import File
 if TYPE_CHECKING:
     import pandas as pd
 
+    from hpsearch.store.database import Database
     from hpsearch.store.rows import Comparison, Run
     from hpsearch.store.tables import Tables
+
+
+ON_A_SCREEN = 40
+"""A table of more rows is taken apart by studies where it is too wide for one piece."""
 
 
 class Form(StrEnum):
@@ -32,17 +38,20 @@ class Form(StrEnum):
 
 def status(file: File) -> None:
     """Say how far a comparison is, also while it runs."""
-    from rich.console import Console
-    from rich.table import Table
-
+    from hpsearch.cli.tables import broken, printable, table_lines, terminal_width
     from hpsearch.contracts.objective import Objective
+    from hpsearch.driver import clock
     from hpsearch.store.database import Database
     from hpsearch.store.rows import stand_ins_said
     from hpsearch.store.tables import load_tables
     from hpsearch.system.lock import holder
 
     with Database(file) as database:
-        writer = holder(file, lambda said: print(said, file=sys.stderr, flush=True))
+        writer = re.sub(
+            r"since (\S+)$",
+            lambda since: f"begun {clock.ago(since[1], clock.now())}",
+            holder(file, lambda said: print(said, file=sys.stderr, flush=True)),
+        )
         if writer and database.comparison() is None:
             print(f"running: {writer}; it prepares its data")
             return
@@ -50,39 +59,68 @@ def status(file: File) -> None:
         counts, runs, best = database.counts(), database.runs(), database.best_objectives()
         warnings = stand_ins_said(database.stand_ins())
         lengths = None if comparison.spec.budget is None else load_tables(file).lengths
+        ends = _ends_of_last_run(database, runs) if writer else []
     planned = comparison.trials * comparison.repeats
-    best_of = _literal(f"best {comparison.objective.name}")
-    table = Table("method", "trials", "of", "complete", "diverged", "failed", best_of)
+    rows = []
     for label, states in counts.items():
         done = {state: states.get(state, 0) for state in ("complete", "diverged", "failed")}
         found = best.get(label)
         of = str(planned) if lengths is None else "-"
-        table.add_row(
-            _literal(label), str(sum(done.values())), of, *map(str, done.values()),
-            "-" if found is None else Objective.text(found),
+        rows.append(
+            [printable(label), str(sum(done.values())), of, *map(str, done.values()),
+             "-" if found is None else Objective.text(found)]
         )  # fmt: skip
-    console = Console(emoji=False)
-    console.print(f"{comparison.name}: {comparison.repeats} studies of {comparison.spec.length} per method")
-    console.print(table)
+    head = ["method", "trials", "of", "complete", "diverged", "failed", printable(f"best {comparison.objective.name}")]
+    print(f"{comparison.name}: {comparison.repeats} studies of {comparison.spec.length} per method")
+    for line in table_lines(head, rows, 1, terminal_width()):
+        print(line)
     for warning in warnings:
-        console.print(f"warning: {_literal(warning)}")
+        print(broken(f"warning: {printable(warning)}"))
     finished = sum(n for states in counts.values() for state, n in states.items() if state != "proposed")
     ended = lengths is not None and all(length.has_ended for length in lengths.values())
     left = planned * len(counts) - finished if lengths is None else int(not ended)
-    # Not broken into lines, for a command to be copied.
-    console.print(
-        _printable(_state(file, comparison, runs, left, writer)), markup=False, highlight=False, soft_wrap=True
-    )
+    state = _state(file, comparison, runs, left, writer)
+    if writer:
+        state += _pace(runs, ends, left if lengths is None else None)
+    print(printable(state))  # not broken into lines, for a command to be copied
+
+
+def _ends_of_last_run(database: Database, runs: Sequence[Run]) -> list[str]:
+    """When the trials that the last run has finished so far were finished."""
+    return [
+        trial.ended
+        for trial in database.all_trials()
+        if runs and trial.run_id == runs[-1].id and trial.state != "proposed" and trial.ended
+    ]
+
+
+def _pace(runs: Sequence[Run], ends: Sequence[str], left: int | None) -> str:
+    """How long the rest takes at the pace of the run so far, and when the last result came.
+
+    `left` is how many trials are to come, None if a budget decides that.
+    """
+    from hpsearch.driver import clock
+
+    if not ends:
+        return "; no result yet"
+    last = max(ends)
+    seconds = (datetime.fromisoformat(last) - datetime.fromisoformat(runs[-1].started)).total_seconds()
+    rest = "" if not left else f"; about {clock.duration(left * max(0.0, seconds) / len(ends))} left"
+    return f"{rest}; last result {clock.ago(last, clock.now())}"
 
 
 def _state(file: Path, comparison: Comparison, runs: Sequence[Run], left: int, writer: str) -> str:
     """Whether a comparison runs, and what to do where it does not; `left` trials are not recorded yet."""
+    from hpsearch.driver import clock
+
     last = runs[-1] if runs else None
     if writer:
         return f"running: {writer}"
     if not left:
-        return f"finished: {last.ended}" if last and last.ended else "finished"
-    when = "before its first trial" if last is None else last.ended or "killed, or its machine was"
+        return f"finished {clock.ago(last.ended, clock.now())}" if last and last.ended else "finished"
+    when = "before its first trial" if last is None else "killed, or its machine was"
+    if last and last.ended:
+        when = clock.ago(last.ended, clock.now())
     return f"stopped: {when}; go on {_goes_on(file, comparison, last)}"
 
 
@@ -194,25 +232,21 @@ def _known(method: str, tables: Tables) -> None:
 
 
 def _print_table(frame: pd.DataFrame) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    """Print trials: one table if the terminal is wide enough, else one for each study or, if short, each method."""
+    from hpsearch.cli.tables import frame_lines, printable, terminal_width
 
-    table = Table(*map(_literal, frame.columns), box=None)
-    for row in frame.itertuples(index=False, name=None):
-        table.add_row(*(_literal(_cell(value)) for value in row))
-    # The table is as wide as it needs to be, whatever the terminal: a cut number is no number.
-    Console(width=1000, emoji=False).print(table)
-
-
-def _literal(name: str) -> str:
-    """A name that a terminal shows letter by letter; it may have rich's markup, or characters that move the cursor."""
-    from rich.markup import escape
-
-    return escape(_printable(name))
-
-
-def _printable(name: str) -> str:
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+    width, keys = terminal_width(), [name for name in ("method", "repeat", "trial") if name in frame]
+    lines = frame_lines(frame, len(keys), width)
+    by = [key for key in ("method", "repeat") if key in frame and len(frame) > ON_A_SCREEN]
+    if len(lines) == len(frame) + 1 or not by:
+        print("\n".join(lines))
+        return
+    for of, rows in frame.groupby(by, sort=False):
+        names = [printable(str(name)) for name in (of if isinstance(of, tuple) else (of,))]
+        print(", study ".join(names) if by[0] == "method" else f"study {names[0]}")
+        shown = rows.drop(columns=by).dropna(axis=1, how="all")
+        print("\n".join(frame_lines(shown, 1, width)))
+        print()
 
 
 def best(
@@ -221,7 +255,8 @@ def best(
     method: Annotated[str | None, typer.Option(help="Only this method's.")] = None,
     overall: Annotated[bool, typer.Option("--overall", help="Only the best study of each method.")] = False,
 ) -> None:
-    """Show the configuration that each study chose: its trial with the best objective."""
+    """Show the configuration that each study chose: its trial with the best objective. --as toml has the seeds too."""
+    from hpsearch.cli.tables import printable
     from hpsearch.store.chosen import chosen, chosen_as_settings
     from hpsearch.store.tables import load_tables
 
@@ -239,11 +274,5 @@ def best(
         print(json.dumps(chosen_as_settings(tables, found), indent=2))
     else:
         for label, rows in found.items():
-            print(f"{_printable(label)}: best {_printable(tables.objective.name)} of each study")
-            _print_table(rows)
-
-
-def _cell(value: object) -> str:
-    if value is None or value != value:  # NaN: this method has no such hyperparameter
-        return ""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+            print(f"{printable(label)}: best {printable(tables.objective.name)} of each study")
+            _print_table(rows.drop(columns="seed"))

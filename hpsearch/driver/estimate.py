@@ -14,6 +14,7 @@ from hpsearch.contracts.objective import Result
 from hpsearch.contracts.progress import Progress
 from hpsearch.contracts.searcher import History
 from hpsearch.contracts.space import Configuration
+from hpsearch.driver import clock
 from hpsearch.driver.pack import PackError, train_pack
 from hpsearch.driver.proposing import propose
 from hpsearch.searchers.random import SEARCHER as RANDOM
@@ -51,8 +52,9 @@ class Estimate:
         return "\n".join(
             (
                 f"{self.trials} trials, of which {self.recorded} are recorded",
-                f"about {_duration(self.seconds)} with {self.workers} workers "
-                f"({_duration(self.training_seconds)} of training, {_duration(self.proposing_seconds)} of proposals)",
+                f"about {clock.duration(self.seconds)} with {self.workers} workers ("
+                f"{clock.duration(self.training_seconds)} of training, "
+                f"{clock.duration(self.proposing_seconds)} of proposals)",
                 f"about {self.database_bytes / 1e6:.1f} MB of database",
                 *self.lost,
             )
@@ -150,9 +152,3 @@ def _recorded(file: Path) -> dict[str, int]:
 def _text_bytes(configurations: Iterable[object], results: Iterable[Result]) -> int:
     texts = [*configurations, *((dict(r.metrics), dict(r.curves)) for r in results)]
     return sum(len(json.dumps(text)) for text in texts)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

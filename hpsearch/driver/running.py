@@ -68,6 +68,7 @@ def run_shown(
     executor = where.start(plan.found_in, spec.time_limit)
     try:
         with Database(file, write=True, say=display.say) as database:
+            display.phase("preparing the data")
             with hushed(display.quiet):
                 layout.prepare(database, plan, study_file, display.preparing, display.say, changed_code=changed_code)
             for line in described(plan.spaces):
@@ -75,7 +76,8 @@ def run_shown(
             display.begin(database, spec.trials * spec.repeats if spec.budget is None else None)
             for difference in loop.differs_from_last_run(database, plan):
                 display.say(f"warning: {difference}")
-            with closing(loop.run(database, plan, executor, {"executor": where.executor, "threads": 1})) as records:
+            facts: dict[str, str | int] = {"executor": where.executor, "threads": 1}
+            with closing(loop.run(database, plan, executor, facts, display.phase)) as records:
                 known = 0
                 for told in records:
                     if isinstance(told, loop.SetAside):
