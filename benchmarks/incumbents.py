@@ -25,7 +25,6 @@ for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from hpsearch.statistics.bootstrap import bootstrap_mean
 from hpsearch.statistics.extra_trials import extra_trials
@@ -34,7 +33,7 @@ from hpsearch.statistics.left_out import left_out
 
 Array = NDArray[np.float64]
 STUDIES, TRIALS, INITIAL = 20, 25, 5
-COMPARISONS = 100
+COMPARISONS = 40
 RESAMPLES = 1_000
 SEEDS = 5
 NOISE = (0.006, 0.011)
@@ -124,7 +123,7 @@ def searched(
 def values(
     points: Array, observed: Array, true: Array, noise: float, random: np.random.Generator
 ) -> tuple[dict[str, tuple[Array, Array | None]], Array]:
-    """Kind -> values of the incumbents (studies, trials) and the error they share (trials, trials); and the true ones."""
+    """Kind -> values of the incumbents (studies, trials) and the error they share, (trials, trials); the true ones."""
     chosen = incumbent_trials(observed)
     model = left_out(points.reshape(-1, points.shape[-1]), observed.ravel(), np.arange(STUDIES).repeat(TRIALS))
     take = lambda of: np.take_along_axis(of, chosen, axis=1)  # noqa: E731
@@ -170,10 +169,14 @@ def compared(name: str, search: str, methods: str, comparison: int) -> list[Row]
     for kind in KINDS:
         (of_a, error_a), (of_b, error_b) = a[kind], b[kind]
         more = extra_trials(of_b, of_a, errors=(error_b, error_a), resamples=RESAMPLES)
-        rows.append(Row(
-            name, search, methods, comparison, kind, *mean_of(of_a, error_a), *mean_of(of_b, error_b),
-            float(true_a[:, -1].mean()), float(true_b[:, -1].mean()), *(float(part[-1]) for part in (more.estimate, more.low, more.high)),
-        ))  # fmt: skip
+        ends = (
+            *mean_of(of_a, error_a),
+            *mean_of(of_b, error_b),
+            float(true_a[:, -1].mean()),
+            float(true_b[:, -1].mean()),
+        )
+        at_end = (float(part[-1]) for part in (more.estimate, more.low, more.high))
+        rows.append(Row(name, search, methods, comparison, kind, *ends, *at_end))
     return rows
 
 
@@ -201,5 +204,27 @@ def run(path: Path) -> None:
             print(f"{at + 1} of {len(wanted)}, {time.monotonic() - begun:.0f} s", flush=True)
 
 
+def table(path: Path) -> None:
+    """Print bias and coverage of final means, and how often one method is said to be sooner."""
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    print("| function, search, methods | value | bias of A | bias of B | held, % | A sooner, % | B sooner, % | n |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    groups: dict[tuple[str, str, str, str], list[dict[str, str]]] = {}
+    for row in rows:
+        groups.setdefault((row["function"], row["search"], row["methods"], row["kind"]), []).append(row)
+    for (function, search, methods, kind), of in groups.items():
+        column = lambda name, of=of: np.array([float(row[name]) for row in of])  # noqa: E731
+        # What an interval is to hold is the mean over all studies that there could be.
+        aims = {side: column(f"true_{side}").mean() for side in "ab"}
+        held = np.concatenate([
+            (column(f"{side}_low") <= aims[side] + 1e-12) & (aims[side] - 1e-12 <= column(f"{side}_high")) for side in "ab"
+        ])  # fmt: skip
+        biases = " | ".join(f"{(column(side) - column(f'true_{side}')).mean():+.4f}" for side in "ab")
+        sooner, later = column("extra_high") < 0, column("extra_low") > 0
+        said = " | ".join(f"{100 * share.mean():.0f}" for share in (held, sooner, later))
+        print(f"| {function}, {search}, {methods} | {kind} | {biases} | {said} | {len(of)} |")
+
+
 if __name__ == "__main__":
-    run(Path(sys.argv[2]))
+    {"run": run, "table": table}[sys.argv[1]](Path(sys.argv[2]))

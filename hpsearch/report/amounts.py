@@ -1,4 +1,4 @@
-"""Objectives as a colleague would say them: shares in percent, differences in points, no more decimals than are known."""
+"""Objectives as a colleague would say them: shares in percent, differences in points, as many decimals as are known."""
 
 from __future__ import annotations
 

@@ -28,7 +28,8 @@ COVERAGE: Mapping[str, Mapping[int, tuple[int, int]]] = MappingProxyType(
 SIMULATED_ON: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(
-            ("mean", "interquartile mean", "median"), "normal, skewed, heavy-tailed, bounded and tied values"
+            ("mean", "difference of means", "interquartile mean", "median"),
+            "normal, skewed, heavy-tailed, bounded and tied values",
         ),
         "median trials to a target": "geometric and exponential times",
         "probability of superiority": "normal, exponential and tied values",

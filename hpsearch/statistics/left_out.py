@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 FITTED_ON = 300
 """Trials, drawn at random, to which lengthscales and noise are fitted: the time grows with their cube."""
-CONDITIONED_ON = 1_000
+CONDITIONED_ON = 500
 """Trials, drawn at random, that predictions are computed from."""
 ROOT_5 = math.sqrt(5.0)
 LEAST_NOISE = 1e-4
@@ -66,14 +66,11 @@ def left_out(points: Array, values: Array, studies: NDArray[np.int64], seed: int
 
     Args:
         points: places of the configurations, (n, columns), in about [0, 1].
-        values: their results, larger is better, (n,), finite. What is worse than the median by more than the best is
-            better than it counts as just so much worse: how badly a place fails says nothing of good ones, and would
-            be most of what the model explains.
+        values: their results, larger is better, (n,), finite; they are `floored` first.
         studies: which study each belongs to, (n,); at least two.
         seed: of the draws of trials where there are more than the model takes.
     """
-    middle = np.median(values)
-    values = np.maximum(values, 2 * middle - values.max())
+    values = floored(values)
     centre, scale = float(values.mean()), float(values.std()) or 1.0
     standard = (values - centre) / scale
     random = np.random.default_rng(seed)
@@ -92,6 +89,14 @@ def left_out(points: Array, values: Array, studies: NDArray[np.int64], seed: int
             rest = rest - inverse[np.ix_(~own, own)] @ np.linalg.solve(inverse[np.ix_(own, own)], weights[own])
         found[left] = mean + variance * kernel(places[left], x[~own]) @ rest
     return LeftOut(centre + scale * found, places, x, np.asarray(inverse, np.float64), variance, scale)
+
+
+def floored(values: Array) -> Array:
+    """Values (n,), of which those below the median by more than the best is above it count as just so much below.
+
+    How badly a place fails says nothing of good ones, and would be most of what a model explains.
+    """
+    return np.asarray(np.maximum(values, 2 * np.median(values) - values.max()))
 
 
 def kernel(a: Array, b: Array) -> Array:

@@ -178,6 +178,8 @@ class Spec(BaseModel):
 
     `searcher` searches those methods that name none of their own. `space` has hyperparameters of the task, such as the
     learning rate of a part that no method moves, which are searched with every method's own.
+    `primary` names the endpoint that decides: "trials", those that one method needs to match what another ends with, or
+    the "difference" at the end. All others are secondary.
     `time_limit` is how many seconds a worker may train a pack, with the loading of its data, before it is ended and
     the pack counts as failed. `on_failure` says what becomes of a trial that fails whenever it is tried: it counts at
     chance level ("count"), or it ends the run with its reason and is tried again by the next run ("stop"). A trial that
@@ -197,6 +199,7 @@ class Spec(BaseModel):
     pack: Annotated[int, Field(ge=1)] | None = None
     time_limit: Annotated[float, Field(gt=0, le=1e9), BeforeValidator(_seconds)] | None = None
     on_failure: Literal["count", "stop"] = "count"
+    primary: Literal["trials", "difference"] = "trials"
     task: Annotated[Named, BeforeValidator(_named)]
     searcher: Annotated[Named, BeforeValidator(_named)] = Named(name="botorch")
     space: dict[str, SpaceChange] = Field(default_factory=dict)

@@ -152,7 +152,7 @@ def _method(found: Findings, label: str) -> Json:
 
 
 def _training_curves(found: Findings, rows: pd.DataFrame, chosen: Sequence[int]) -> Json:
-    """Row of a trial -> name of a curve -> its value after each epoch; only the chosen trials' if there are too many."""
+    """Row of a trial -> name of a curve -> its values by epoch; only the chosen trials' if there are too many."""
     curves = found.tables.curves
     names = _curve_names(curves)
     if not names:

@@ -18,7 +18,7 @@ from hpsearch.contracts.progress import Progress, silent
 from hpsearch.contracts.space import Choice, Float, Int
 from hpsearch.report.search.curves import Curves, compute_curves, has_trial
 from hpsearch.report.search.places import places, positions
-from hpsearch.report.search.values import FRESH, MODEL, RECORDED, Measured, compute_values
+from hpsearch.report.search.values import Incumbents, compute_incumbents
 from hpsearch.statistics.area import area_under_curve
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
 from hpsearch.statistics.boundary import Ends, boundary_incidence
@@ -30,6 +30,7 @@ from hpsearch.statistics.kaplan_meier import Survival, kaplan_meier
 from hpsearch.statistics.location import STATISTICS
 from hpsearch.statistics.log_rank import log_rank
 from hpsearch.statistics.ranks import mean_ranks, win_matrix
+from hpsearch.statistics.running_time import Ratio, running_time_ratio
 from hpsearch.statistics.superiority import Superiority, probability_of_superiority
 from hpsearch.statistics.ties import Mean, largest
 from hpsearch.statistics.time_to_target import Times, times_to_target
@@ -62,10 +63,19 @@ class Test:
 
 @dataclass(frozen=True)
 class Reach:
-    """How soon each method's studies reach a target, in one unit of cost, and the most that any study spent."""
+    """How soon each method's studies reach a target, in one unit of cost.
+
+    Attributes:
+        survival: label -> Kaplan-Meier curve.
+        times: label -> when each study reached it.
+        ratios: label -> expected running time over that of the method that ends best, for all others.
+        tests: log-rank tests of pairs.
+        spent: the most that any study spent.
+    """
 
     survival: Mapping[str, Survival]
     times: Mapping[str, Times]
+    ratios: Mapping[str, Ratio]
     tests: Sequence[Test]
     spent: float
 
@@ -106,7 +116,7 @@ class Findings:
         importances: label -> how much of the objective's variance each hyperparameter explains; a method with too
             few trials is left out.
         areas: label -> mean over trials of the best so far.
-        values: kind of value -> what incumbents are worth by it; "recorded" is always there, and comes first.
+        incumbents: what the best so far is worth: as recorded, on test data, and truly.
     """
 
     tables: Tables
@@ -124,12 +134,7 @@ class Findings:
     boundaries: Mapping[str, Mapping[str, Ends]]
     importances: Mapping[str, Importance]
     areas: Mapping[str, Interval]
-    values: Mapping[str, Measured]
-
-    @property
-    def truest(self) -> Measured:
-        """The values that the seeds of the search flatter least: with fresh seeds, or by the model, or as recorded."""
-        return next(self.values[kind] for kind in (FRESH, MODEL, RECORDED) if kind in self.values)
+    incumbents: Incumbents
 
     @property
     def labels(self) -> list[str]:
@@ -222,7 +227,7 @@ def compute_findings(
             label: _turned(bootstrap_mean(area_under_curve(values)), sign).within(tables.objective.ends)
             for label, values in oriented.items()
         },
-        compute_values(tables, curves, confirmed),
+        compute_incumbents(tables, curves, confirmed),
     )  # fmt: skip
     progress("statistics", 4, 4)
     return findings
@@ -312,6 +317,7 @@ def _targets(
                     for label, found in times.items()
                 },
                 times,
+                {label: running_time_ratio(times[label], times[best]) for label in labels if label != best},
                 [Test(a, b, t.p, next(adjusted), t.reason) for (a, b), t in zip(tested, of_target, strict=True)],
                 spent,
             )

@@ -6,17 +6,19 @@ The interactive page and README.md say the same words. `headline` is the only en
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hpsearch.report.amounts import Amounts
 from hpsearch.report.context import ReportContext
 from hpsearch.report.facts import UNKNOWN
 from hpsearch.report.search.findings import Findings
+from hpsearch.report.search.truth import climb_texts, favoured_text
+from hpsearch.report.search.values import FRESH, RECORDED, Measured
 from hpsearch.report.search.verdict import SIGNIFICANT, count, p_text, whole
 from hpsearch.statistics.bootstrap import Interval
 from hpsearch.statistics.coverage import coverage
-from hpsearch.statistics.difference import difference_of_means
 from hpsearch.statistics.trials_to_level import TrialsToLevel
+from hpsearch.study.schema import Spec
 
 FEW_STUDIES = 5
 """With fewer studies a band hides the data and says little: figures show the studies alone."""
@@ -75,22 +77,57 @@ def headline(found: Findings, context: ReportContext) -> Headline:
     if not any(_complete(found, label) for label in found.labels):
         said = f"No trial of {_all_of(found.labels)} was complete, so that there is nothing to compare."
         return Headline(facts, said, caution, (), tuple(cautions), None, None, None, None)
-    other = _next_best(found)
-    if other is None:
-        return Headline(
-            facts, _alone(found), caution, _tiles_alone(found), tuple(cautions), found.best, None, None, None
-        )
-    level = float(found.curves.methods[other].mean.estimate[-1])
-    reach = found.curves.to_final_level(found.best, other)
-    difference = _difference(found, other)
-    tiles = (
-        _difference_tile(found, other, difference),
-        _reach_tile(found, other, level, reach),
-        _chance_tile(found, other),
-    )
+    best, *others = by_worth(found)
+    if not others:
+        return Headline(facts, _alone(found), caution, _tiles_alone(found), tuple(cautions), best, None, None, None)
+    other, measured = others[0], found.incumbents.truest
+    level = _final(measured, other)
+    reach = measured.to_final_level(best, other)
+    first = _primary(found)
+    tiles = {
+        "difference": _difference_tile(found, measured, best, other),
+        "trials": _reach_tile(found, measured, best, other, reach),
+        "chance": _chance_tile(found, best, other),
+    }
+    primary = tiles.pop(first)
     trial = reach.estimate if reach.estimate <= reach.trials else None
-    said = _compared(found, other, level, reach, difference)
-    return Headline(facts, said, caution, tiles, tuple(cautions), found.best, other, level, trial)
+    said = _compared(found, measured, best, other)
+    return Headline(
+        facts,
+        said,
+        caution,
+        (replace(primary, title=f"{primary.title} (primary)"), *tiles.values()),
+        tuple(cautions),
+        best,
+        other,
+        level,
+        trial,
+    )
+
+
+def by_worth(found: Findings) -> list[str]:
+    """The methods from the best to the worst by what their studies truly ended with, as far as that is known.
+
+    Those that end equally well are in the order of the study file.
+    """
+    measured = found.incumbents.truest
+    sign = 1.0 if measured.maximise else -1.0
+    if measured.kind == RECORDED:  # the leaders' means may differ by a rounding
+        return [
+            found.best,
+            *sorted((k for k in found.labels if k != found.best), key=lambda k: -sign * _final(measured, k)),
+        ]
+    return sorted(found.labels, key=lambda label: -sign * _final(measured, label))
+
+
+def _final(measured: Measured, label: str) -> float:
+    return float(measured.methods[label].mean.estimate[-1])
+
+
+def _primary(found: Findings) -> str:
+    """The endpoint that the study file names; the default where several files name different ones."""
+    named = {part.spec.primary for part in found.tables.parts}
+    return named.pop() if len(named) == 1 else Spec.model_fields["primary"].default
 
 
 def _facts(found: Findings, context: ReportContext) -> tuple[str, ...]:
@@ -107,13 +144,6 @@ def _facts(found: Findings, context: ReportContext) -> tuple[str, ...]:
     return (
         f"task {', '.join(tasks)}", methods, "; ".join(studies), f"searcher {', '.join(searchers)}", machine,
     )  # fmt: skip
-
-
-def _next_best(found: Findings) -> str | None:
-    """The method with the best final mean of all but the best one."""
-    sign = 1.0 if found.curves.maximise else -1.0
-    others = [label for label in found.labels if label != found.best]
-    return max(others, key=lambda label: sign * float(found.curves.methods[label].final.estimate), default=None)
 
 
 def _complete(found: Findings, label: str) -> bool:
@@ -135,35 +165,65 @@ def _alone(found: Findings) -> str:
     return f"{_so_far(found, said)} after {whole(found)}."
 
 
-def _compared(found: Findings, other: str, level: float, reach: TrialsToLevel, difference: Interval) -> str:
-    best, trials = found.best, found.curves.trials
-    many = len(found.labels) > 2
+def _compared(found: Findings, measured: Measured, best: str, other: str) -> str:
+    trials, amounts = found.curves.trials, Amounts.of(found.curves.objective)
     if not _complete(found, other):
-        value = Amounts.of(found.curves.objective).value(*_ends(found.curves.methods[best].final))
+        value = amounts.value(*_ends(found.curves.methods[best].final))
         none = [label for label in found.labels if not _complete(found, label)]
         return _so_far(
             found,
             f"No trial of {_all_of(none)} was complete; {best} reaches a mean best {found.curves.objective.name} of "
             f"{value} after {whole(found)}.",
         )
-    if len(found.leaders) > 1:
-        value = Amounts.of(found.curves.objective).value(level)
+    if measured.kind == RECORDED and len(found.leaders) > 1:
+        value = amounts.value(float(found.curves.methods[best].final.estimate))
         return _so_far(
             found, f"{_all_of(list(found.leaders))} end equally well, at {value} on average after {whole(found)}."
         )
-    who = f"{other}, the next best of {len(found.labels)} methods," if many else other
-    ended = whole(found)
-    matches = f"what {who} reaches in {trials}" if ended == count(trials, "trial") else f"{who} after {ended}"
-    needs = f"{best} needs {reach.estimate} {'trial' if reach.estimate == 1 else 'trials'} ({_reach_span(reach)})"
-    unsure = found.curves.is_finished and not _told_apart(found, other, difference)
+    who = f"{other}, the next best of {len(found.labels)} methods" if len(found.labels) > 2 else other
+    difference, reach = measured.difference(best, other), measured.to_final_level(best, other)
+    unsure = found.curves.is_finished and not _told_apart(found, measured, best, other)
     apart = "; at the end the two are not told apart" if unsure else ""
-    return _so_far(found, f"{needs} to match {matches}{apart}.")
+    if _primary(found) == "difference":
+        by = f"{amounts.difference(*_ends(difference))} ({_difference_span(amounts, difference)})"
+        said = f"{best} ends better than {who} by {by} after {whole(found)}"
+    else:
+        said = f"{best} needs {_trials_text(reach)} to match what {who}{',' if ',' in who else ''} reaches in "
+        said += f"{trials}" if whole(found) == count(trials, "trial") else whole(found)
+    return _so_far(found, f"{said}{apart}{_by_what(found, measured, best, other)}.")
 
 
-def _told_apart(found: Findings, other: str, difference: Interval) -> bool:
+def _by_what(found: Findings, measured: Measured, best: str, other: str) -> str:
+    """What the sentence goes by, and what the recorded values would say."""
+    if measured.kind == RECORDED:
+        return ""
+    by = "with fresh seeds" if measured.kind == FRESH else "by a model that does not see a study's luck"
+    recorded = found.incumbents.values[RECORDED]
+    if _primary(found) == "difference":
+        difference = recorded.difference(best, other)
+        amounts = Amounts.of(found.curves.objective)
+        said = f"by {amounts.difference(*_ends(difference))} ({_difference_span(amounts, difference)})"
+    else:
+        said = _trials_text(recorded.to_final_level(best, other))
+    return f", {by} (recorded values say {said})"
+
+
+def _trials_text(reach: TrialsToLevel) -> str:
+    estimate = f"more than {reach.trials}" if reach.estimate > reach.trials else str(reach.estimate)
+    return f"{estimate} {'trial' if estimate == '1' else 'trials'} ({_reach_span(reach)})"
+
+
+def _difference_span(amounts: Amounts, difference: Interval) -> str:
+    low, high = float(difference.low), float(difference.high)
+    return amounts.span(low, high) if math.isfinite(low) else NO_INTERVAL
+
+
+def _told_apart(found: Findings, measured: Measured, best: str, other: str) -> bool:
     """Whether the best one surely ends better than another; what ran until it was decided says so by its own rule."""
-    p = found.beats(found.best, other).p
-    is_sure = p is not None and p < SIGNIFICANT and float(difference.low) > 0
+    p = found.beats(best, other).p
+    is_sure = float(measured.difference(best, other).low) > 0
+    if measured.kind == RECORDED:
+        is_sure = is_sure and p is not None and p < SIGNIFICANT
     looks = [part.looks[-1] for part in found.tables.parts if part.looks and len(found.tables.parts) == 1]
     return is_sure and all(look.decides for look in looks)
 
@@ -172,45 +232,40 @@ def _so_far(found: Findings, said: str) -> str:
     return said if found.curves.is_finished else f"So far: {said}"
 
 
-def _difference(found: Findings, other: str) -> Interval:
-    """How much better the best one's studies end than another's, on average, in the objective's unit; shape ()."""
-    sign = 1.0 if found.curves.maximise else -1.0
-    finals = [sign * found.curves.methods[label].incumbents[:, -1] for label in (found.best, other)]
-    return difference_of_means(*finals)
-
-
-def _difference_tile(found: Findings, other: str, difference: Interval) -> Tile:
-    amounts, methods = Amounts.of(found.curves.objective), found.curves.methods
+def _difference_tile(found: Findings, measured: Measured, best: str, other: str) -> Tile:
+    amounts, difference = Amounts.of(found.curves.objective), measured.difference(best, other)
     means = [
-        f"{label} {amounts.value(*_ends(methods[label].final))} (n = {len(methods[label].incumbents)})"
-        for label in (found.best, other)
+        f"{label} {amounts.value(*_last(measured.methods[label].mean))} (n = {len(measured.methods[label].of)})"
+        for label in (best, other)
     ]
     span = NO_INTERVAL
     if math.isfinite(float(difference.low)):
-        span = f"95% interval {amounts.span(float(difference.low), float(difference.high))}"
+        span = f"95% interval {_difference_span(amounts, difference)}"
     picked = ", not adjusted for picking this pair" if len(found.labels) > 2 else ""
-    measured = coverage("difference of means", found.curves.least)
-    note = f"{' against '.join(means)}, means over studies{picked}; {measured}"
-    return Tile(
-        "ends better by" if found.curves.is_finished else "ahead by", amounts.difference(*_ends(difference)), span, note
+    note = (
+        f"{' against '.join(means)}, means over studies{picked}, {measured.kind}; "
+        f"{coverage('difference of means', found.curves.least)}"
     )
+    title = "ends better by" if found.curves.is_finished else "ahead by"
+    return Tile(title, amounts.difference(*_ends(difference)), span, note)
 
 
-def _reach_tile(found: Findings, other: str, level: float, reach: TrialsToLevel) -> Tile:
-    final = found.curves.methods[other].final
-    value = Amounts.of(found.curves.objective).value(level, float(final.low), float(final.high))
+def _reach_tile(found: Findings, measured: Measured, best: str, other: str, reach: TrialsToLevel) -> Tile:
+    value = Amounts.of(found.curves.objective).value(*_last(measured.methods[other].mean))
     span = NO_INTERVAL if reach.low is None else f"95% interval {_reach_span(reach)}"
     note = (
-        f"until {found.best}'s mean is at {value}, where {other} ends; {coverage('extra trials', found.curves.least)}"
+        f"until {best}'s mean stays at {value}, where {other} ends, {measured.kind}; "
+        f"{coverage('extra trials', found.curves.least)}"
     )
-    return Tile("trials to match", f"{reach.estimate} of {reach.trials}", span, note)
+    reached = f"{reach.estimate} of" if reach.estimate <= reach.trials else "more than"
+    return Tile("trials to match", f"{reached} {reach.trials}", span, note)
 
 
-def _chance_tile(found: Findings, other: str) -> Tile:
-    won = found.beats(found.best, other)
+def _chance_tile(found: Findings, best: str, other: str) -> Tile:
+    won = found.beats(best, other)
     p = p_text(won.p, won.at_floor) if found.curves.is_finished else "not tested before the end"
     note = (
-        f"of a study of {found.best} against one of {other}, ties half; {p}"
+        f"of a study of {best} against one of {other}, by recorded values, ties half; {p}"
         f"{', Holm-adjusted' if len(found.labels) > 2 and won.p is not None else ''}; "
         f"{coverage('probability of superiority', found.curves.least)}"
     )
@@ -243,6 +298,10 @@ def _ends(found: Interval) -> tuple[float, float, float]:
     return float(found.estimate), float(found.low), float(found.high)
 
 
+def _last(mean: Interval) -> tuple[float, float, float]:
+    return float(mean.estimate[-1]), float(mean.low[-1]), float(mean.high[-1])
+
+
 def _cautions(found: Findings) -> list[str]:
     """What limits the headline, the most important first; a few words each after the first."""
     curves = found.curves
@@ -260,7 +319,13 @@ def _cautions(found: Findings) -> list[str]:
     mostly = [f"{lost} of {of} trials of {label}" for label, (lost, of) in shares.items() if lost >= MANY_LOST * of]
     if mostly:
         said.append(f"Diverged or failed: {', '.join(mostly)}; they count as spent, at a value that was not measured.")
-    said.append(FLATTERED)
+    best, *others = by_worth(found)
+    if others and (warning := favoured_text(found, best, others[0])):
+        said.append(warning)
+    if climbs := climb_texts(found):
+        said.append(f"of the recorded climb only a part is confirmed: {', '.join(climbs)}")
+    if found.incumbents.truest.kind == RECORDED:
+        said.append(FLATTERED)
     narrow = sum(ends.crowded is not None for of_method in found.boundaries.values() for ends in of_method.values())
     if narrow:
         said.append(f"{count(narrow, 'range')} may be too narrow")

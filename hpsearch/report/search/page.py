@@ -22,10 +22,12 @@ from hpsearch.report.folder import write_sections
 from hpsearch.report.markdown import extra_text, interval, plain, table
 from hpsearch.report.search.findings import Findings, Reach
 from hpsearch.report.search.headline import Headline, headline
+from hpsearch.report.search.truth import choosing_text, endpoints_table, values_table
 from hpsearch.report.search.tuners import tuner_section
 from hpsearch.report.search.verdict import SIGNIFICANT, sentences, tested
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
 from hpsearch.statistics.coverage import coverage
+from hpsearch.statistics.running_time import Ratio, attained, expected_running_time
 from hpsearch.statistics.tunability import NotIndependent, expected_best, objective_quantiles
 from hpsearch.store.tables import numbers
 
@@ -51,10 +53,12 @@ def write_page(found: Findings, context: ReportContext, path: Path) -> None:
         "Each dot or thin line is the best so far of one study; the "
         "thick line is their mean, the band its 95% bootstrap interval. The worst one in a hundred may lie outside.",
         *discussion_section(path.parent),
+        "## What incumbents are worth\n\n" + _worth(found),
         "## Best objective\n\n" + _best_table(found),
         "## Trials to the other's final level\n\n" + _reach(found),
         *([f"## Extra trials\n\n{_extra(found)}\n\n{EXTRA_FIGURE}"] if found.extra else []),
         f"## {found.unit.capitalize()} to a target\n\n{_targets(found)}",
+        _running_times(found),
         "![How soon studies reach a target](reach.png)\n\n(As [SVG](reach.svg) and [PDF](reach.pdf).)",
         *(["## Who beats whom\n\n" + _wins(found)] if len(found.labels) > 1 else []),
         *([f"## Under another tuner\n\n{tuners}"] if (tuners := _tuners(found)) else []),
@@ -78,6 +82,13 @@ def _first_screen(first: Headline) -> str:
             *([f"Also: {plain('; '.join(first.cautions))}"] if first.cautions else []),
         ]
     )
+
+
+def _worth(found: Findings) -> str:
+    tables = [values_table(found), *([endpoints_table(found)] if 1 < len(found.labels) <= MATRIX else [])]
+    said = [f"{table([[plain(cell) for cell in row] for row in rows])}\n\n{plain(note)}" for rows, note in tables]
+    choosing = choosing_text(found)
+    return "\n\n".join([*said, *([plain(choosing)] if choosing else [])])
 
 
 def _best_table(found: Findings) -> str:
@@ -177,6 +188,42 @@ def _targets(found: Findings) -> str:
         )
     )
     return f"{table(rows)}\n\n{note}"
+
+
+def _running_times(found: Findings) -> str:
+    """Expected running times to the target that is shown first, and shares of all targets that are reached."""
+    target, unit = found.shown(), found.unit
+    reach = target.units[unit]
+    moments = [reach.spent * share for share in (0.2, 0.4, 1.0)]
+    if unit == "trials":
+        moments = [float(max(1, round(moment))) for moment in moments]
+    head = ["method", "studies that reach it", f"expected {unit}", f"times as many as {plain(found.best)}"]
+    rows = [[*head, *(f"targets reached by {moment:g}" for moment in moments)]]
+    own = [t.units[unit].times for t in found.targets if t.share is not None]
+    for label in found.labels:
+        times = reach.times[label]
+        shares = attained([of[label] for of in own], np.array(moments))
+        ratio = _ratio_text(reach.ratios[label]) if label in reach.ratios else ""
+        expected = expected_running_time(times)
+        cells = [f"{int(times.reached.sum())} of {len(times.reached)}", f"{expected:.3g}", ratio]
+        rows.append([plain(label), *cells, *(f"{share:.0%}" for share in shares)])
+    note = (
+        f"Expected {unit} to {Objective.text(target.value)} if a study that misses it is followed by another: all that "
+        "the studies spent over how many of them reached it (Hansen et al. 2016), and its ratio (95% bootstrap "
+        f"interval over studies). The last columns are the share of all pairs of a study and one of the {len(own)} "
+        "targets that is reached by so much."
+    )
+    return f"{table(rows)}\n\n{note}"
+
+
+def _ratio_text(ratio: Ratio) -> str:
+    if math.isnan(ratio.estimate):
+        return "neither reaches it"
+    said = "never reaches it" if math.isinf(ratio.estimate) else f"{ratio.estimate:.2g}"
+    if math.isnan(ratio.low):
+        return f"{said} (too few studies for an interval)"
+    low, high = ("without limit" if math.isinf(end) else f"{end:.2g}" for end in (ratio.low, ratio.high))
+    return f"{said} ({low} to {high})"
 
 
 def _tuners(found: Findings) -> str:

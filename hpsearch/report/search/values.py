@@ -19,6 +19,7 @@ from hpsearch.statistics.difference import difference_of_means
 from hpsearch.statistics.extra_trials import ExtraTrials, extra_trials
 from hpsearch.statistics.incumbents import incumbent_trials
 from hpsearch.statistics.left_out import left_out
+from hpsearch.statistics.model_choice import model_choice
 from hpsearch.statistics.superiority import Superiority, probability_of_superiority
 from hpsearch.statistics.trials_to_level import TrialsToLevel, trials_to_final_level
 from hpsearch.store.chosen import method_of, study_of
@@ -37,6 +38,8 @@ MEANING = {
 }
 LEAST_STUDIES = 3
 """Studies that it takes to have others to learn from."""
+MOST_TO_CHOOSE = 1_000
+"""Trials of a method beyond which no model of each study is fitted: a report must not take minutes."""
 LEAST_TRIALS = 10
 """Trials for each searched hyperparameter, below which a model would say little else than the mean."""
 
@@ -144,8 +147,44 @@ class Measured:
         return values.of if self.maximise else -values.of
 
 
-def compute_values(tables: Tables, curves: Curves, confirmed: Tables | None = None) -> dict[str, Measured]:
-    """Kind -> values of all methods' incumbents, for those kinds that all methods have.
+@dataclass(frozen=True)
+class Scatter:
+    """How much a method's results differ from seed to seed.
+
+    Attributes:
+        deviation: standard deviation in the objective's unit, pooled over configurations.
+        freedom: degrees of freedom that it is known with.
+        source: what it was taken from.
+    """
+
+    deviation: float
+    freedom: int
+    source: str
+
+
+@dataclass(frozen=True)
+class Incumbents:
+    """What incumbents are worth, and how far the luck of their seeds may reach.
+
+    Attributes:
+        values: kind -> values of all methods' incumbents, for those kinds that all methods have; RECORDED is first.
+        scatter: label -> scatter between seeds, from one source for all methods; empty if there is none.
+        choosing: label -> how much better, by MODEL, a study's last choice would be if it chose by a model of its own
+            trials rather than by the best recorded value; empty where there is no MODEL.
+    """
+
+    values: Mapping[str, Measured]
+    scatter: Mapping[str, Scatter]
+    choosing: Mapping[str, Interval]
+
+    @property
+    def truest(self) -> Measured:
+        """The values that the seeds of the search flatter least: with fresh seeds, or by the model, or as recorded."""
+        return next(self.values[kind] for kind in (FRESH, MODEL, RECORDED) if kind in self.values)
+
+
+def compute_incumbents(tables: Tables, curves: Curves, confirmed: Tables | None = None) -> Incumbents:
+    """What is known of incumbents.
 
     Args:
         tables: the comparison.
@@ -172,17 +211,24 @@ def compute_values(tables: Tables, curves: Curves, confirmed: Tables | None = No
                 for label in curves.methods
             },
         )
-    found[MODEL] = (
-        objective.name,
-        {label: _modelled(tables, label, of_method[label], picked[label], maximise) for label in curves.methods},
-    )
+    models = {k: _modelled(tables, k, of_method[k], picked[k], maximise) for k in curves.methods}
+    found[MODEL] = objective.name, {label: model and model[0] for label, model in models.items()}
     if confirmed is not None:
         found[FRESH] = objective.name, _fresh(tables, curves, confirmed)
-    return {
+    measured = {
         kind: Measured(kind, name, maximise, there)
         for kind, (name, methods) in found.items()
         if len(there := {label: values for label, values in methods.items() if values is not None}) == len(methods)
     }
+    scatters = (
+        {label: _within(seeds, FRESH) for label, seeds in _fresh_groups(curves, confirmed).items()},
+        {label: _within(seeds, "trials of several seeds") for label, seeds in _seed_groups(tables, curves).items()},
+        {label: model and model[1] for label, model in models.items()},
+    )
+    whole = [{k: s for k, s in of.items() if s is not None} for of in scatters]
+    gains = {label: model and model[2] for label, model in models.items()}
+    choosing = {label: gain for label, gain in gains.items() if gain is not None}
+    return Incumbents(measured, next((of for of in whole if len(of) == len(curves.methods)), {}), choosing)
 
 
 def _test_metric(tables: Tables) -> str | None:
@@ -203,18 +249,38 @@ def _picked(rows: pd.DataFrame, objectives: Array, maximise: bool) -> NDArray[np
 
 def _modelled(
     tables: Tables, label: str, rows: pd.DataFrame, picked: NDArray[np.int64], maximise: bool
-) -> Values | None:
-    """Values by the model; None if there are too few trials for one."""
+) -> tuple[Values, Scatter | None, Interval | None] | None:
+    """Values by the model, what scatters around it, and what choosing by models gains; None for too few trials."""
     space, (studies, trials) = tables.methods[label], picked.shape
     if studies < LEAST_STUDIES or not space.searched or len(rows) < LEAST_TRIALS * len(space.searched):
         return None
-    values = counted(rows, tables.lost)
-    model = left_out(places(space, rows), values if maximise else -values, rows["repeat"].to_numpy())
+    values = counted(rows, tables.lost) if maximise else -counted(rows, tables.lost)
+    points = places(space, rows)
+    model = left_out(points, values, rows["repeat"].to_numpy())
     means = model.means[picked]
     weights = np.zeros((trials, len(rows)))
     for of_study in picked:
         weights[np.arange(trials), of_study] += 1 / studies
-    return Values.made(means if maximise else -means, tables.objective.ends, model.error(weights))
+    made = Values.made(means if maximise else -means, tables.objective.ends, model.error(weights))
+    assert made is not None  # the model has a value everywhere
+    # Chosen by what the model expects, not by what was recorded, so that nothing is cut off. Bad places scatter more.
+    good = model.means >= np.median(model.means)
+    rest = (values - model.means)[good & (rows["state"] == "complete").to_numpy()]
+    scatter = Scatter(float(np.sqrt(np.mean(rest**2))), len(rest), "what a model of other studies leaves over")
+    gains = _gains(rows, points, values, model.means, picked[:, -1]) if studies * trials <= MOST_TO_CHOOSE else None
+    return made, scatter if len(rest) else None, gains
+
+
+def _gains(rows: pd.DataFrame, points: Array, values: Array, means: Array, last: NDArray[np.int64]) -> Interval:
+    """How much better each study's last choice would be if it chose by a model of its own trials, by `means`."""
+    instead = [of_study[model_choice(points[of_study], values[of_study])] for of_study in _studies(rows)]
+    return bootstrap_mean(means[instead] - means[last])
+
+
+def _studies(rows: pd.DataFrame) -> list[NDArray[np.int64]]:
+    """Which rows are each study's, in the order of their numbers."""
+    repeats = rows["repeat"].to_numpy()
+    return [np.flatnonzero(repeats == study) for study in np.unique(repeats)]
 
 
 def _fresh(tables: Tables, curves: Curves, confirmed: Tables) -> dict[str, Values | None]:
@@ -251,3 +317,34 @@ def _held(confirm: Confirm, trained: str, label: str, trials: int) -> list[tuple
     if not confirm.incumbents:  # what studies ended with is all that was trained
         return [(study_of(trained), trials, trials)]
     return [(held.study, held.first, held.last) for held in confirm.incumbents[trained]]
+
+
+def _fresh_groups(curves: Curves, confirmed: Tables | None) -> dict[str, list[Array]]:
+    """Label -> objectives of each configuration's fresh seeds."""
+    if confirmed is None:
+        return {}
+    rows = confirmed.trials[confirmed.trials["state"] == "complete"]
+    found: dict[str, list[Array]] = {label: [] for label in curves.methods}
+    for trained, of in rows.groupby("method"):
+        found[method_of(str(trained))].append(numbers(of["objective"]))
+    return found
+
+
+def _seed_groups(tables: Tables, curves: Curves) -> dict[str, list[Array]]:
+    """Label -> objectives of the seeds of each trial that was trained with several."""
+    if not len(tables.seeds):
+        return {}
+    rows = tables.seeds[tables.seeds["state"] == "complete"]
+    return {
+        label: [numbers(of["objective"]) for _, of in rows[rows["method"] == label].groupby(["repeat", "trial"])]
+        for label in curves.methods
+    }
+
+
+def _within(groups: list[Array], source: str) -> Scatter | None:
+    """The pooled deviation within groups; None if no group has two values."""
+    freedom = sum(len(group) - 1 for group in groups if len(group))
+    if not freedom:
+        return None
+    squares = sum(float(((group - group.mean()) ** 2).sum()) for group in groups if len(group))
+    return Scatter(float(np.sqrt(squares / freedom)), freedom, source)

@@ -1,0 +1,148 @@
+"""What the luck of seeds does to a verdict, in words and tables: three values of each incumbent, and their scatter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hpsearch.report.amounts import Amounts
+from hpsearch.report.search.findings import Findings
+from hpsearch.report.search.values import MEANING, RECORDED, Measured, Scatter
+from hpsearch.statistics.bootstrap import Interval
+
+SIGNIFICANT = 0.01
+LEAST_RATIO = 1.25
+"""Deviations that differ by less than this favour nobody much."""
+MOST_OF_A_CLIMB = 0.5
+
+
+@dataclass(frozen=True)
+class Favoured:
+    """The method whose best so far is flattered more, because its seeds scatter more, and the one compared with."""
+
+    noisier: str
+    steadier: str
+    by: Scatter
+    than: Scatter
+
+
+def favoured(found: Findings, a: str, b: str) -> Favoured | None:
+    """Which of two methods the best so far favours; None if their seeds scatter alike, or nobody knows.
+
+    They scatter differently if an F test says so (p below 0.01) and one deviation is at least a quarter larger.
+    """
+    scatter = found.incumbents.scatter
+    if a not in scatter or b not in scatter:
+        return None
+    steadier, noisier = sorted((a, b), key=lambda label: scatter[label].deviation)
+    by, than = scatter[noisier], scatter[steadier]
+    if by.deviation < LEAST_RATIO * than.deviation or than.deviation == 0:
+        return None
+    from scipy.special import fdtrc
+
+    p = 2 * float(fdtrc(by.freedom, than.freedom, (by.deviation / than.deviation) ** 2))
+    return Favoured(noisier, steadier, by, than) if p < SIGNIFICANT else None
+
+
+def favoured_text(found: Findings, a: str, b: str) -> str:
+    """The warning that best-so-far favours one of two methods, with both deviations; empty if it does not."""
+    if (which := favoured(found, a, b)) is None:
+        return ""
+    say = Amounts.of(found.curves.objective).difference
+    return (
+        f"Seeds scatter more with {which.noisier} (standard deviation {say(which.by.deviation)}) than with "
+        f"{which.steadier} ({say(which.than.deviation)}), by {which.by.source}: the best of many recorded values "
+        f"flatters {which.noisier} more."
+    )
+
+
+def climb_texts(found: Findings) -> list[str]:
+    """How much is confirmed of each recorded climb of which it is less than half; the worst first."""
+    truest = found.incumbents.truest
+    if truest.kind == RECORDED or len(found.labels) > 4:
+        return []
+    recorded = found.incumbents.values[RECORDED]
+    begun = min(5, found.curves.trials)
+    say = Amounts.of(found.curves.objective).difference
+    shares = []
+    for label in found.labels:
+        there, climbs = truest.methods[label], []
+        if begun not in there.trials or begun == there.trials[-1]:
+            continue
+        place = int(there.trials.searchsorted(begun))
+        for mean, at in ((recorded.methods[label].mean, begun - 1), (there.mean, place)):
+            climbs.append(_sign(found) * float(mean.estimate[-1] - mean.estimate[at]))
+        was, true = climbs
+        if was > 0 and true < MOST_OF_A_CLIMB * was:
+            shares.append((true / was, f"{say(max(true, 0.0))} of {say(was)} after trial {begun} with {label}"))
+    return [said for _, said in sorted(shares)]
+
+
+def _sign(found: Findings) -> float:
+    """1 if larger objectives are better, else -1."""
+    return 1.0 if found.curves.maximise else -1.0
+
+
+def values_table(found: Findings) -> tuple[list[list[str]], str]:
+    """What each method's studies end with, by each kind of value: rows, the head first, and a note."""
+    kinds = found.incumbents.values
+    rows = [["method", *(f"{kind}: {measured.name}" for kind, measured in kinds.items()), "scatter between seeds"]]
+    amounts = Amounts.of(found.curves.objective)
+    for label in found.labels:
+        cells = [_amount(amounts, measured, label) for measured in kinds.values()]
+        scatter = found.incumbents.scatter.get(label)
+        rows.append([label, *cells, amounts.difference(scatter.deviation) if scatter else "not known"])
+    meanings = "; ".join(f"{kind}: {MEANING[kind]}" for kind in kinds)
+    source = next((scatter.source for scatter in found.incumbents.scatter.values()), "")
+    note = (
+        f"Means over studies of what each ended with (95% interval). By kind of value: {meanings}. The interval "
+        "of the model holds its own error, which all studies share."
+        + (f" The scatter is a standard deviation, from {source}." if source else "")
+    )
+    return rows, note
+
+
+def choosing_text(found: Findings) -> str:
+    """What studies would gain if they chose by a model of their own trials; empty where nobody can tell."""
+    if not found.incumbents.choosing:
+        return ""
+    amounts = Amounts.of(found.curves.objective)
+    said = "; ".join(f"{label} {_difference(amounts, gain)}" for label, gain in found.incumbents.choosing.items())
+    return (
+        "If each study had chosen, at its end, by the posterior mean of a Gaussian process of its own trials instead "
+        f"of by the best recorded value, its choice would be better by (value by the model of the other studies): {said}."
+    )
+
+
+def endpoints_table(found: Findings) -> tuple[list[list[str]], str]:
+    """The difference and the trials to match by each kind of value, best against each other: rows and a note."""
+    rows = [["pair", "value", "ends better by", "trials to match", "chance to end better"]]
+    amounts = Amounts.of(found.curves.objective)
+    for other in (label for label in found.labels if label != found.best):
+        for kind, measured in found.incumbents.values.items():
+            difference = measured.difference(found.best, other)
+            chance = measured.superiority(found.best, other)
+            rows.append([
+                f"{found.best}, {other}", kind, _difference(amounts, difference),
+                str(measured.to_final_level(found.best, other)),
+                "" if chance is None else f"{chance.estimate:.0%} ({chance.low:.0%} to {chance.high:.0%})",
+            ])  # fmt: skip
+    note = (
+        "By how much the first ends better, and from which trial on its mean has what the second ends with (95% "
+        "intervals). The model's values share an error, so that it has no chance of one study against another."
+    )
+    return rows, note
+
+
+def _amount(amounts: Amounts, measured: Measured, label: str) -> str:
+    mean = measured.methods[label].mean
+    ends = float(mean.estimate[-1]), float(mean.low[-1]), float(mean.high[-1])
+    return f"{amounts.value(*ends)} ({amounts.span(*ends[1:])})" if ends[1] == ends[1] else amounts.value(ends[0])
+
+
+def _difference(amounts: Amounts, difference: Interval) -> str:
+    ends = float(difference.estimate), float(difference.low), float(difference.high)
+    return (
+        f"{amounts.difference(*ends)} ({amounts.span(*ends[1:])})"
+        if ends[1] == ends[1]
+        else amounts.difference(ends[0])
+    )
