@@ -104,10 +104,10 @@ def run(
     from hpsearch.system.output import hushed
 
     path = study.place if isinstance(study, Comparison) else find_study(str(study))
-    with hushed(quiet):
-        plan = study.plan() if isinstance(study, Comparison) else read_plan(path)
-    file = Path(database or f"{plan.spec.name}.db")
     with Display(quiet=quiet) as display:
+        with hushed(quiet):
+            plan = study.plan() if isinstance(study, Comparison) else read_plan(path, display.phase)
+        file = Path(database or f"{plan.spec.name}.db")
         where = Where(executor, workers, devices, per_device, address)
         run_shown(plan, recorded_name(path), file, where, display, changed_code=changed_code)
     return load_tables(file)

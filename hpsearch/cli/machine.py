@@ -10,9 +10,9 @@ import typer
 def doctor() -> None:
     """Look at versions, processor, GPUs, folders and data, and say what will be slow or wrong and why."""
     from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+    from rich.text import Text
 
+    from hpsearch.cli.tables import broken
     from hpsearch.study import kinds, registry
     from hpsearch.system.doctor import examine
 
@@ -20,15 +20,18 @@ def doctor() -> None:
     console = Console(highlight=False)
     with console.status("looking at this machine"):
         findings = examine([(name, dataset.find) for name, dataset in datasets.items()])
-    table = Table(box=None, show_header=False)
+    wide = max(len(finding.subject) for finding in findings)
     colours = {"ok": "green", "info": "cyan", "slow": "yellow", "wrong": "red"}
     for finding in findings:
-        remark = f"\n[dim]{escape(finding.remark)}[/dim]" if finding.remark else ""
-        verdict = f"[{colours[finding.verdict]}]{finding.verdict}[/]"
-        table.add_row(finding.subject, verdict, escape(finding.value) + remark)
-    console.print(table)
+        head = f"{finding.subject:<{wide}}  {finding.verdict:<5}  "
+        indent = " " * len(head)
+        line = Text(broken(head + finding.value, indent))
+        line.stylize(colours[finding.verdict], wide + 2, len(head))
+        console.print(line, soft_wrap=True)
+        for remark in finding.remark.splitlines():
+            console.print(Text(broken(indent + remark, indent), "dim"), soft_wrap=True)
     for reason in passed_over:
-        console.print(f"passed over: {escape(reason)}", soft_wrap=True)
+        print(broken(f"passed over: {reason}"))
     if any(finding.verdict == "wrong" for finding in findings):
         raise typer.Exit(4)
 
@@ -36,17 +39,21 @@ def doctor() -> None:
 def list_() -> None:
     """List the tasks, methods, searchers, executors and shipped studies, and what cannot be imported."""
     from rich.console import Console
-    from rich.markup import escape
 
+    from hpsearch.cli.tables import broken
     from hpsearch.study import kinds, registry
     from hpsearch.study.shipped import shipped_studies
 
     found_in = registry.Registry.here()
     console = Console(highlight=False, soft_wrap=True)
+
+    def item(text: str) -> None:
+        print(broken(f"  {text}", "    "))
+
     tasks, passed_over = found_in.everything(kinds.TASK)
     console.print("[bold]tasks[/bold]")
     for name, task in tasks.items():
-        console.print(f"  {name}: {escape(task.objective.name)}, {task.objective.direction}")
+        item(f"{name}: {task.objective.name}, {task.objective.direction}")
     for heading, names in (
         ("methods", found_in.everything(kinds.METHOD)),
         ("data sets", found_in.everything(kinds.DATASET)),
@@ -54,15 +61,16 @@ def list_() -> None:
         ("executors", found_in.everything(kinds.EXECUTOR)),
         ("export formats", found_in.everything(kinds.EXPORT)),
     ):
-        console.print(f"[bold]{heading}[/bold]\n  {', '.join(names[0])}")
+        console.print(f"[bold]{heading}[/bold]")
+        item(", ".join(names[0]))
         passed_over += names[1]
     console.print("[bold]shipped studies[/bold]")
     for name, path in shipped_studies().items():
-        console.print(f"  {name}: {_description(path)}")
+        item(f"{name}: {_description(path)}")
     if passed_over:
         console.print("[bold]passed over[/bold]")
         for reason in passed_over:
-            console.print(f"  {escape(reason)}")
+            item(reason)
 
 
 def _description(path: Path) -> str:

@@ -22,28 +22,27 @@ def power(
     if target is not None and not math.isfinite(target):
         raise typer.BadParameter("a target is a finite number", param_hint="--target")
     pin_threads()
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
+    from hpsearch.cli.tables import broken, printable, table_lines, terminal_width
     from hpsearch.driver.display import Display
     from hpsearch.report.power import powers
     from hpsearch.store.tables import load_tables
 
     with Display() as display:
         found = powers(load_tables(file), target, display.preparing)
-    table = Table("methods", "tested", "studies", "p", "power", "more repeats", box=None)
+    rows = []
     for each in found:
         more = f"more than {each.most}" if each.more is None else str(each.more)
         p = "-" if each.p is None else f"{each.p:.2g}"
         studies = ", ".join(map(str, dict.fromkeys(each.studies)))
-        table.add_row(escape(f"{each.a}, {each.b}"), each.what, studies, p, f"{each.power:.2f}", more)
-    console = Console(width=1000, emoji=False)
-    console.print(table)
-    console.print(
-        "Power: how likely p is below 0.05 in a new comparison of as many studies. More repeats: with so many more\n"
-        "of each method, p is below 0.05 with probability 0.8. Both take the difference to be what it looks like now\n"
-        "(400 bootstrap draws); repeats that are added because of p make p too small: --until-decided allows for that.",
-        soft_wrap=True,
-        highlight=False,
+        rows.append([printable(f"{each.a}, {each.b}"), each.what, studies, p, f"{each.power:.2f}", more])
+    head = ["methods", "tested", "studies", "p", "power", "more repeats"]
+    for line in table_lines(head, rows, 2, terminal_width()):
+        print(line)
+    print(
+        broken(
+            "Power: how likely p is below 0.05 in a new comparison of as many studies. More repeats: with so many more "
+            "of each method, p is below 0.05 with probability 0.8. Both take the difference to be what it looks like "
+            "now (400 bootstrap draws); repeats that are added because of p make p too small: --until-decided allows "
+            "for that."
+        )
     )

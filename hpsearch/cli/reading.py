@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from hpsearch.store.tables import Tables
 
 
+ON_A_SCREEN = 40
+"""A table of more rows is taken apart by studies where it is too wide for one piece."""
+
+
 class Form(StrEnum):
     """Forms in which `best` prints."""
 
@@ -29,17 +33,20 @@ class Form(StrEnum):
 
 def status(file: File) -> None:
     """Say how far a comparison is, also while it runs."""
-    from rich.console import Console
-    from rich.table import Table
-
+    from hpsearch.cli.tables import broken, printable, table_lines, terminal_width
     from hpsearch.contracts.objective import Objective
     from hpsearch.store.database import Database
     from hpsearch.store.rows import stand_ins_said
     from hpsearch.store.standing import standing
+    from hpsearch.system import clock
     from hpsearch.system.lock import holder
 
     with Database(file) as database:
-        writer = holder(file, lambda said: print(said, file=sys.stderr, flush=True))
+        writer = re.sub(
+            r"since (\S+)$",
+            lambda since: f"begun {clock.ago(since[1], clock.now())}",
+            holder(file, lambda said: print(said, file=sys.stderr, flush=True)),
+        )
         if writer and database.comparison() is None:
             print(f"running: {writer}; it prepares its data")
             return
@@ -48,32 +55,39 @@ def status(file: File) -> None:
         warnings = stand_ins_said(database.stand_ins())
         stands = standing(database, writer)
     planned = comparison.trials * comparison.repeats
-    best_of = _literal(f"best {comparison.objective.name}")
-    table = Table("method", "trials", "of", "complete", "diverged", "failed", best_of)
+    rows = []
     for label, states in counts.items():
         done = {state: states.get(state, 0) for state in ("complete", "diverged", "failed")}
         found = best.get(label)
         of = "-" if comparison.spec.budget else str(planned)
-        table.add_row(
-            _literal(label), str(sum(done.values())), of, *map(str, done.values()),
-            "-" if found is None else Objective.text(found),
+        rows.append(
+            [printable(label), str(sum(done.values())), of, *map(str, done.values()),
+             "-" if found is None else Objective.text(found)]
         )  # fmt: skip
-    console = Console(emoji=False)
-    console.print(f"{comparison.name}: {comparison.repeats} studies of {comparison.spec.length} per method")
-    console.print(table)
+    head = ["method", "trials", "of", "complete", "diverged", "failed", printable(f"best {comparison.objective.name}")]
+    print(f"{comparison.name}: {comparison.repeats} studies of {comparison.spec.length} per method")
+    for line in table_lines(head, rows, 1, terminal_width()):
+        print(line)
     for warning in warnings:
-        console.print(f"warning: {_literal(warning)}")
-    # Not broken into lines, for a command to be copied.
-    console.print(_printable(_said(stands, writer)), markup=False, highlight=False, soft_wrap=True)
+        print(broken(f"warning: {printable(warning)}"))
+    print(printable(_said(stands, writer)))  # not broken into lines, for a command to be copied
 
 
 def _said(stands: Standing, writer: str) -> str:
-    """Whether a comparison runs, and what to do where it does not."""
+    """Whether a comparison runs, with how long the rest takes, and what to do where it does not."""
+    from hpsearch.system import clock
+
+    if writer:
+        if not stands.fresh:
+            return f"running: {writer}; no result yet"
+        rest = "" if stands.seconds_left is None else f"; about {clock.duration(stands.seconds_left)} left"
+        return f"running: {writer}{rest}; last result {clock.ago(stands.last, clock.now())}"
     if writer:
         return f"running: {writer}"
+    ended = clock.ago(stands.ended, clock.now()) if stands.ended else ""
     if stands.state == "finished":
-        return f"finished: {stands.ended}" if stands.ended else "finished"
-    when = {"waiting": "before its first trial", "killed": "killed, or its machine was"}.get(stands.state, stands.ended)
+        return f"finished {ended}".rstrip()
+    when = {"waiting": "before its first trial", "killed": "killed, or its machine was"}.get(stands.state, ended)
     return f"stopped: {when}; go on {stands.goes_on}"
 
 
@@ -169,25 +183,21 @@ def _known(method: str, tables: Tables) -> None:
 
 
 def _print_table(frame: pd.DataFrame) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    """Print trials: one table if the terminal is wide enough, else one for each study or, if short, each method."""
+    from hpsearch.cli.tables import frame_lines, printable, terminal_width
 
-    table = Table(*map(_literal, frame.columns), box=None)
-    for row in frame.itertuples(index=False, name=None):
-        table.add_row(*(_literal(_cell(value)) for value in row))
-    # The table is as wide as it needs to be, whatever the terminal: a cut number is no number.
-    Console(width=1000, emoji=False).print(table)
-
-
-def _literal(name: str) -> str:
-    """A name that a terminal shows letter by letter; it may have rich's markup, or characters that move the cursor."""
-    from rich.markup import escape
-
-    return escape(_printable(name))
-
-
-def _printable(name: str) -> str:
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+    width, keys = terminal_width(), [name for name in ("method", "repeat", "trial") if name in frame]
+    lines = frame_lines(frame, len(keys), width)
+    by = [key for key in ("method", "repeat") if key in frame and len(frame) > ON_A_SCREEN]
+    if len(lines) == len(frame) + 1 or not by:
+        print("\n".join(lines))
+        return
+    for of, rows in frame.groupby(by, sort=False):
+        names = [printable(str(name)) for name in (of if isinstance(of, tuple) else (of,))]
+        print(", study ".join(names) if by[0] == "method" else f"study {names[0]}")
+        shown = rows.drop(columns=by).dropna(axis=1, how="all")
+        print("\n".join(frame_lines(shown, 1, width)))
+        print()
 
 
 def best(
@@ -196,7 +206,8 @@ def best(
     method: Annotated[str | None, typer.Option(help="Only this method's.")] = None,
     overall: Annotated[bool, typer.Option("--overall", help="Only the best study of each method.")] = False,
 ) -> None:
-    """Show the configuration that each study chose: its trial with the best objective."""
+    """Show the configuration that each study chose: its trial with the best objective. --as toml has the seeds too."""
+    from hpsearch.cli.tables import printable
     from hpsearch.store.chosen import chosen, chosen_as_settings
     from hpsearch.store.tables import load_tables
 
@@ -214,11 +225,5 @@ def best(
         print(json.dumps(chosen_as_settings(tables, found), indent=2))
     else:
         for label, rows in found.items():
-            print(f"{_printable(label)}: best {_printable(tables.objective.name)} of each study")
-            _print_table(rows)
-
-
-def _cell(value: object) -> str:
-    if value is None or value != value:  # NaN: this method has no such hyperparameter
-        return ""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+            print(f"{printable(label)}: best {printable(tables.objective.name)} of each study")
+            _print_table(rows.drop(columns="seed"))

@@ -70,11 +70,11 @@ def run(
     from hpsearch.system.output import hushed
 
     path = find_study(study)
-    with hushed(quiet):
-        plan = read_plan(path)
-    file = database or Path(f"{plan.spec.name}.db")
     where = Where(executor, workers, devices, per_device, address)
     with Display(quiet=quiet) as display:
+        with hushed(quiet):
+            plan = read_plan(path, display.phase)
+        file = database or Path(f"{plan.spec.name}.db")
         if dry_run:
             if executor == "ray":
                 raise typer.BadParameter("--dry-run measures this machine: try it without --executor ray")
@@ -104,10 +104,10 @@ def run_or_stop(
     except Stopped as stop:
         display.stop()
         kept = f"everything finished is in {file}" if file.exists() else "before the first trial"
-        display.always(f"stopped; {kept}; the same command goes on")
+        display.always(f"stopped; {kept}; the same command goes on", whole=True)
         raise SystemExit(stop.code) from None
     lost = display.lost()
-    display.say(f"finished: {file}{lost}; see it with: hpsearch report {file}")
+    display.say(f"finished: {file}{lost}; see it with: hpsearch report {file}", whole=True)
 
 
 def _dry_run(plan: Plan, file: Path, where: Where, display: Display) -> None:
@@ -121,7 +121,7 @@ def _dry_run(plan: Plan, file: Path, where: Where, display: Display) -> None:
     at_once = where.workers or (available_cores() if names == (CPU,) else len(names) * (where.per_device or 1))
     for line in described(plan.spaces):
         display.say(line)
-    display.say("training one pack of each method and proposing once for each, to measure them")
+    display.phase("training one pack of each method and proposing once for each, to measure them")
     expected = estimate(plan, file, at_once, display.preparing)
     display.stop()
     print(expected)
@@ -181,17 +181,18 @@ def confirm(
     tables = load_tables(file)
     study = tables.comparison.study_file
     found_in = Registry.of_database(file, study, trust)
-    with hushed(quiet):
-        plan = confirmation(
-            tables,
-            found_in,
-            seeds,
-            overall,
-            _settings(setting or []),
-            moments=_moments(along, tables.comparison.trials),
-            changed_code=changed_code,
-        )
     with Display(quiet=quiet, group=method_of) as display:
+        display.phase(f"importing {tables.comparison.spec.task.name}")
+        with hushed(quiet):
+            plan = confirmation(
+                tables,
+                found_in,
+                seeds,
+                overall,
+                _settings(setting or []),
+                moments=_moments(along, tables.comparison.trials),
+                changed_code=changed_code,
+            )
         where = Where(executor, workers, devices, per_device, address)
         run_or_stop(plan, study, out, where, display, changed_code)
     for path in write_report(out, folder):

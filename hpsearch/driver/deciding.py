@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from hpsearch.contracts.errors import DatabaseError, UsageError
-from hpsearch.driver import clock
 from hpsearch.statistics.sequential import levels, p_of_look
 from hpsearch.store.chosen import final_values
 from hpsearch.store.database import Database
 from hpsearch.store.rows import Look
 from hpsearch.store.tables import load_tables
 from hpsearch.study.plan import Plan
+from hpsearch.system import clock
 
 
 @dataclass(frozen=True)

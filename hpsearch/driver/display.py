@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping
 from typing import IO, Any, cast
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from hpsearch.contracts.objective import Objective
 from hpsearch.driver.loop import Recorded, SetAside
 from hpsearch.store.database import Database
-from hpsearch.store.standing import duration, seconds_left
+from hpsearch.system import clock
 from hpsearch.system.stopping import forget
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -45,6 +46,13 @@ class _Forgiving:
             forget(self._stream)
 
 
+class _Count(MofNCompleteColumn):
+    """How many of how many; nothing beside a phase, of which nobody knows how far it is."""
+
+    def render(self, task: Task) -> Text:
+        return super().render(task) if task.total is not None or task.completed else Text()
+
+
 class Display:
     """Shows preparation and trials; as a context manager it leaves the terminal as it found it."""
 
@@ -58,7 +66,7 @@ class Display:
         self._bars = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
-            MofNCompleteColumn(),
+            _Count(),
             TextColumn("{task.fields[note]}", markup=False),
             TimeRemainingColumn(),
             console=self._console,
@@ -66,6 +74,9 @@ class Display:
         )
         self._live = self._console.is_terminal and not quiet
         self._tasks: dict[str, TaskID] = {}
+        self._phase: TaskID | None = None
+        self._phases: set[str] = set()
+        self._has_results = False
         self._last_line = time.monotonic()
         self._objective: Objective | None = None
         self._done: dict[str, int] = {}
@@ -91,13 +102,38 @@ class Display:
             self._bars.stop()
             self._live = False
 
-    def say(self, line: str) -> None:
-        """Print a line."""
-        self._console.print(line, markup=False, soft_wrap=True)
+    def say(self, line: str, *, whole: bool = False) -> None:
+        """Print a line. A terminal gets it broken between words, unless it is to stay `whole`, to be copied."""
+        self._console.print(line, markup=False, soft_wrap=whole or not self._console.is_terminal)
 
-    def always(self, line: str) -> None:
+    def always(self, line: str, *, whole: bool = False) -> None:
         """Print a line, quiet or not."""
-        self._always.print(line, markup=False, soft_wrap=True)
+        self._always.print(line, markup=False, soft_wrap=whole or not self._always.is_terminal)
+
+    def phase(self, what: str) -> None:
+        """Show what is being done before the first result: importing, preparing, proposing, training.
+
+        On a terminal it stands until the next phase; elsewhere a line is printed for the first of each kind.
+        """
+        kind = what.split()[0]
+        if self._has_results:
+            return
+        if not self._live:
+            if kind not in self._phases:
+                self._phases.add(kind)
+                self.say(what)
+        elif self._phase is None:
+            self._phase = self._bars.add_task(what, total=None, note="")
+        else:
+            self._bars.update(self._phase, description=what)
+        if self._live:
+            self._bars.refresh()  # or a short one would never be seen
+
+    def _end_phases(self) -> None:
+        self._has_results = True
+        if self._phase is not None:
+            self._bars.remove_task(self._phase)
+            self._phase = None
 
     def preparing(self, what: str, done: int, total: int) -> None:
         """Show progress of the task's preparation."""
@@ -144,6 +180,7 @@ class Display:
 
     def recorded(self, recorded: Recorded) -> None:
         """Count what the loop has just recorded."""
+        self._end_phases()
         label = self._group(recorded.method)
         self._done[label] += len(recorded.results)
         self._improve(
@@ -218,8 +255,8 @@ class Display:
         fresh = done - sum(self._begun_with.values())
         if not fresh:
             return ""
-        left = seconds_left(done, sum(planned), fresh, time.monotonic() - self._started)
-        return f", {duration(left)} left at this rate"
+        left = (sum(planned) - done) * (time.monotonic() - self._started) / fresh
+        return f", {clock.duration(left)} left at this rate"
 
     def _line_is_due(self) -> bool:
         if time.monotonic() - self._last_line < SECONDS_BETWEEN_LINES:

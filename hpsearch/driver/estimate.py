@@ -19,9 +19,9 @@ from hpsearch.driver.proposing import propose
 from hpsearch.searchers.random import SEARCHER as RANDOM
 from hpsearch.store.database import Database
 from hpsearch.store.rows import epochs_of
-from hpsearch.store.standing import duration
 from hpsearch.study.plan import Plan
 from hpsearch.study.schema import Spec
+from hpsearch.system import clock
 
 TRIALS_BEFORE = 10
 """How many trials a study has, at most, when its next proposal is timed."""
@@ -52,8 +52,9 @@ class Estimate:
         return "\n".join(
             (
                 f"{self.trials} trials, of which {self.recorded} are recorded",
-                f"about {duration(self.seconds)} with {self.workers} workers "
-                f"({duration(self.training_seconds)} of training, {duration(self.proposing_seconds)} of proposals)",
+                f"about {clock.duration(self.seconds)} with {self.workers} workers ("
+                f"{clock.duration(self.training_seconds)} of training, "
+                f"{clock.duration(self.proposing_seconds)} of proposals)",
                 f"about {self.database_bytes / 1e6:.1f} MB of database",
                 *self.lost,
             )

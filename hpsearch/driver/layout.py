@@ -10,12 +10,12 @@ from hpsearch.contracts.errors import DatabaseError, TaskError
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.progress import Progress
 from hpsearch.contracts.seeds import derived_seed
-from hpsearch.driver import clock
 from hpsearch.store.database import Database
 from hpsearch.store.rows import Comparison, MethodRow, NewStudy
 from hpsearch.study.faults import shortened
 from hpsearch.study.plan import Plan, split_text
 from hpsearch.study.schema import MOVED, Spec
+from hpsearch.system import clock
 from hpsearch.system.provenance import changed_modules
 
 FREE = frozenset(("description", "time_limit", "on_failure"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
@@ -20,7 +20,6 @@ from hpsearch.contracts.json import Json
 from hpsearch.contracts.objective import Result
 from hpsearch.contracts.searcher import History
 from hpsearch.contracts.seeds import trial_seeds
-from hpsearch.driver import clock
 from hpsearch.driver.averaged import averaged
 from hpsearch.driver.pack import PackError, Trained, imported, train_pack
 from hpsearch.driver.proposing import propose
@@ -28,7 +27,7 @@ from hpsearch.store.database import Database
 from hpsearch.store.rows import Measured, StudyRow, TrialRow, epochs_of
 from hpsearch.store.spent import has_ended
 from hpsearch.study.plan import Plan
-from hpsearch.system import stopping
+from hpsearch.system import clock, stopping
 from hpsearch.system.output import noted
 from hpsearch.system.provenance import changed_modules, differences, provenance
 
@@ -106,7 +105,11 @@ def _here(plan: Plan, **facts: str | int) -> Json:
 
 
 def run(
-    database: Database, plan: Plan, executor: Executor, facts: Mapping[str, str | int]
+    database: Database,
+    plan: Plan,
+    executor: Executor,
+    facts: Mapping[str, str | int],
+    doing: Callable[[str], None] = lambda _: None,
 ) -> Generator[Recorded | SetAside]:
     """Run a prepared comparison to its end; yields after each record, and may be closed at any of them.
 
@@ -115,17 +118,19 @@ def run(
         plan: what is compared.
         executor: where packs are trained; some packs wait beside those in training, as `executor.waiting` says.
         facts: for the provenance of this run.
+        doing: told what the loop is about to do, for somebody who waits for the first record.
 
     Raises:
         TaskError: if trial after trial of a method fails, since then the cause lies outside the trials. They are taken
             back, and the next run tries them again; this run comes to the end of the other methods first.
         DeviceError: if no device works any more. Nothing is recorded about the trials in flight.
     """
-    loop = _Loop(database, plan, executor.device)
+    loop = _Loop(database, plan, executor.device, doing)
     packs = loop.packs()
     if not packs:
         return
     if plan.task.imports:
+        doing("importing in the workers")
         executor.prepare(imported, plan.task.imports)
     executor.share(plan.files())
     here = _here(plan, workers=executor.workers, device=executor.device, **facts)
@@ -186,8 +191,9 @@ class _Loop:
 
     run_id: int
 
-    def __init__(self, database: Database, plan: Plan, device: str) -> None:
-        self.database, self.plan, self.device = database, plan, device
+    def __init__(self, database: Database, plan: Plan, device: str, doing: Callable[[str], None]) -> None:
+        self.database, self.plan, self.device, self.doing = database, plan, device, doing
+        self.submitted = 0
         self.spaces = plan.spaces
         # Failures at the end of earlier runs count too, or interruptions would let failures use up the trials.
         self.failed_in_a_row = database.last_failures(FAILURES_IN_A_ROW - 1)
@@ -267,6 +273,7 @@ class _Loop:
 
     def _propose(self, method: str, packs: Sequence[_Pack]) -> None:
         """Propose what is missing of rounds, all of it in one transaction: a kill leaves no round half proposed."""
+        self.doing(f"proposing trial {packs[0].first} of {method}")
         new: dict[tuple[int, int], TrialRow] = {}
         stand_ins: dict[tuple[int, int], str] = {}
         warned = 0
@@ -305,6 +312,9 @@ class _Loop:
 
     def submit(self, job: _Job, executor: Executor) -> Future[Trained]:
         """Send a job to be trained."""
+        self.submitted += 1
+        trials = f"{len(job.trials)} trial{'s' * (len(job.trials) != 1)}"
+        self.doing(f"training pack {self.submitted}: {trials} of {job.pack.method}")
         repeats, numbers = {study.id: study.repeat for study in job.pack.studies}, range(1, self.plan.spec.seeds + 1)
         job.attempts += 1
         job.submitted = time.monotonic()

@@ -83,6 +83,7 @@ def run_shown(
             if until is not None:
                 plans = deciding.rounds(database, plan, until, display.say)
             for each in plans:
+                display.phase("preparing the data")
                 with hushed(display.quiet):
                     layout.prepare(
                         database, each, study_file, display.preparing, display.say, changed_code=changed_code
@@ -103,7 +104,8 @@ def _run(database: Database, plan: Plan, executor: Executor, name: str, display:
     for difference in loop.differs_from_last_run(database, plan):
         display.say(f"warning: {difference}")
     known = len(executor.lost)
-    with closing(loop.run(database, plan, executor, {"executor": name, "threads": 1})) as records:
+    facts: dict[str, str | int] = {"executor": name, "threads": 1}
+    with closing(loop.run(database, plan, executor, facts, display.phase)) as records:
         for told in records:
             if isinstance(told, loop.SetAside):
                 display.set_aside(told)

@@ -79,6 +79,7 @@ def _search(context: ReportContext, page: Path, progress: Progress) -> list[Path
     from hpsearch.report.search.figure import draw_figure
     from hpsearch.report.search.findings import compute_findings
     from hpsearch.report.search.latex import write_latex
+    from hpsearch.report.search.methods import write_methods
     from hpsearch.report.search.page import write_page
 
     confirmed = context.confirmation[1] if context.confirmation else None
@@ -97,8 +98,9 @@ def _search(context: ReportContext, page: Path, progress: Progress) -> list[Path
     found.curves.table().to_csv(table, index=False)
     write_latex(found, latex)
     write_html(document(found, context), html, discussion(page.parent))
+    methods = write_methods(found, context, page.parent)
     write_page(found, context, page)
-    return [*figures, table, latex, html]
+    return [*figures, table, latex, *methods, html]
 
 
 def _figures(page: Path, name: str) -> list[Path]:

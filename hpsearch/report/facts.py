@@ -89,7 +89,7 @@ def provenance_facts(context: ReportContext) -> list[tuple[str, str]]:
     tables, parts, runs = context.tables, context.tables.parts, context.tables.runs
     places = [UNKNOWN | run.provenance for run in runs]
     names = dict.fromkeys(name for part in parts for name in part.data)
-    data = {name: _each(_fact(part.data.get(name, "none")) for part in parts) for name in names}
+    data = {name: _each(fact(part.data.get(name, "none")) for part in parts) for name in names}
     trained = tables.trials["seconds"].astype(float).sum()
     return [
         ("study file", ", ".join(Path(part.study_file).name for part in parts)),
@@ -114,7 +114,7 @@ def provenance_facts(context: ReportContext) -> list[tuple[str, str]]:
     ]
 
 
-def _fact(value: object) -> str:
+def fact(value: object) -> str:
     """What a task says about its data, or about each split of it."""
     if isinstance(value, dict):
         return "; ".join(f"{split}: {own}" for split, own in value.items())

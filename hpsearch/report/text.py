@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from unicodedata import category
 
 
@@ -9,6 +10,11 @@ def on_one_line(name: object) -> str:
     """A name without line breaks and doubled spaces; a control character, which no page can hold, is replaced."""
     kept = (" " if c.isspace() else "\ufffd" if category(c) in ("Cc", "Cn") else c for c in str(name))
     return " ".join("".join(kept).split())
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence: "a, b and c"."""
+    return " and ".join([*([", ".join(names[:-1])] if names[1:] else []), *names[-1:]])
 
 
 def shortened(text: str, letters: int) -> str:

@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,8 +21,9 @@ from hpsearch.report.html import render
 from hpsearch.report.search.document import document
 from hpsearch.report.search.findings import compute_findings
 from hpsearch.store.database import Database
-from hpsearch.store.standing import Standing, duration, seconds_left, standing
+from hpsearch.store.standing import Standing, standing
 from hpsearch.store.tables import load_tables
+from hpsearch.system import clock
 from hpsearch.system.lock import holder
 
 HOST = "127.0.0.1"
@@ -71,7 +71,7 @@ class Watched:
                 except HpsearchError as error:
                     return {"state": "gone", "say": str(error)}
                 self._look_again = self.clock() + REST * (self.clock() - started)
-            return {"state": self._stands.state, "say": said(self._stands, datetime.now(UTC))}
+            return {"state": self._stands.state, "say": said(self._stands, clock.now())}
 
     def _computed(self) -> Json:
         try:
@@ -99,12 +99,12 @@ def _state(file: Path) -> tuple[int | None, ...]:
     return tuple(found)
 
 
-def said(stands: Standing, now: datetime) -> str:
+def said(stands: Standing, now: str) -> str:
     """How a comparison stands, in one line: how far it is, how long ago its last trial ended, and what to do or expect.
 
     Args:
         stands: what its file and its lock say.
-        now: the present time, UTC.
+        now: the present time, ISO 8601.
     """
     if stands.state == "preparing":
         return "running: it prepares its data"
@@ -115,21 +115,20 @@ def said(stands: Standing, now: datetime) -> str:
         far = "no trial is finished yet"
     else:
         of = "" if stands.planned is None else f" of {stands.planned}"
-        far = f"{stands.finished}{of} trials, the last one {duration(_since(stands.last, now))} ago"
-    if is_running and stands.planned is not None and stands.fresh:
-        left = seconds_left(stands.finished, stands.planned, stands.fresh, _since(stands.began, now))
-        far += f", {duration(left)} left at this rate"
+        far = f"{stands.finished}{of} trials, the last one {_passed(stands.last, now)} ago"
+    if is_running and stands.seconds_left is not None:
+        far += f", {clock.duration(stands.seconds_left)} left at this rate"
     elif is_running and not stands.fresh and stands.began:
-        far += f"; it began {duration(_since(stands.began, now))} ago"
+        far += f"; it began {_passed(stands.began, now)} ago"
     if is_running or stands.state == "finished":
         return f"{stands.state}: {far}"
     how = "stopped" if stands.state == "stopped" else "killed, or its machine was"
     return f"{how}: {far}; go on {stands.goes_on}"
 
 
-def _since(time_: str, now: datetime) -> float:
-    """Seconds since a recorded time; not fewer than none, for clocks that were set meanwhile."""
-    return max(0.0, (now - datetime.fromisoformat(time_)).total_seconds())
+def _passed(since: str, now: str) -> str:
+    """How long it is since a recorded time."""
+    return clock.duration(clock.seconds_between(since, now))
 
 
 def serve(file: Path, port: int, ready: Callable[[str], None], host: str = HOST) -> None:

@@ -95,7 +95,7 @@ def p_of_look(a: Array, b: Array) -> float | None:
     """Two-sided p value of one look at the final values of two methods, (studies,) each; None if all are equal.
 
     The larger of two. Brunner and Munzel's allows for unequal spreads, but its t distribution makes the small p values
-    too small that early looks ask for: with it alone equal methods are told apart in 6% instead of 5%
+    too small that early looks ask for: with it alone equal methods are told apart in more than 5%
     (benchmarks/sequential.py). Mann and Whitney's, with its normal distribution corrected for continuity and ties, does
     not, but takes the methods' distributions to be the same.
     """

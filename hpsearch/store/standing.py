@@ -12,6 +12,7 @@ from hpsearch.store.database import Database
 from hpsearch.store.rows import Comparison, Run
 from hpsearch.store.spent import has_ended
 from hpsearch.study.shipped import IN_PYTHON
+from hpsearch.system import clock
 
 State = Literal["waiting", "preparing", "running", "stopped", "killed", "finished"]
 
@@ -41,6 +42,13 @@ class Standing:
     fresh: int = 0
     goes_on: str = ""
 
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds that the rest takes at the pace of the last run until its last result; None where there is none."""
+        if self.planned is None or not self.fresh:
+            return None
+        return (self.planned - self.finished) * clock.seconds_between(self.began, self.last) / self.fresh
+
 
 def standing(database: Database, writer: str) -> Standing:
     """How the comparison in an open database stands; `writer` is who holds its lock, empty if nobody does."""
@@ -63,18 +71,6 @@ def standing(database: Database, writer: str) -> Standing:
         database.recorded_by(last.id) if last else 0,
         going_on(database.path, comparison, last),
     )  # fmt: skip
-
-
-def seconds_left(finished: int, planned: int, fresh: int, seconds: float) -> float:
-    """How long the rest takes if it goes on as these `fresh` trials, one at least, did in so many seconds."""
-    return (planned - finished) * seconds / fresh
-
-
-def duration(seconds: float) -> str:
-    """A time span for people: "40 s", "12 min", "5.2 h"."""
-    if seconds > 5400:
-        return f"{seconds / 3600:.1f} h"
-    return f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"
 
 
 def going_on(file: Path, comparison: Comparison, last: Run | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -193,10 +193,10 @@ def split_text(split: Mapping[str, object]) -> str:
     return ", ".join(f"{name} = {value}" for name, value in split.items())
 
 
-def read_plan(path: Path) -> Plan:
+def read_plan(path: Path, doing: Callable[[str], None] = lambda _: None) -> Plan:
     """Read a study file and check all of it: keys, types, ranges, and that every name in it can be found.
 
-    Raises SpecError with one line for each fault.
+    `doing` is told what is imported, which may take seconds. Raises SpecError with one line for each fault.
     """
     try:
         if (size := path.stat().st_size) > LARGEST_FILE:
@@ -206,7 +206,9 @@ def read_plan(path: Path) -> Plan:
         raise SpecError(f"{path}: is no text in UTF-8; save it as such") from error
     except OSError as error:
         raise SpecError(f"{path}: cannot be read: {error.strerror}") from error
-    return resolve(parse(text, str(path)), Registry.here(path.resolve().parent), str(path))
+    spec = parse(text, str(path))
+    doing(f"importing {spec.task.name} and {len(spec.methods)} method{'s' * (len(spec.methods) != 1)}")
+    return resolve(spec, Registry.here(path.resolve().parent), str(path))
 
 
 def resolve(spec: Spec, found_in: Registry, source: str = "") -> Plan:

@@ -12,6 +12,7 @@ from hpsearch.report.facts import with_settings
 from hpsearch.report.markdown import extra_text
 from hpsearch.report.search.findings import ALL_PAIRS, Findings
 from hpsearch.report.search.verdict import SIGNIFICANT, middle_trial, p_text, whole
+from hpsearch.report.text import listed
 from hpsearch.statistics.coverage import coverage
 from hpsearch.statistics.extra_trials import ExtraTrials, extra_trials
 from hpsearch.statistics.superiority import Superiority
@@ -148,7 +149,7 @@ def _sentence(pair: Pair, end: str, middle: int) -> str:
 def _said(pair: Pair, signs: Sequence[int]) -> str:
     """Whether the outcomes under all tuners agree: 1 where the first method is ahead, -1 the second, 0 undecided."""
     under = {
-        sign: _listed([u.tuner for u, s in zip(pair.under, signs, strict=True) if s == sign]) for sign in (1, -1, 0)
+        sign: listed([u.tuner for u, s in zip(pair.under, signs, strict=True) if s == sign]) for sign in (1, -1, 0)
     }
     ahead = [f"{name} under {under[sign]}" for sign, name in ((1, pair.a), (-1, pair.b)) if under[sign]]
     if not ahead:
@@ -157,7 +158,3 @@ def _said(pair: Pair, signs: Sequence[int]) -> str:
     if len(ahead) == 2:
         return f"flips ({', '.join(ahead)}){open_under}"
     return f"is not decided under {under[0]} ({ahead[0]})" if open_under else f"holds ({ahead[0]})"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join([*([", ".join(names[:-1])] if names[1:] else []), *names[-1:]])

@@ -23,10 +23,10 @@ ONE_SPLIT = (
 
 def sentences(found: Findings) -> list[str]:
     """The verdict, in the order a reader wants: who is ahead, by how many trials, how surely, and with what limits."""
-    return [*_unfinished(found), *_looks(found), *_who(found), *_cautions(found), _sources(found)]
+    return [*_unfinished(found), *looks(found), *_who(found), *_cautions(found), sources(found)]
 
 
-def _sources(found: Findings) -> str:
+def sources(found: Findings) -> str:
     """What varies between studies, and so is in the intervals over them."""
     splits = [part.resolved.get("splits", {}) for part in found.tables.parts]
     if not any(splits):
@@ -69,7 +69,7 @@ def _unfinished(found: Findings) -> list[str]:
     ]
 
 
-def _looks(found: Findings) -> list[str]:
+def looks(found: Findings) -> list[str]:
     """By which rule a comparison stopped, or goes on, that runs until it is decided."""
     return [_look(part.name, part.looks) for part in found.tables.parts if part.looks]
 

@@ -72,7 +72,7 @@ def folder(tmp_path_factory):
 
 class TestNames:
     def test_a_study_file_in_a_folder_whose_name_is_no_text_is_remembered(self, folder):
-        assert cli("status", "own.db", cwd=folder).stdout.splitlines()[-1].startswith("finished: 2")
+        assert cli("status", "own.db", cwd=folder).stdout.splitlines()[-1].startswith("finished ")
         assert cli("check", "own.db", cwd=folder).returncode == 0
 
     def test_two_files_are_told_apart_by_names_that_are_no_text(self, folder):

@@ -1,6 +1,7 @@
 """Ctrl-C, SIGTERM and a terminal that goes away: what stops a run, how soon, with what said, and what is kept."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -86,6 +87,13 @@ def test_a_second_one_stops_at_once(own_study):
     assert process.wait(PATIENCE) == 130
 
 
+def shown(terminal):
+    """Take what is written on a terminal, as its window does: who writes waits for that."""
+    while select.select([terminal], [], [], 0)[0]:
+        os.read(terminal, 65536)
+    return True
+
+
 def test_a_terminal_that_goes_away_does_not_matter(own_study, gate):
     study = own_study(task=gate.task)
     gate.allow(5)
@@ -94,7 +102,7 @@ def test_a_terminal_that_goes_away_does_not_matter(own_study, gate):
     if child == 0:
         os.chdir(study.parent)
         os.execv(sys.executable, command(study, "--workers", "1"))
-    until(gate.reached)
+    until(lambda: shown(terminal) and gate.reached())
     os.close(terminal)  # the kernel sends SIGHUP, and whatever is written from now on is an error
     gate.allow(1000)
     _, status = os.waitpid(child, 0)
@@ -115,7 +123,7 @@ def test_nor_while_a_confirmation_runs(own_study, gate):
     if child == 0:
         os.chdir(file.parent)
         os.execv(sys.executable, [sys.executable, "-m", "hpsearch", "confirm", file.name, "--trust", "--seeds", "2"])
-    until(gate.reached)
+    until(lambda: shown(terminal) and gate.reached())
     os.close(terminal)
     gate.allow(1000)
     _, status = os.waitpid(child, 0)

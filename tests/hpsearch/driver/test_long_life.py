@@ -9,10 +9,10 @@ import time
 import tracemalloc
 from datetime import UTC, datetime, timedelta
 
-from hpsearch.driver import clock
 from hpsearch.report import write_report
 from hpsearch.store import file as databases
 from hpsearch.store.tables import load_tables
+from hpsearch.system import clock
 from tests.tools.commands import cli
 from tests.tools.editing import edited
 from tests.tools.studies import OWN_STUDY, OWN_TASK, going_on, run_to_end, table

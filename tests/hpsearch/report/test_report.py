@@ -117,7 +117,8 @@ def test_the_report_is_written(make, tmp_path, direction):
     paths = write_report(make(direction), folder)
     assert sorted(path.name for path in paths) == [
         "README.md", "curves.csv", "curves.pdf", "curves.png", "curves.svg", "extra.pdf", "extra.png", "extra.svg",
-        "index.html", "reach.pdf", "reach.png", "reach.svg", "tables.tex", "trials.csv",
+        "index.html", "methods.md", "methods.tex", "reach.pdf", "reach.png", "reach.svg", "references.bib",
+        "tables.tex", "trials.csv",
     ]  # fmt: skip
     assert (folder / "curves.pdf").read_bytes().startswith(b"%PDF")
     assert "<svg" in (folder / "curves.svg").read_text()

@@ -42,7 +42,7 @@ def tables(objectives, direction="maximise", planned=None, searcher="botorch", t
         name="n", trials=trials, repeats=repeats, seed=1, task=Named(name="t"), searcher=Named(name=searcher),
         methods=dict.fromkeys(objectives, MethodSpec()),
     )  # fmt: skip
-    resolved = {"searcher": {}, "methods": {label: {"schedules": {}} for label in objectives}}
+    resolved = {"task": {}, "searcher": {}, "methods": {label: {"schedules": {}} for label in objectives}}
     comparison = Comparison("n", spec, "n.toml", trials, repeats, 1, 1, measured, {}, "", resolved)
     return Tables(
         (comparison,), measured, dict.fromkeys(objectives, X), ("test_score",) if test else (),
