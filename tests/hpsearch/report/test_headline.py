@@ -143,7 +143,7 @@ def test_the_endpoint_that_the_study_names_comes_first():
     measured = tables({"slow": SLOW, "fast": FAST})
     spec = measured.comparison.spec.model_copy(update={"primary": "difference"})
     found = screen_of(replace(measured, parts=(replace(measured.comparison, spec=spec),)))
-    assert found.sentence == "fast ends better than slow by 0.200 (0.197 to 0.203) after 5 trials."
+    assert found.sentence == "fast ends better than slow by 0.200 (0.198 to 0.203) after 5 trials."
     assert [tile.title for tile in found.tiles] == [
         "ends better by (primary)",
         "trials to match",
