@@ -16,7 +16,7 @@ export function goTo(id) {
 export function readAddress() {
   section = sectionOf(location.hash);
   const said = new URLSearchParams(location.hash.split("?")[1] || "");
-  state.statistic = said.get("statistic") in report.averages ? said.get("statistic") : "mean";
+  state.statistic = said.get("statistic") in report.averages ? said.get("statistic") : report.statistic;
   if (said.has("unit") && said.get("unit") in report.targets[0].units) state.unit = said.get("unit");
   if (said.has("target")) state.target = nearestTarget(Number(said.get("target")));
   if (said.has("methods")) readMethods(said.getAll("methods"));
@@ -52,7 +52,7 @@ function nearestTarget(value) {
 // The choices that are not the ones that the page begins with.
 function choices() {
   const said = new URLSearchParams(), { picked, trial } = state;
-  if (state.statistic !== "mean") said.set("statistic", state.statistic);
+  if (state.statistic !== report.statistic) said.set("statistic", state.statistic);
   if (state.target !== report.shown) said.set("target", report.targets[state.target].value);
   if (state.unit !== report.unit) said.set("unit", state.unit);
   if (!startsWith(state.lit)) for (const label of state.lit) said.append("methods", label);

@@ -34,12 +34,13 @@ export const curves = {
   draw() {
     const node = place("curves").querySelector(".drawing");
     place("curves").querySelector("select").value = state.statistic;
-    const best = `best ${report.objective.name} so far`, range = limitsOfY();
+    const best = isOfBest() ? `best ${report.objective.name} so far` : `${report.objective.name} of what leads`;
+    const range = limitsOfY();
     const c = chartOf(node, best, range);
     drawLevel(c);
     const ends = [];
     for (const m of visible()) {
-      if ((state.studies && isLit(m)) || isFew(m)) drawStudies(c, m);
+      if ((state.studies && isOfBest() && isLit(m)) || isFew(m)) drawStudies(c, m);
       ends.push([m, isFew(m) ? c.Y(report.averages.mean[report.methods[m].label].estimate.at(-1)) : drawAverage(c, m)]);
     }
     if (hasRoomForLabels(node)) endLabels(c, ends);
@@ -48,6 +49,9 @@ export const curves = {
     document.getElementById("picked").textContent = pickedText();
   },
 };
+
+// Whether the averages are of the best so far; if not, they are of other values of the same incumbents.
+const isOfBest = () => !state.statistic.startsWith("mean, ");
 
 const chartOf = (node, best, range) => chart(node, {
   x: { low: 1, high: Math.max(2, report.axis) }, y: { ...range, factor: report.amounts.factor }, xLabel: "trial",
@@ -58,7 +62,7 @@ const chartOf = (node, best, range) => chart(node, {
 // The other method's final mean, and the trial at which the best one's mean is there.
 function drawLevel(c) {
   const { level, trial, best, other } = report.headline;
-  if (level === null || state.statistic !== "mean") return;
+  if (level === null || state.statistic !== report.statistic) return;
   const y = c.Y(level), end = c.width - c.right;
   c.plot.append(h("line", { class: "level", x1: c.left, x2: end, y1: y, y2: y }));
   if (trial === null) return;
@@ -108,8 +112,11 @@ function curvesHelp({ low, high }) {
   const all = incumbents(), outside = all.filter((v) => v < low || v > high).length;
   const few = report.methods.filter((_, m) => isFew(m)).map(({ label }) => label);
   return [
-    `Thick: ${state.statistic} over studies of the best ${report.objective.name} so far, with its 95% band `
-      + `(${report.coverage[state.statistic]}). Thin: one study each.`,
+    isOfBest()
+      ? `Thick: ${state.statistic} over studies of the best ${report.objective.name} so far, with its 95% band `
+        + `(${report.coverage[state.statistic]}). Thin: one study each.`
+      : `What the configurations that led after each trial are worth: ${state.statistic}, over studies, with its 95% `
+        + `band. Choose "mean" above for the best so far as it was recorded, with every study.`,
     report.headline.trial === null || report.headline.level === null ? ""
       : `Dashed: where ${report.headline.other} ends (${amount(report.headline.level)}), and the trial at which `
         + `${report.headline.best} is there.`,

@@ -29,6 +29,7 @@ export function startState() {
   const labels = report.methods.map(({ label }) => label);
   state.lit = new Set(areMany() && report.headline.best ? [report.headline.best] : labels);
   state.studies = !areMany();
+  state.statistic = report.statistic;
   state.target = report.shown;
   state.unit = report.unit;
   state.sort.down = report.objective.maximise;

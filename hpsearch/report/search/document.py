@@ -20,7 +20,9 @@ from hpsearch.report.facts import provenance_facts, schedule_of, warnings
 from hpsearch.report.search.findings import Findings, Reach
 from hpsearch.report.search.headline import FEW_STUDIES, headline
 from hpsearch.report.search.page import final_levels, without_tuner
+from hpsearch.report.search.truth import endpoints_table, values_table
 from hpsearch.report.search.tuners import tuner_section
+from hpsearch.report.search.values import RECORDED, Measured
 from hpsearch.report.search.verdict import crowd_text, sentences
 from hpsearch.statistics.bootstrap import Interval
 from hpsearch.statistics.coverage import COVERAGE, coverage
@@ -66,8 +68,10 @@ def document(found: Findings, context: ReportContext) -> Json:
         "coverage": {statistic: coverage(statistic, curves.least) for statistic in COVERAGE},
         "methods": [_method(found, label) for label in found.labels],
         "averages": {
-            name: {label: _interval(values) for label, values in of.items()} for name, of in found.averages.items()
+            name: {label: _interval(values) for label, values in of.items()}
+            for name, of in (*found.averages.items(), *((_true(m), _means(m)) for m in _whole(found)))
         },
+        "statistic": next((_true(m) for m in _whole(found) if m is found.incumbents.truest), "mean"),
         "targets": [
             {"value": _n(t.value), "share": t.share, "units": {u: _reach(r) for u, r in t.units.items()}}
             for t in found.targets
@@ -98,6 +102,20 @@ def document(found: Findings, context: ReportContext) -> Json:
         "made": facts,
         "command": dict(facts).get("commands", ""),
     }  # fmt: skip
+
+
+def _whole(found: Findings) -> list[Measured]:
+    """Values of incumbents beside the recorded ones, which the page draws if it draws averages at all."""
+    others = [measured for kind, measured in found.incumbents.values.items() if kind != RECORDED and measured.is_whole]
+    return others if found.curves.least >= FEW_STUDIES else []
+
+
+def _true(measured: Measured) -> str:
+    return f"mean, {measured.kind}"
+
+
+def _means(measured: Measured) -> dict[str, Interval]:
+    return {label: values.mean for label, values in measured.methods.items()}
 
 
 def _method(found: Findings, label: str) -> Json:
@@ -191,6 +209,13 @@ def _own(found: Findings, label: str) -> list[int]:
 def _tables(found: Findings) -> list[Json]:
     """The tables of the page in Markdown that this page's figures do not show."""
     shown = []
+    for title, rows_and_note in (
+        ("what incumbents are worth", values_table),
+        ("endpoints by kind of value", endpoints_table),
+    ):
+        (head, *rows), note = rows_and_note(found)
+        if rows:
+            shown.append({"title": title, "caption": note, "head": head, "rows": rows})
     if len(found.labels) > 1:
         (head, *rows), note = final_levels(found)
         shown.append({"title": "trials to the other's final level", "caption": note, "head": head, "rows": rows})

@@ -109,7 +109,8 @@ def choosing_text(found: Findings) -> str:
     said = "; ".join(f"{label} {_difference(amounts, gain)}" for label, gain in found.incumbents.choosing.items())
     return (
         "If each study had chosen, at its end, by the posterior mean of a Gaussian process of its own trials instead "
-        f"of by the best recorded value, its choice would be better by (value by the model of the other studies): {said}."
+        "of by the best recorded value, its choice would be better by (value by the model of the other studies): "
+        f"{said}."
     )
 
 
