@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hpsearch.report.amounts import Amounts
 from hpsearch.report.context import ReportContext
 from hpsearch.report.facts import UNKNOWN
+from hpsearch.report.search.figure import FEW_STUDIES
 from hpsearch.report.search.findings import Findings
 from hpsearch.report.search.verdict import SIGNIFICANT, count, p_text, whole
 from hpsearch.statistics.bootstrap import Interval
@@ -18,8 +19,6 @@ from hpsearch.statistics.coverage import coverage
 from hpsearch.statistics.difference import difference_of_means
 from hpsearch.statistics.trials_to_level import TrialsToLevel
 
-FEW_STUDIES = 5
-"""With fewer studies a band hides the data and says little: figures show the studies alone."""
 MANY_LOST = 0.2
 """A method that lost at least this share of its trials is mostly measured by what is counted for a lost one."""
 MOST_NAMED = 4
