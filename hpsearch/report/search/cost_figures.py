@@ -28,8 +28,10 @@ from hpsearch.statistics.first_reach import mean_curve, own_reach
 from hpsearch.statistics.kaplan_meier import Survival
 
 Array = NDArray[np.float64]
-LETTERS_AN_INCH = 13
-"""Letters of the label of an axis that an inch of the figure's width has room for."""
+LETTERS_AN_INCH = 16
+"""Letters of a label that an inch of the figure's width has room for."""
+KEY = 9
+"""Letters of a legend that a sample of a line, with its space, is as wide as."""
 
 
 def draw_reach(found: Findings, paths: Sequence[Path], look: Look) -> None:
@@ -49,7 +51,7 @@ def draw_reach(found: Findings, paths: Sequence[Path], look: Look) -> None:
                 _stairs(axes, names[label], survival, spent, of_method, banded=not few)
             axes.set(xlim=(0, spent), ylim=(-0.02, 1.02), xlabel=f"{unit} spent to reach {name}")
             axes.set_ylabel("share of studies")
-            axes.legend(frameon=False, fontsize="small", title="Kaplan-Meier, 95% log-log band")
+            _legend_above(figure, axes, "Kaplan-Meier, 95% log-log band")
         save(figure, paths)
 
 
@@ -74,7 +76,7 @@ def draw_extra(found: Findings, paths: Sequence[Path], look: Look) -> None:
                 _curve(axes, names[label], own, extra, looks[label], banded=not few)
             _diagonal(axes, trials)
             axes.set(xlabel=f"trials of {names[best]}", ylabel="trials for the same")
-            axes.legend(frameon=False, fontsize="small", loc="lower right", title="95% bootstrap interval")
+            _legend_above(figure, axes, "95% bootstrap interval")
         save(figure, paths)
 
 
@@ -83,6 +85,16 @@ def _panel(look: Look) -> tuple[Figure, Axes]:
     axes = figure.add_subplot()
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     return figure, axes
+
+
+def _legend_above(figure: Figure, axes: Axes, title: str) -> None:
+    """The methods' names above the panel, where they hide nothing."""
+    handles, labels = axes.get_legend_handles_labels()
+    columns = max(1, int(LETTERS_AN_INCH * figure.get_figwidth() / (max(map(len, labels), default=0) + KEY)))
+    figure.legend(
+        handles, labels, loc="outside upper center", frameon=False, fontsize="small", title=title,
+        title_fontsize="small", ncols=min(columns, max(1, len(labels))),
+    )  # fmt: skip
 
 
 def _stairs(axes: Axes, label: str, survival: Survival, spent: float, look: Any, *, banded: bool) -> None:
@@ -124,12 +136,12 @@ def _beyond(trials: int) -> float:
 
 def _diagonal(axes: Axes, trials: int) -> None:
     """The line of equal trials, and above all trials the part that is beyond the budget."""
-    top = 1.12 * trials + 1
+    top = 1.2 * trials + 1
     axes.plot([0, trials], [0, trials], color="#888888", linewidth=0.7, linestyle=(0, (4, 3)))
     axes.axhspan(trials, top, facecolor="none", edgecolor="#bbbbbb", hatch="////", linewidth=0)
     axes.text(
-        0.5 * trials, (trials + top) / 2, f"beyond the {trials} trials", fontsize="x-small", ha="center", va="center",
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+        0.5 * trials, 0.995 * top, f"beyond the {trials} trials", fontsize="x-small", ha="center", va="top",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
     )  # fmt: skip
     axes.set(xlim=(0, trials + 0.5), ylim=(0, top))
 
@@ -137,11 +149,11 @@ def _diagonal(axes: Axes, trials: int) -> None:
 def _rows(values: Mapping[str, tuple[float, float, float]], most: float, text: str, look: Look) -> Figure:
     """One row per method: estimate and interval. An infinite value, above `most`, is a triangle at the edge."""
     said = wrap(f"{text}; dotted: more than {most:g}", int(LETTERS_AN_INCH * look.inches))
-    height = 0.6 + 0.15 * len(said) + 0.2 * len(values)
+    height = 0.5 + 0.15 * len(said) + 0.2 * len(values)
     figure = Figure(figsize=(look.inches, height))
     # Laid out by hand: constrained layout leaves too little room for long names.
     left = min(0.5, (0.25 + 0.075 * max(map(len, values))) / look.inches)
-    figure.subplots_adjust(left=left, right=0.98, bottom=(0.4 + 0.15 * len(said)) / height, top=1 - 0.08 / height)
+    figure.subplots_adjust(left=left, right=0.98, bottom=(0.32 + 0.15 * len(said)) / height, top=1 - 0.08 / height)
     axes, edge = figure.add_subplot(), most + max(1.0, 0.04 * most)
     ordered = sorted(values, key=lambda label: (values[label][0], values[label][2]))
     for place, label in enumerate(ordered):

@@ -52,7 +52,7 @@ def _together(curves: Curves, look: Look) -> Figure:
     _frame(axes, curves)
     axes.set_xlabel("trial")
     axes.set_ylabel(_quantity(curves))
-    _say_outside(axes, curves, list(curves.methods))
+    about += _outside(axes, curves)
     if not _label_directly(axes, curves, looks, figure.get_figheight()):
         corner: Any = "lower right" if curves.maximise else "upper right"
         axes.legend(frameon=False, loc=corner, fontsize="small")
@@ -151,12 +151,12 @@ def _quantity(curves: Curves) -> str:
     return f"best {verbatim(curves.objective.name)} so far{unit}"
 
 
-def _say_outside(axes: Axes, curves: Curves, labels: list[str]) -> None:
+def _outside(axes: Axes, curves: Curves) -> str:
+    """How many incumbents lie outside of the axes, as the end of a sentence; nothing if none does."""
     low, high = axes.get_ylim()
-    values = np.concatenate([curves.methods[label].incumbents.ravel() for label in labels])
-    if outside := int(((values < low) | (values > high)).sum()):
-        text = f"{outside} of {values.size} dots lie outside"
-        axes.text(0.01, 0.01, text, transform=axes.transAxes, fontsize=7)
+    values = np.concatenate([method.incumbents.ravel() for method in curves.methods.values()])
+    outside = int(((values < low) | (values > high)).sum())
+    return f"; {outside} of {values.size} dots lie outside" if outside else ""
 
 
 def _limits(curves: Curves) -> tuple[float, float]:
