@@ -407,7 +407,8 @@ def differences(random: np.random.Generator) -> Iterator[Row]:
 
 
 PARTS = (
-    location, median_times, superiority, false_findings, ranks, extra, seed_shares, importances, false_log_rank, differences,
+    location, median_times, superiority, false_findings, ranks, extra, seed_shares, importances, false_log_rank,
+    differences,
 )  # fmt: skip
 
 

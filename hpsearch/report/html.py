@@ -43,7 +43,9 @@ def render(document: Json, live: str = "", discussion: Sequence[str] = ()) -> st
         live=live,
         connect="'self'" if live else "'none'",
         # A wide table scrolls in itself, with the keyboard too. Text cannot hold the tag: it is escaped.
-        discussion=Markup("".join(map(markdown.render, discussion)).replace("<table>", SCROLLED).replace("</table>", END)),
+        discussion=Markup(
+            "".join(map(markdown.render, discussion)).replace("<table>", SCROLLED).replace("</table>", END)
+        ),
     )
 
 

@@ -34,7 +34,7 @@ LOOKS = (
 )
 KINDS = ("png", "svg", "pdf")
 UNDATED: dict[str, dict[str, None]] = {".svg": {"Date": None, "Creator": None}, ".pdf": {"CreationDate": None}}
-MOST_FITS = 6
+MOST_FITS = 12
 """How often texts are shrunk at most: what is still too large then is larger than any name may be."""
 INCHES = {"column": 3.3, "page": 6.9}
 """Widths of a column and of a page of text in two-column journals."""
@@ -97,7 +97,7 @@ def fit_text(figure: Figure) -> None:
         if not beyond:
             return
         for text, share in beyond:
-            text.set_fontsize(text.get_fontsize() * max(0.5, 0.98 * share))
+            text.set_fontsize(float(text.get_fontsize()) * max(0.5, 0.98 * share))
 
 
 def _written(figure: Figure) -> Iterator[Text]:
@@ -111,19 +111,20 @@ def _written(figure: Figure) -> Iterator[Text]:
         if isinstance(axis.get_major_formatter(), ScalarFormatter | LogFormatter)
     }
     for text in figure.findobj(Text):
-        if isinstance(text, Text) and text.get_visible() and text.get_text().strip() and id(text) not in ticks:
-            if text.axes is None or text.axes.get_visible():
-                yield text
+        if not isinstance(text, Text) or id(text) in ticks or not text.get_visible() or not text.get_text().strip():
+            continue
+        if text.axes is None or text.axes.get_visible():
+            yield text
 
 
 def _share(text: Text, low: float, high: float, dimension: int) -> float:
     """The share of its size at which a text lies between two pixels; its middle or its near end stays where it is."""
-    start, end = (corner[dimension] for corner in text.get_window_extent().get_points())
+    start, end = (float(corner[dimension]) for corner in text.get_window_extent().get_points())
     if start >= low and end <= high:
         return 1.0
     middle = (start + end) / 2
     near_start, near_end = ("left", "right") if dimension == 0 else ("bottom", "top")
-    aligned = text.get_ha() if dimension == 0 else text.get_va()
+    aligned = text.get_horizontalalignment() if dimension == 0 else text.get_verticalalignment()
     if text.get_rotation() % 180 == 0 and aligned in (near_start, near_end):
         kept, away = (start, end) if aligned == near_start else (end, start)
         limit = high if away > kept else low

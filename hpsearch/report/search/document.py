@@ -17,8 +17,9 @@ from hpsearch.contracts.space import RESERVED_OF_CURVES, Choice, Fixed, Paramete
 from hpsearch.report.amounts import Amounts
 from hpsearch.report.context import ReportContext
 from hpsearch.report.facts import provenance_facts, schedule_of, warnings
+from hpsearch.report.search.figure import FEW_STUDIES
 from hpsearch.report.search.findings import Findings, Reach
-from hpsearch.report.search.headline import FEW_STUDIES, headline
+from hpsearch.report.search.headline import headline
 from hpsearch.report.search.page import final_levels, without_tuner
 from hpsearch.report.search.tuners import tuner_section
 from hpsearch.report.search.verdict import sentences
@@ -139,7 +140,7 @@ def _method(found: Findings, label: str) -> Json:
 
 
 def _training_curves(found: Findings, rows: pd.DataFrame, chosen: Sequence[int]) -> Json:
-    """Row of a trial -> name of a curve -> its value after each epoch; only the chosen trials' if there are too many."""
+    """Row of a trial -> name of a curve -> its value after each epoch; only of chosen trials if there are too many."""
     curves = found.tables.curves
     names = _curve_names(curves)
     if not names:

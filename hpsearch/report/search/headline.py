@@ -69,16 +69,15 @@ class Headline:
 
 def headline(found: Findings, context: ReportContext) -> Headline:
     """The first screen of what was found. With more than two methods the best is compared with the next best."""
-    caution, *cautions = _cautions(found)
+    (caution, _), *others = _cautions(found)
+    cautions = tuple(short for _, short in others)
     facts = _facts(found, context)
     if not any(_complete(found, label) for label in found.labels):
         said = f"No trial of {_all_of(found.labels)} was complete, so that there is nothing to compare."
-        return Headline(facts, said, caution, (), tuple(cautions), None, None, None, None)
+        return Headline(facts, said, caution, (), cautions, None, None, None, None)
     other = _next_best(found)
     if other is None:
-        return Headline(
-            facts, _alone(found), caution, _tiles_alone(found), tuple(cautions), found.best, None, None, None
-        )
+        return Headline(facts, _alone(found), caution, _tiles_alone(found), cautions, found.best, None, None, None)
     level = float(found.curves.methods[other].mean.estimate[-1])
     reach = found.curves.to_final_level(found.best, other)
     difference = _difference(found, other)
@@ -89,7 +88,7 @@ def headline(found: Findings, context: ReportContext) -> Headline:
     )
     trial = reach.estimate if reach.estimate <= reach.trials else None
     said = _compared(found, other, level, reach, difference)
-    return Headline(facts, said, caution, tiles, tuple(cautions), found.best, other, level, trial)
+    return Headline(facts, said, caution, tiles, cautions, found.best, other, level, trial)
 
 
 def _facts(found: Findings, context: ReportContext) -> tuple[str, ...]:
@@ -156,7 +155,9 @@ def _compared(found: Findings, other: str, level: float, reach: TrialsToLevel, d
     needs = f"{best} needs {reach.estimate} {'trial' if reach.estimate == 1 else 'trials'} ({_reach_span(reach)})"
     *_, p = found.beats(best, other)
     told = p is not None and p < SIGNIFICANT and float(difference.low) > 0
-    apart = "" if told else "; at the end the two are not told apart"
+    finished, planned = found.curves.planned
+    when = "at the end " if finished == planned else ""
+    apart = "" if told else f"; {when}the two are not told apart"
     return _so_far(found, f"{needs} to match {matches}{apart}.")
 
 
@@ -191,7 +192,9 @@ def _reach_tile(found: Findings, other: str, level: float, reach: TrialsToLevel)
     final = found.curves.methods[other].final
     value = Amounts.of(found.curves.objective).value(level, float(final.low), float(final.high))
     span = NO_INTERVAL if reach.low is None else f"95% interval {_reach_span(reach)}"
-    note = f"until {found.best}'s mean is at {value}, where {other} ends; {coverage('extra trials', found.curves.least)}"
+    note = (
+        f"until {found.best}'s mean is at {value}, where {other} ends; {coverage('extra trials', found.curves.least)}"
+    )
     return Tile("trials to match", f"{reach.estimate} of {reach.trials}", span, note)
 
 
@@ -230,29 +233,35 @@ def _ends(found: Interval) -> tuple[float, float, float]:
     return float(found.estimate), float(found.low), float(found.high)
 
 
-def _cautions(found: Findings) -> list[str]:
-    """What limits the headline, the most important first; a few words each after the first."""
+def _cautions(found: Findings) -> list[tuple[str, str]]:
+    """What limits the headline, the most important first, each as a sentence and in a few words."""
     curves = found.curves
     finished, planned = curves.planned
     said = []
     if finished != planned:
-        said.append(f"Not finished: {finished} of {planned} trials; this is what trials 1 to {curves.trials} say.")
+        so_far = f"{finished} of {planned} trials"
+        said.append((f"Not finished: {so_far}; this is what trials 1 to {curves.trials} say.", so_far))
     if curves.least < FEW_STUDIES:
-        said.append(f"Only {_studies(curves.least)} per method: intervals say little, and figures show the studies alone.")
+        few = f"only {_studies(curves.least)} per method"
+        said.append((f"{few.capitalize()}: intervals say little, and figures show the studies alone.", few))
     shares = {label: (curves.methods[label].lost, _trials(found, label)) for label in found.labels}
     mostly = [f"{lost} of {of} trials of {label}" for label, (lost, of) in shares.items() if lost >= MANY_LOST * of]
     if mostly:
-        said.append(f"Diverged or failed: {', '.join(mostly)}; they count as spent, at a value that was not measured.")
-    said.append(FLATTERED)
-    narrow = sum(i.too_narrow for of_method in found.boundaries.values() for i in of_method.values())
-    if narrow:
-        said.append(f"{count(narrow, 'range')} may be too narrow")
+        lost = ", ".join(mostly)
+        sentence = f"Diverged or failed: {lost}; they count as spent, at a value that was not measured."
+        said.append((sentence, f"lost: {lost}"))
+    said.append((FLATTERED, "recorded values, flattered by their seeds"))
+    if narrow := sum(i.too_narrow for of_method in found.boundaries.values() for i in of_method.values()):
+        said.append(_alike(f"{count(narrow, 'range')} may be too narrow"))
     if worse := _worse(found):
-        said.append(f"worse on test data: {worse}")
-    few = sum(lost for lost, of in shares.values() if 0 < lost < MANY_LOST * of)
-    if few:
-        said.append(f"{count(few, 'trial')} lost")
-    return [*said, "one split of the data"]
+        said.append(_alike(f"worse on test data: {worse}"))
+    if few_lost := sum(lost for lost, of in shares.values() if 0 < lost < MANY_LOST * of):
+        said.append(_alike(f"{count(few_lost, 'trial')} lost"))
+    return [*said, _alike("one split of the data")]
+
+
+def _alike(text: str) -> tuple[str, str]:
+    return text, text
 
 
 def _worse(found: Findings) -> str:

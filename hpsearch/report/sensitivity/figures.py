@@ -58,7 +58,7 @@ def draw_responses(found: Sensitivity, paths: Sequence[Path], look: Look) -> Non
             grid[row, 0].set_ylabel(f"{verbatim(measure, LETTERS)},\nmean over epochs")
             _logarithmic_if_wide(grid[row])
         if len(found.methods) > 1:
-            _legend_below(figure, list(grid[0]), look)
+            _legend_below(figure, list(grid[0]))
         save(figure, paths)
 
 
@@ -99,7 +99,7 @@ def draw_epochs(found: Sensitivity, paths: Sequence[Path], look: Look) -> None:
         save(figure, paths)
 
 
-def _legend_below(figure: Figure, row: Sequence[Axes], look: Look) -> None:
+def _legend_below(figure: Figure, row: Sequence[Axes]) -> None:
     """One legend for all columns, below them, where it hides nothing and is as wide as the figure."""
     handles: dict[str, Any] = {}
     for axes in row:
@@ -187,11 +187,11 @@ def _logarithmic_if_wide(row: Iterable[Axes]) -> None:
     floor = positive.min() / 2
     axes[0].set_yscale("log", nonpositive="clip")
     axes[0].set_ylim(floor, positive.max() * 2)
-    for line in means:
+    for panel, line in [(a, line) for a in axes for line in a.get_lines() if line in means]:
         y = np.asarray(line.get_ydata(), np.float64)
-        if (zero := y == 0).any() and line.axes is not None:
+        if (zero := y == 0).any():
             x = np.asarray(line.get_xdata())[zero]
-            line.axes.plot(
+            panel.plot(
                 x, np.full(len(x), floor), "v", markersize=5, markerfacecolor="none", color=line.get_color(),
                 clip_on=False, gid=ZERO,
             )  # fmt: skip

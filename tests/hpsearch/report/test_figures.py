@@ -1,4 +1,4 @@
-"""Figures for paper: all text lies inside the canvas, few studies have no band, zeros on a logarithmic axis are marked."""
+"""Figures for paper: all text lies inside the canvas, few studies have no band, zeros on a logarithmic axis show."""
 
 from dataclasses import replace
 
@@ -51,13 +51,26 @@ def outside(figure):
 @pytest.mark.parametrize("width", ["page", "column"])
 @pytest.mark.parametrize(
     "methods",
-    [("latent", "filter"), (LONG, LONG + "_too", "short"), tuple(f"method-{k}" for k in range(13)), tuple(f"{LONG}-{k}" for k in range(5))],
+    [
+        ("latent", "filter"),
+        (LONG, LONG + "_too", "short"),
+        tuple(f"method-{k}" for k in range(13)),
+        tuple(f"{LONG}-{k}" for k in range(5)),
+    ],
     ids=["two", "three long", "thirteen", "five long"],
 )
-@pytest.mark.parametrize("objective", [Objective("validation accuracy", 0.1, bounds=(0, 1)), Objective("n" * 60, 0.1, unit="u" * 30)], ids=["accuracy", "long"])
+@pytest.mark.parametrize(
+    "objective",
+    [Objective("validation accuracy", 0.1, bounds=(0, 1)), Objective("n" * 60, 0.1, unit="u" * 30)],
+    ids=["accuracy", "long"],
+)
 def test_all_text_of_a_search_lies_inside_the_canvas(drawn, width, methods, objective):
     found, look = found_of(methods, objective=objective), Look(width=width)
-    for function, of in ((search_figure.draw_figure, found.curves), (cost_figures.draw_reach, found), (cost_figures.draw_extra, found)):
+    for function, of in (
+        (search_figure.draw_figure, found.curves),
+        (cost_figures.draw_reach, found),
+        (cost_figures.draw_extra, found),
+    ):
         assert outside(drawn(function, of, look)) == {}, function.__name__
 
 
@@ -128,7 +141,7 @@ def test_a_band_that_reaches_below_zero_ends_at_the_floor_of_a_logarithmic_axis(
     figure = drawn(sensitivity_figures.draw_epochs, zero, Look())
     axes = next(axes for axes in figure.axes if axes.get_ylabel() == "flips")
     assert axes.get_yscale() == "log"
-    floor, top = axes.get_ylim()
+    floor = axes.get_ylim()[0]
     assert 0 < floor < found.estimate.min()
     # At every epoch the band is drawn from the floor to its upper end: no wedge that closes where the end is negative.
     band = next(node for node in axes.findobj(PolyCollection) if node.get_paths()[0].vertices[:, 1].max() > 0.1)

@@ -15,7 +15,9 @@ def test_it_has_the_outer_of_the_studentised_bootstrap_and_welchs_interval():
     a, b = random.gamma(0.5, size=20), random.normal(size=12)
     found = difference_of_means(a, b, resamples=2000, seed=7)
     # The same draws one after another: those of A with the seed, those of B with the next one.
-    draws_a, draws_b = (np.random.default_rng(7 + k).integers(len(v), size=(2000, len(v))) for k, v in enumerate((a, b)))
+    draws_a, draws_b = (
+        np.random.default_rng(7 + k).integers(len(v), size=(2000, len(v))) for k, v in enumerate((a, b))
+    )
     error = np.sqrt(a.var(ddof=1) / 20 + b.var(ddof=1) / 12)
     ratios = []
     for in_a, in_b in zip(a[draws_a], b[draws_b], strict=True):
