@@ -97,7 +97,7 @@ def fit_text(figure: Figure) -> None:
         if not beyond:
             return
         for text, share in beyond:
-            text.set_fontsize(float(text.get_fontsize()) * max(0.5, 0.98 * share))
+            text.set_fontsize(float(text.get_fontsize()) * max(0.5, 0.94 * share))
 
 
 def _written(figure: Figure) -> Iterator[Text]:
