@@ -1,4 +1,4 @@
-"""Objectives as a colleague would say them: shares in percent, differences in points, as many decimals as are known."""
+"""Objectives as a colleague says them: shares in percent, differences in points, no more decimals than are known."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ class Amounts:
 
     def difference(self, estimate: float, low: float = math.nan, high: float = math.nan) -> str:
         """A difference of two values: 1.8 points."""
-        return f"{self._number(estimate, low, high)}{self.points}"
+        number = self._number(estimate, low, high)
+        return f"{number}{' point' if number == '1' and self.points == ' points' else self.points}"
 
     def _number(self, value: float, low: float, high: float) -> str:
         scaled, width = self.factor * value, self.factor * (high - low)

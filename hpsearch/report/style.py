@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
@@ -13,6 +13,8 @@ from typing import Literal, cast
 import matplotlib as mpl
 import matplotlib.style
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import LogFormatter, ScalarFormatter
 
 from hpsearch.contracts.errors import UsageError
 from hpsearch.contracts.json import Json
@@ -32,6 +34,8 @@ LOOKS = (
 )
 KINDS = ("png", "svg", "pdf")
 UNDATED: dict[str, dict[str, None]] = {".svg": {"Date": None, "Creator": None}, ".pdf": {"CreationDate": None}}
+MOST_FITS = 12
+"""How often texts are shrunk at most: what is still too large then is larger than any name may be."""
 INCHES = {"column": 3.3, "page": 6.9}
 """Widths of a column and of a page of text in two-column journals."""
 
@@ -80,6 +84,54 @@ def told_apart(labels: Iterable[str], letters: int = 40) -> dict[str, str]:
     return texts
 
 
+def fit_text(figure: Figure) -> None:
+    """Lay the figure out, and shrink texts that reach beyond its canvas until they lie inside."""
+    canvas = figure.bbox
+    for _ in range(MOST_FITS):
+        figure.draw_without_rendering()  # lays it out
+        beyond = [
+            (text, share)
+            for text in _written(figure)
+            if (share := min(_share(text, canvas.x0, canvas.x1, 0), _share(text, canvas.y0, canvas.y1, 1))) < 1
+        ]
+        if not beyond:
+            return
+        for text, share in beyond:
+            text.set_fontsize(float(text.get_fontsize()) * max(0.5, 0.94 * share))
+
+
+def _written(figure: Figure) -> Iterator[Text]:
+    """All texts but the numbers along axes, which matplotlib chooses to have room for."""
+    ticks = {
+        id(label)
+        for axes in figure.axes
+        for axis in (axes.xaxis, axes.yaxis)
+        for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks())
+        for label in (tick.label1, tick.label2)
+        if isinstance(axis.get_major_formatter(), ScalarFormatter | LogFormatter)
+    }
+    for text in figure.findobj(Text):
+        if not isinstance(text, Text) or id(text) in ticks or not text.get_visible() or not text.get_text().strip():
+            continue
+        if text.axes is None or text.axes.get_visible():
+            yield text
+
+
+def _share(text: Text, low: float, high: float, dimension: int) -> float:
+    """The share of its size at which a text lies between two pixels; its middle or its near end stays where it is."""
+    start, end = (float(corner[dimension]) for corner in text.get_window_extent().get_points())
+    if start >= low and end <= high:
+        return 1.0
+    middle = (start + end) / 2
+    near_start, near_end = ("left", "right") if dimension == 0 else ("bottom", "top")
+    aligned = text.get_horizontalalignment() if dimension == 0 else text.get_verticalalignment()
+    if text.get_rotation() % 180 == 0 and aligned in (near_start, near_end):
+        kept, away = (start, end) if aligned == near_start else (end, start)
+        limit = high if away > kept else low
+        return max(0.0, (limit - kept) / (away - kept))
+    return max(0.0, 2 * min(middle - low, high - middle) / (end - start))
+
+
 def save(figure: Figure, paths: Sequence[Path]) -> None:
     """Write a figure to files of the types that their names end with. Equal numbers give equal files, byte for byte.
 
@@ -93,8 +145,8 @@ def save(figure: Figure, paths: Sequence[Path]) -> None:
         )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # the warning above says it
+        fit_text(figure)
         if figure.get_layout_engine() is not None:
-            figure.draw_without_rendering()  # lays it out
-            figure.set_layout_engine("none")  # once is enough, and takes longer than drawing
+            figure.set_layout_engine("none")  # laid out once is enough, and takes longer than drawing
         for path in paths:
             figure.savefig(path, metadata=UNDATED.get(path.suffix))

@@ -40,16 +40,18 @@ def difference_of_means(a: Array, b: Array, *, level: float = 0.95, resamples: i
     centred = [_centred(flat_a), _centred(flat_b)]
     # Divide by the largest deviation of both first, so that no square underflows.
     largest = np.maximum(*(np.abs(values).max(axis=0) for values in centred))
-    errors, variances, squares, freedom = (np.zeros(()) for _ in range(4))
+    errors, variances = np.zeros((resamples, len(largest))), np.zeros((resamples, len(largest)))
+    squares, freedom = np.zeros(len(largest)), np.zeros(len(largest))
     for offset, values in enumerate(centred):
         studies = len(values)
         scaled = values / np.where(largest == 0, 1.0, largest)
         square = (scaled**2).mean(axis=0) / (studies - 1)  # squared standard error of this mean
         counts = resample_counts(studies, resamples, seed + offset)
         error = counts @ scaled / studies
-        variances = variances + (counts @ scaled**2 / studies - error**2) / (studies - 1)
-        errors = errors + (error if offset == 0 else -error)
-        squares, freedom = squares + square, freedom + square**2 / (studies - 1)
+        variances += (counts @ scaled**2 / studies - error**2) / (studies - 1)
+        errors += error if offset == 0 else -error
+        squares += square
+        freedom += square**2 / (studies - 1)
     standard = np.sqrt(squares)
     degrees = np.where(freedom == 0, 1.0, squares**2 / np.where(freedom == 0, 1.0, freedom))
     floor = np.where(squares == 0, 1.0, LEAST_SPREAD**2 * squares)

@@ -29,7 +29,7 @@ export function chart(node, options) {
       h("text", { x: X(value), y: height - bottom + 15, "text-anchor": "middle" },
         xTicks ? shortened(text, wide / marks.length) : text));
   }
-  const up = options.bare ? [] : ticks(y.low, y.high, y.log, Math.max(2, Math.floor(high / 45)));
+  const up = options.bare ? [] : ticks(y.low, y.high, y.log, Math.max(4, Math.floor(high / 45)));
   const texts = tickTexts(up, y);
   up.forEach((value, i) => {
     svg.append(h("line", { class: "grid", x1: left, x2: width - right, y1: Y(value), y2: Y(value) }),

@@ -60,11 +60,11 @@ function drawTrials(node, e) {
   c.plot.append(h("line", { class: "level", x1: c.X(0), y1: c.Y(0), x2: c.X(last), y2: c.Y(last) }));
   // The extra trials are counted from the trial at which `a` had it, so both together are the trials of `b`.
   const ofB = (values) => rows.map((i) => (values[i] === null ? beyond : Math.max(0, e.own[i] + values[i])));
-  if (e.low !== null && !isFewOf(e)) band(c, xs, ofB(e.low), ofB(e.high || e.estimate), m);
+  if (e.low !== null && !isFewOf(e)) band(c, xs, ofB(e.low), ofB(e.high || e.estimate), m, true);
   const middle = ofB(e.estimate);
-  line(c, xs, middle, m);
+  line(c, xs, middle, m, true);
   rows.forEach((i, k) => c.plot.append(
-    mark(c.X(xs[k]), c.Y(middle[k]), e.estimate[i] === null, m, pointText(e, i))));
+    mark(c.X(xs[k]), c.Y(middle[k]), e.estimate[i] === null, m, pointText(e, i), { alone: true })));
   hover(c, (x) => pointText(e, rows[near(c, xs, x)]));
 }
 

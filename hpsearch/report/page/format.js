@@ -16,7 +16,7 @@ export const decimals = (width) => Math.min(8, Math.max(0, -Math.floor(Math.log1
 // A function that writes all numbers of a column with the same decimals, as many as tell these values apart.
 export function fixed(values, factor = 1) {
   const there = values.filter((v) => typeof v === "number").map((v) => v * factor);
-  const largest = Math.max(...there.map(Math.abs));
+  const largest = there.reduce((most, v) => Math.max(most, Math.abs(v)), 0); // there may be too many to spread
   const whole = there.every(Number.isInteger);
   if (!there.length || largest >= 1e6 || (largest < 1e-3 && largest > 0)) return (v) => number(v && v * factor);
   const digits = whole || largest === 0 ? 0 : Math.max(0, 3 - Math.floor(Math.log10(largest)));

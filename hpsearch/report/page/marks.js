@@ -7,27 +7,27 @@ import { report } from "./data.js";
 
 export const path = (points) => points.map(([a, b], i) => `${i ? "L" : "M"}${a.toFixed(1)} ${b.toFixed(1)}`).join("");
 
-// How a method's marks look: in its colour, or grey until it is pointed at.
-export const inColor = (m, kind) => ({
-  class: isLit(m) ? kind : `${kind} grey`, style: `--m: ${color(m)}`, "data-m": m,
+// How a method's marks look: in its colour, or grey until it is pointed at; `alone` in its chart it is never grey.
+export const inColor = (m, kind, alone = false) => ({
+  class: isLit(m) || alone ? kind : `${kind} grey`, style: `--m: ${color(m)}`, "data-m": m,
 });
 
-export function band(c, xs, low, high, m) {
+export function band(c, xs, low, high, m, alone = false) {
   const kept = xs.map((_, i) => i).filter((i) => low[i] !== null && high[i] !== null);
   if (!kept.length) return;
   const above = kept.map((i) => [c.X(xs[i]), c.Y(high[i])]);
   const below = kept.map((i) => [c.X(xs[i]), c.Y(low[i])]);
-  c.plot.append(h("path", { ...inColor(m, "band"), d: `${path([...above, ...below.reverse()])}Z` }));
+  c.plot.append(h("path", { ...inColor(m, "band", alone), d: `${path([...above, ...below.reverse()])}Z` }));
 }
 
-export function line(c, xs, ys, m) {
+export function line(c, xs, ys, m, alone = false) {
   const points = xs.map((v, i) => [v, ys[i]]).filter(([, v]) => v !== null).map(([a, b]) => [c.X(a), c.Y(b)]);
-  c.plot.append(h("path", { ...inColor(m, "line"), d: path(points), "stroke-dasharray": dash(m) }));
+  c.plot.append(h("path", { ...inColor(m, "line", alone), d: path(points), "stroke-dasharray": dash(m) }));
 }
 
 // A dot, or a triangle if the value lies beyond what is drawn; it points up, or to the right.
-export function mark(x, y, beyond, m, text, rightwards = false) {
-  const title = h("title", {}, text), looks = inColor(m, "mark");
+export function mark(x, y, beyond, m, text, { rightwards = false, alone = false } = {}) {
+  const title = h("title", {}, text), looks = inColor(m, "mark", alone);
   if (!beyond) return h("circle", { cx: x, cy: y, r: 3, ...looks }, title);
   const d = rightwards
     ? `M${x - 4} ${y - 4}L${x - 4} ${y + 4}L${x + 4} ${y}Z`

@@ -16,7 +16,7 @@ export function targetName(t) {
 
 // `of` says how one method reached a target.
 export function medianText(of) {
-  const [estimate, low, high] = of.median.map((v) => (v === null ? `more than ${number(of.end)}` : number(v)));
+  const [estimate, low, high] = of.median.map((v) => (v === null ? `>${number(of.end)}` : number(v)));
   return `${estimate} (${low === undefined ? "too few studies for an interval" : `${low} to ${high}`})`;
 }
 

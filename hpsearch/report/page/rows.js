@@ -39,7 +39,7 @@ export function drawRows(node, rows, { x, xLabel, label, beyond, press, whole = 
       group.append(h("line", { ...inColor(m, "whisker"), ...ends }));
     }
     if (rows.length <= MOST_WITH_DOTS) group.append(...dots(row.studies || [], place, y, m));
-    group.append(mark(place(estimate), y, estimate === null, m, row.text, true));
+    group.append(mark(place(estimate), y, estimate === null, m, row.text, { rightwards: true }));
     c.svg.append(group);
   });
   hover(c, (_, y) => rows[Math.min(rows.length - 1, Math.max(0, Math.round((y - c.Y(0)) / each)))].text);

@@ -21,7 +21,7 @@ export function drawSlice(node, m, p, trials) {
       ? { low: values[part], high: values.at(-1) + margin }
       : { low: values[0] - margin, high: values.at(-1 - part) }) },
     xTicks: choice ? p.values.map((v, i) => [i, String(v)]) : null,
-    xLabel: "", yLabel: "", height: 170, left: 48, right: 8,
+    xLabel: "", yLabel: "", height: 170, left: 48, right: 18,
     label: `${report.objective.name} against ${p.name}; the worst tenth lies outside`,
   });
   const strip = { x: c.left, y: c.height - c.bottom - 6, width: c.width - c.right - c.left, height: 14 };

@@ -87,10 +87,10 @@ function drawAhead(node, e) {
     xLabel: "trial", yLabel: "probability (%)",
     label: `probability that a study of ${e.a} is ahead of one of ${e.b} at each trial, with 95% interval`,
   });
-  band(c, e.trials, e.low, e.high, m);
-  line(c, e.trials, e.estimate, m);
+  band(c, e.trials, e.low, e.high, m, true);
+  line(c, e.trials, e.estimate, m, true);
   e.trials.forEach((t, i) => c.plot.append(
-    mark(c.X(t), c.Y(e.estimate[i]), false, m, `trial ${t}: ${percents(at(e, i))}`)));
+    mark(c.X(t), c.Y(e.estimate[i]), false, m, `trial ${t}: ${percents(at(e, i))}`, { alone: true })));
   hover(c, (x) => {
     const i = near(c, e.trials, x);
     return `trial ${e.trials[i]}: ${e.a} is ahead with probability ${percents(at(e, i))}`;

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,19 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from hpsearch.contracts.objective import Objective
-from hpsearch.report.search.figure import TOGETHER
+from hpsearch.report.search.figure import FEW_STUDIES, TOGETHER
 from hpsearch.report.search.findings import Findings
 from hpsearch.report.search.verdict import middle_trial
 from hpsearch.report.style import LOOKS, Look, save, told_apart, verbatim
 from hpsearch.statistics.extra_trials import ExtraTrials
+from hpsearch.statistics.first_reach import mean_curve, own_reach
 from hpsearch.statistics.kaplan_meier import Survival
 
 Array = NDArray[np.float64]
+LETTERS_AN_INCH = 16
+"""Letters of a label that an inch of the figure's width has room for."""
+KEY = 9
+"""Letters of a legend that a sample of a line, with its space, is as wide as."""
 
 
 def draw_reach(found: Findings, paths: Sequence[Path], look: Look) -> None:
@@ -41,15 +47,16 @@ def draw_reach(found: Findings, paths: Sequence[Path], look: Look) -> None:
         else:
             figure, axes = _panel(look)
             for (label, survival), of_method in zip(survivals.items(), cycle(LOOKS), strict=False):
-                _stairs(axes, names[label], survival, spent, of_method)
+                few = len(target.units[unit].times[label].reached) < FEW_STUDIES
+                _stairs(axes, names[label], survival, spent, of_method, banded=not few)
             axes.set(xlim=(0, spent), ylim=(-0.02, 1.02), xlabel=f"{unit} spent to reach {name}")
             axes.set_ylabel("share of studies")
-            axes.legend(frameon=False, fontsize="small", title="Kaplan-Meier, 95% log-log band")
+            _legend_above(figure, axes, "Kaplan-Meier, 95% log-log band")
         save(figure, paths)
 
 
 def draw_extra(found: Findings, paths: Sequence[Path], look: Look) -> None:
-    """Draw how many more trials each other method needs to reach what the best one has."""
+    """Draw how many trials each other method needs for what the best one has after so many of its own."""
     best, trials = found.best, found.curves.trials
     others = {b: extra for (a, b), extra in found.extra.items() if a == best}
     names = told_apart(found.labels)
@@ -62,12 +69,14 @@ def draw_extra(found: Findings, paths: Sequence[Path], look: Look) -> None:
         else:
             figure, axes = _panel(look)
             looks = dict(zip(found.labels, cycle(LOOKS)))
+            sign = 1.0 if found.curves.maximise else -1.0
+            own = own_reach(mean_curve(sign * found.curves.methods[best].incumbents))[0]
             for label, extra in others.items():
-                _curve(axes, names[label], extra, looks[label])
-            axes.axhline(0, color="#888888", linewidth=0.7)
-            axes.set(xlim=(0.5, trials + 0.5), xlabel=f"trials that {names[best]} has had")
-            axes.set_ylabel("more trials for the same")
-            axes.legend(frameon=False, fontsize="small", title="95% bootstrap interval; triangle: more than were left")
+                few = min(len(found.curves.methods[of].incumbents) for of in (best, label)) < FEW_STUDIES
+                _curve(axes, names[label], own, extra, looks[label], banded=not few)
+            _diagonal(axes, trials)
+            axes.set(xlabel=f"trials of {names[best]}", ylabel="trials for the same")
+            _legend_above(figure, axes, "95% bootstrap interval")
         save(figure, paths)
 
 
@@ -78,7 +87,17 @@ def _panel(look: Look) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _stairs(axes: Axes, label: str, survival: Survival, spent: float, look: Any) -> None:
+def _legend_above(figure: Figure, axes: Axes, title: str) -> None:
+    """The methods' names above the panel, where they hide nothing."""
+    handles, labels = axes.get_legend_handles_labels()
+    columns = max(1, int(LETTERS_AN_INCH * figure.get_figwidth() / (max(map(len, labels), default=0) + KEY)))
+    figure.legend(
+        handles, labels, loc="outside upper center", frameon=False, fontsize="small", title=title,
+        title_fontsize="small", ncols=min(columns, max(1, len(labels))),
+    )  # fmt: skip
+
+
+def _stairs(axes: Axes, label: str, survival: Survival, spent: float, look: Any, *, banded: bool) -> None:
     color, _, line = look
     x = np.concatenate([[0.0], survival.steps, [spent]])
 
@@ -86,30 +105,55 @@ def _stairs(axes: Axes, label: str, survival: Survival, spent: float, look: Any)
         reached = np.concatenate([[0.0], 1 - values])
         return np.append(reached, reached[-1])
 
-    axes.fill_between(x, held(survival.high), held(survival.low), step="post", color=color, alpha=0.15, linewidth=0)
+    if banded:
+        axes.fill_between(x, held(survival.high), held(survival.low), step="post", color=color, alpha=0.15, linewidth=0)
     axes.step(x, held(survival.not_reached), where="post", color=color, linestyle=line, label=label)
 
 
-def _curve(axes: Axes, label: str, extra: ExtraTrials, look: Any) -> None:
+def _curve(axes: Axes, label: str, own: Array, extra: ExtraTrials, look: Any, *, banded: bool) -> None:
+    """Trials of the other method against those of the best one, at the trials at which the best one's mean rose.
+
+    The extra trials are counted from the trial at which the best one first had it, so both together are the other's.
+    """
     color, _, line = look
-    after = np.arange(1, len(extra.estimate) + 1)
+    risen = np.flatnonzero(own == np.arange(1, len(own) + 1))
+    x, edge = own[risen], _beyond(extra.trials)
 
-    def beyond(values: Array) -> Array:
-        return np.where(np.isinf(values), extra.trials - after + 1.0, values)
+    def trials(values: Array) -> Array:
+        return np.where(np.isinf(values[risen]), edge, np.maximum(0.0, x + values[risen]))
 
-    axes.fill_between(after, beyond(extra.low), beyond(extra.high), color=color, alpha=0.15, linewidth=0)
-    axes.plot(after, beyond(extra.estimate), color=color, linestyle=line, label=label)
-    never = np.isinf(extra.estimate)
-    axes.plot(after[never], (extra.trials - after + 1.0)[never], "^", color=color, markersize=4)
+    if banded and not np.isnan(extra.low).any():
+        axes.fill_between(x, trials(extra.low), trials(extra.high), color=color, alpha=0.15, linewidth=0)
+    axes.plot(x, trials(extra.estimate), color=color, linestyle=line, marker=".", markersize=4, label=label)
+    never = np.isinf(extra.estimate[risen])
+    axes.plot(x[never], np.full(never.sum(), edge), "^", color=color, markersize=4)
+
+
+def _beyond(trials: int) -> float:
+    """Where on the axis a number of trials lies that is larger than there were."""
+    return 1.06 * trials + 0.5
+
+
+def _diagonal(axes: Axes, trials: int) -> None:
+    """The line of equal trials, and above all trials the part that is beyond the budget."""
+    top = 1.2 * trials + 1
+    axes.plot([0, trials], [0, trials], color="#888888", linewidth=0.7, linestyle=(0, (4, 3)))
+    axes.axhspan(trials, top, facecolor="none", edgecolor="#bbbbbb", hatch="////", linewidth=0)
+    axes.text(
+        0.5 * trials, 0.995 * top, f"beyond the {trials} trials", fontsize="x-small", ha="center", va="top",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+    )  # fmt: skip
+    axes.set(xlim=(0, trials + 0.5), ylim=(0, top))
 
 
 def _rows(values: Mapping[str, tuple[float, float, float]], most: float, text: str, look: Look) -> Figure:
     """One row per method: estimate and interval. An infinite value, above `most`, is a triangle at the edge."""
-    height = 0.75 + 0.2 * len(values)
+    said = wrap(f"{text}; dotted: more than {most:g}", int(LETTERS_AN_INCH * look.inches))
+    height = 0.5 + 0.15 * len(said) + 0.2 * len(values)
     figure = Figure(figsize=(look.inches, height))
     # Laid out by hand: constrained layout leaves too little room for long names.
     left = min(0.5, (0.25 + 0.075 * max(map(len, values))) / look.inches)
-    figure.subplots_adjust(left=left, right=0.98, bottom=0.55 / height, top=1 - 0.08 / height)
+    figure.subplots_adjust(left=left, right=0.98, bottom=(0.32 + 0.15 * len(said)) / height, top=1 - 0.08 / height)
     axes, edge = figure.add_subplot(), most + max(1.0, 0.04 * most)
     ordered = sorted(values, key=lambda label: (values[label][0], values[label][2]))
     for place, label in enumerate(ordered):
@@ -120,7 +164,7 @@ def _rows(values: Mapping[str, tuple[float, float, float]], most: float, text: s
     axes.axvline(edge, color="#888888", linewidth=0.7, linestyle=":")
     axes.set_yticks(range(len(ordered)), ordered, fontsize="small")
     axes.set_ylim(len(ordered) - 0.5, -0.5)
-    axes.set_xlabel(f"{text}; dotted: more than {most:g}", fontsize="small")
+    figure.supxlabel("\n".join(said), fontsize="small", y=0.05 / height)
     ticks = MaxNLocator(integer=True, min_n_ticks=1).tick_values(*axes.get_xlim())
     axes.set_xticks([tick for tick in ticks if axes.get_xlim()[0] <= tick <= most])
     return figure

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -17,8 +16,9 @@ from hpsearch.contracts.space import RESERVED_OF_CURVES, Choice, Fixed, Paramete
 from hpsearch.report.amounts import Amounts
 from hpsearch.report.context import ReportContext
 from hpsearch.report.facts import provenance_facts, schedule_of, warnings
+from hpsearch.report.search.figure import FEW_STUDIES
 from hpsearch.report.search.findings import Findings, Reach
-from hpsearch.report.search.headline import FEW_STUDIES, headline
+from hpsearch.report.search.headline import headline
 from hpsearch.report.search.page import final_levels, without_tuner
 from hpsearch.report.search.truth import endpoints_table, values_table
 from hpsearch.report.search.tuners import tuner_section
@@ -41,7 +41,7 @@ LAST_LETTERS = 600
 def document(found: Findings, context: ReportContext) -> Json:
     """The page's data: dicts, lists, strings, numbers and None; None means infinity if a docstring here says so."""
     curves, facts = found.curves, provenance_facts(context)
-    objective = curves.objective
+    objective, shown = curves.objective, _training_curves(found)
     return {
         "title": context.name,
         "description": context.description,
@@ -66,7 +66,7 @@ def document(found: Findings, context: ReportContext) -> Json:
         "warnings": warnings(context),
         "verdict": sentences(found),
         "coverage": {statistic: coverage(statistic, curves.least) for statistic in COVERAGE},
-        "methods": [_method(found, label) for label in found.labels],
+        "methods": [_method(found, label, shown.get(label, {})) for label in found.labels],
         "averages": {
             name: {label: _interval(values) for label, values in of.items()}
             for name, of in (*found.averages.items(), *((_true(m), _means(m)) for m in _whole(found)))
@@ -118,7 +118,7 @@ def _means(measured: Measured) -> dict[str, Interval]:
     return {label: values.mean for label, values in measured.methods.items()}
 
 
-def _method(found: Findings, label: str) -> Json:
+def _method(found: Findings, label: str, curves: Json) -> Json:
     tables, method = found.tables, found.curves.methods[label]
     space = tables.methods[label]
     rows = tables.trials[tables.trials["method"] == label]
@@ -163,26 +163,28 @@ def _method(found: Findings, label: str) -> Json:
                 for p in space.searched
             },
             "metrics": {name: _numbers(rows[name]) for name in tables.metrics},
-            "curves": _training_curves(found, rows, chosen),
+            "curves": curves,
             "attempts": _attempts(found, label, rows),
         },
     }  # fmt: skip
 
 
-def _training_curves(found: Findings, rows: pd.DataFrame, chosen: Sequence[int]) -> Json:
-    """Row of a trial -> name of a curve -> its values by epoch; only the chosen trials' if there are too many."""
+def _training_curves(found: Findings) -> dict[str, Json]:
+    """Label -> row of a trial -> curve -> value after each epoch; only of chosen trials if there are too many."""
     curves = found.tables.curves
     names = _curve_names(curves)
     if not names:
         return {}
-    places = rows[["repeat", "trial"]].assign(row_=range(len(rows)))
+    trials = found.tables.trials[["method", "repeat", "trial"]]
+    places = trials.assign(row_=trials.groupby("method").cumcount())
     if len(curves) * len(names) > MOST_POINTS:
-        places = places.iloc[list(chosen)]
-    wanted = curves[curves["method"] == rows["method"].iloc[0]].merge(places, on=["repeat", "trial"])
-    return {
-        str(row): {name: _numbers(of_trial[name]) for name in names if of_trial[name].notna().any()}
-        for row, of_trial in wanted.groupby("row_")
-    }
+        chosen = [method.chosen.index for method in found.curves.methods.values()]
+        places = places[np.isin(places.index, np.concatenate(chosen))]
+    shown: dict[str, Json] = {}
+    for (label, row), of_trial in curves.merge(places, on=["method", "repeat", "trial"]).groupby(["method", "row_"]):
+        values = {name: _numbers(of_trial[name]) for name in names if of_trial[name].notna().any()}
+        shown.setdefault(label, {})[str(row)] = values
+    return shown
 
 
 def _curve_names(curves: pd.DataFrame) -> list[str]:

@@ -25,8 +25,10 @@ TOGETHER = 4
 COLUMNS = {"page": 5, "column": 3}
 MOST_LETTERS = 22
 """Most letters of a name that is written beside its line."""
-MOST_IN_A_PANEL = 30
+MOST_IN_A_PANEL = {"page": 26, "column": 17}
 """Most letters of the title of a panel."""
+FEW_STUDIES = 5
+"""With fewer studies a band hides the data and says little: the studies are drawn alone."""
 
 
 def draw_figure(curves: Curves, paths: Sequence[Path], look: Look) -> None:
@@ -45,13 +47,16 @@ def _together(curves: Curves, look: Look) -> Figure:
         _dots(axes, curves, label, 0.4 * ((number + 0.5) / count - 0.5), color=color, marker=marker)
     for label, of_method in looks.items():
         _mean(axes, curves, label, of_method, names[label])
+    few = any(len(method.incumbents) < FEW_STUDIES for method in curves.methods.values())
+    about = "mean with 95% bootstrap band" + (f"; fewer than {FEW_STUDIES} studies: each alone" if few else "")
     _frame(axes, curves)
     axes.set_xlabel("trial")
     axes.set_ylabel(_quantity(curves))
-    _say_outside(axes, curves, list(curves.methods))
+    about += _outside(axes, curves)
     if not _label_directly(axes, curves, looks, figure.get_figheight()):
         corner: Any = "lower right" if curves.maximise else "upper right"
-        axes.legend(frameon=False, loc=corner, fontsize="small", title="mean with 95% bootstrap band")
+        axes.legend(frameon=False, loc=corner, fontsize="small")
+    axes.set_title(about, fontsize="small", loc="left")
     return figure
 
 
@@ -70,7 +75,6 @@ def _label_directly(axes: Axes, curves: Curves, looks: Mapping[str, tuple[str, s
             xycoords=axes.get_yaxis_transform(), xytext=(4, 0), textcoords="offset points", va="center",
             color=color, fontsize="small", annotation_clip=False,
         )  # fmt: skip
-    axes.set_title("mean with 95% bootstrap band", fontsize="small", loc="left")
     return True
 
 
@@ -87,7 +91,7 @@ def _apart(curves: Curves, look: Look) -> Figure:
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     trials = np.arange(1, curves.trials + 1)
     means = [np.column_stack([trials, method.mean.estimate]) for method in curves.methods.values()]
-    color, names = LOOKS[1][0], told_apart(curves.methods, MOST_IN_A_PANEL)
+    color, names = LOOKS[1][0], told_apart(curves.methods, MOST_IN_A_PANEL[look.width])
     for axes, label in zip(grid.flat, curves.methods, strict=False):
         axes.add_collection(LineCollection(means, colors="#bbbbbb", linewidths=0.7))
         thin = [np.column_stack([trials, study]) for study in curves.methods[label].incumbents]
@@ -123,11 +127,16 @@ def _dots(axes: Axes, curves: Curves, label: str, aside: float, **look: Any) -> 
 def _mean(axes: Axes, curves: Curves, label: str, look: tuple[str, str, Any], name: str) -> None:
     color, marker, line = look
     method, trials = curves.methods[label], np.arange(1, curves.trials + 1)
+    name = f"{name} (n = {len(method.incumbents)})"
+    if len(method.incumbents) < FEW_STUDIES:
+        axes.plot(trials, method.incumbents.T, color=color, linestyle=line, linewidth=1.0)
+        axes.plot([], [], color=color, linestyle=line, linewidth=1.0, label=name)
+        return
     axes.fill_between(trials, method.mean.low, method.mean.high, color=color, alpha=0.2, linewidth=0)
     every = max(1, curves.trials // 8)
     axes.plot(
         trials, method.mean.estimate, color=color, linestyle=line, linewidth=1.8, marker=marker, markersize=5,
-        markevery=(0, every), label=f"{name} (n = {len(method.incumbents)})",
+        markevery=(0, every), label=name,
     )  # fmt: skip
 
 
@@ -142,12 +151,12 @@ def _quantity(curves: Curves) -> str:
     return f"best {verbatim(curves.objective.name)} so far{unit}"
 
 
-def _say_outside(axes: Axes, curves: Curves, labels: list[str]) -> None:
+def _outside(axes: Axes, curves: Curves) -> str:
+    """How many incumbents lie outside of the axes, as the end of a sentence; nothing if none does."""
     low, high = axes.get_ylim()
-    values = np.concatenate([curves.methods[label].incumbents.ravel() for label in labels])
-    if outside := int(((values < low) | (values > high)).sum()):
-        text = f"{outside} of {values.size} dots lie outside"
-        axes.text(0.01, 0.01, text, transform=axes.transAxes, fontsize=7)
+    values = np.concatenate([method.incumbents.ravel() for method in curves.methods.values()])
+    outside = int(((values < low) | (values > high)).sum())
+    return f"; {outside} of {values.size} dots lie outside" if outside else ""
 
 
 def _limits(curves: Curves) -> tuple[float, float]:
@@ -158,7 +167,8 @@ def _limits(curves: Curves) -> tuple[float, float]:
     )
     margin = 0.05 * abs(best - worst) or 0.05 * abs(best) or 0.05
     # With few studies the last interval of a method may reach beyond every study.
-    bounds = [end[-1] for method in curves.methods.values() for end in (method.mean.low, method.mean.high)]
+    banded = [method.mean for method in curves.methods.values() if len(method.incumbents) >= FEW_STUDIES]
+    bounds = [end[-1] for mean in banded for end in (mean.low, mean.high)]
     ends = [float(end) for end in bounds if np.isfinite(end)]
     low, high = min(worst, best, *ends), max(worst, best, *ends)
     return float(low - margin), float(high + margin)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from hpsearch.report.amounts import Amounts
 from hpsearch.report.context import ReportContext
 from hpsearch.report.facts import UNKNOWN
+from hpsearch.report.search.figure import FEW_STUDIES
 from hpsearch.report.search.findings import Findings
 from hpsearch.report.search.truth import climb_texts, favoured_text
 from hpsearch.report.search.values import FRESH, RECORDED, Measured
@@ -20,8 +21,6 @@ from hpsearch.statistics.coverage import coverage
 from hpsearch.statistics.trials_to_level import TrialsToLevel
 from hpsearch.study.schema import Spec
 
-FEW_STUDIES = 5
-"""With fewer studies a band hides the data and says little: figures show the studies alone."""
 MANY_LOST = 0.2
 """A method that lost at least this share of its trials is mostly measured by what is counted for a lost one."""
 MOST_NAMED = 4
@@ -72,14 +71,15 @@ class Headline:
 
 def headline(found: Findings, context: ReportContext) -> Headline:
     """The first screen of what was found. With more than two methods the best is compared with the next best."""
-    caution, *cautions = _cautions(found)
+    (caution, _), *others = _cautions(found)
+    cautions = tuple(short for _, short in others)
     facts = _facts(found, context)
     if not any(_complete(found, label) for label in found.labels):
         said = f"No trial of {_all_of(found.labels)} was complete, so that there is nothing to compare."
-        return Headline(facts, said, caution, (), tuple(cautions), None, None, None, None)
+        return Headline(facts, said, caution, (), cautions, None, None, None, None)
     best, *others = by_worth(found)
     if not others:
-        return Headline(facts, _alone(found), caution, _tiles_alone(found), tuple(cautions), best, None, None, None)
+        return Headline(facts, _alone(found), caution, _tiles_alone(found), cautions, best, None, None, None)
     other, measured = others[0], found.incumbents.truest
     level = _final(measured, other)
     reach = measured.to_final_level(best, other)
@@ -97,7 +97,7 @@ def headline(found: Findings, context: ReportContext) -> Headline:
         said,
         caution,
         (replace(primary, title=f"{primary.title} (primary)"), *tiles.values()),
-        tuple(cautions),
+        cautions,
         best,
         other,
         level,
@@ -302,41 +302,45 @@ def _last(mean: Interval) -> tuple[float, float, float]:
     return float(mean.estimate[-1]), float(mean.low[-1]), float(mean.high[-1])
 
 
-def _cautions(found: Findings) -> list[str]:
-    """What limits the headline, the most important first; a few words each after the first."""
+def _cautions(found: Findings) -> list[tuple[str, str]]:
+    """What limits the headline, the most important first, each as a sentence and in a few words."""
     curves = found.curves
     finished, planned = curves.planned
     said = []
     if finished != planned:
-        said.append(f"Not finished: {finished} of {planned} trials; this is what trials 1 to {curves.trials} say.")
+        so_far = f"{finished} of {planned} trials"
+        said.append((f"Not finished: {so_far}; this is what trials 1 to {curves.trials} say.", so_far))
     elif not curves.is_finished:
-        said.append("Not decided yet: repeats are added until the methods are told apart.")
+        said.append(("Not decided yet: repeats are added until the methods are told apart.", "not decided yet"))
     if curves.least < FEW_STUDIES:
-        said.append(
-            f"Only {_studies(curves.least)} per method: intervals say little, and figures show the studies alone."
-        )
+        few = f"only {_studies(curves.least)} per method"
+        said.append((f"{few.capitalize()}: intervals say little, and figures show the studies alone.", few))
     shares = {label: (curves.methods[label].lost, _trials(found, label)) for label in found.labels}
     mostly = [f"{lost} of {of} trials of {label}" for label, (lost, of) in shares.items() if lost >= MANY_LOST * of]
     if mostly:
-        said.append(f"Diverged or failed: {', '.join(mostly)}; they count as spent, at a value that was not measured.")
+        lost = ", ".join(mostly)
+        sentence = f"Diverged or failed: {lost}; they count as spent, at a value that was not measured."
+        said.append((sentence, f"lost: {lost}"))
     best, *others = by_worth(found)
     if others and (warning := favoured_text(found, best, others[0])):
-        said.append(warning)
+        said.append((warning, "seeds scatter unequally"))
     if climbs := climb_texts(found):
-        said.append(f"of the recorded climb only a part is confirmed: {', '.join(climbs)}")
+        said.append(_alike(f"of the recorded climb only a part is confirmed: {', '.join(climbs)}"))
     if found.incumbents.truest.kind == RECORDED:
-        said.append(FLATTERED)
-    narrow = sum(ends.crowded is not None for of_method in found.boundaries.values() for ends in of_method.values())
-    if narrow:
-        said.append(f"{count(narrow, 'range')} may be too narrow")
+        said.append((FLATTERED, "recorded values, flattered by their seeds"))
+    if narrow := sum(e.crowded is not None for of_method in found.boundaries.values() for e in of_method.values()):
+        said.append(_alike(f"{count(narrow, 'range')} may be too narrow"))
     if worse := _worse(found):
-        said.append(f"worse on test data: {worse}")
-    few = sum(lost for lost, of in shares.values() if 0 < lost < MANY_LOST * of)
-    if few:
-        said.append(f"{count(few, 'trial')} lost")
+        said.append(_alike(f"worse on test data: {worse}"))
+    if few_lost := sum(lost for lost, of in shares.values() if 0 < lost < MANY_LOST * of):
+        said.append(_alike(f"{count(few_lost, 'trial')} lost"))
     if curves.is_finished and any(part.looks for part in found.tables.parts):
-        said.append("repeats were added until it was decided, which intervals take no account of")
-    return [*said, _splits(found)]
+        said.append(_alike("repeats were added until it was decided, which intervals take no account of"))
+    return [*said, _alike(_splits(found))]
+
+
+def _alike(text: str) -> tuple[str, str]:
+    return f"{text[0].upper()}{text[1:]}.", text
 
 
 def _splits(found: Findings) -> str:

@@ -19,8 +19,12 @@ from hpsearch.report.sensitivity.results import MethodResponses, Response, Sensi
 from hpsearch.report.style import LOOKS, Look, save, told_apart, verbatim
 from hpsearch.statistics.bootstrap import Interval
 
+LETTERS_AN_INCH, KEY = 17, 6
+"""Letters of a legend that an inch has room for, and how many a sample of a line is as wide as."""
 LETTERS = 34
 """Most letters in a line of a legend below a panel of 2.3 inches."""
+MEAN, ZERO = "mean", "zero"
+"""What lines are: a mean, or the marks of a mean's zeros on a logarithmic axis."""
 TICK = 16
 """Most letters below a tick."""
 
@@ -48,13 +52,13 @@ def draw_responses(found: Sensitivity, paths: Sequence[Path], look: Look) -> Non
                     ]
                     _draw_response(grid[row, column], names[label], found.methods[label], means, looks[label])
             grid[-1, column].set_xlabel(verbatim(name) if name else "")
-            if len(found.methods) > 1:
-                grid[0, column].legend(frameon=False, fontsize=7)
         unit = f" ({verbatim(found.objective.unit, 12)})" if found.objective.unit else ""
         grid[0, 0].set_ylabel(verbatim(found.objective.name, LETTERS) + unit)
         for row, measure in enumerate(measures, 1):
             grid[row, 0].set_ylabel(f"{verbatim(measure, LETTERS)},\nmean over epochs")
             _logarithmic_if_wide(grid[row])
+        if len(found.methods) > 1:
+            _legend_below(figure, list(grid[0]))
         save(figure, paths)
 
 
@@ -84,7 +88,7 @@ def draw_epochs(found: Sensitivity, paths: Sequence[Path], look: Look) -> None:
             grid[len(heights) - 1, column].tick_params(labelbottom=True)
             grid[-1, column].axis("off")
             names = ", ".join(verbatim(name, LETTERS) for name in responses[0].varied)
-            lines = max((axes.get_lines() for axes in grid[:-1, column]), key=len)
+            lines = max(([x for x in a.get_lines() if x.get_gid() == MEAN] for a in grid[:-1, column]), key=len)
             grid[-1, column].legend(
                 handles=lines, loc="upper center", frameon=False, fontsize=6.5, title_fontsize=6.5,
                 title="\n".join(wrap(names, LETTERS)) or None, borderaxespad=0.2,
@@ -93,6 +97,20 @@ def draw_epochs(found: Sensitivity, paths: Sequence[Path], look: Look) -> None:
             grid[row, 0].set_ylabel(verbatim(name, LETTERS))
             _logarithmic_if_wide(grid[row])
         save(figure, paths)
+
+
+def _legend_below(figure: Figure, row: Sequence[Axes]) -> None:
+    """One legend for all columns, below them, where it hides nothing and is as wide as the figure."""
+    handles: dict[str, Any] = {}
+    for axes in row:
+        drawn, keys = axes.get_legend_handles_labels()
+        handles |= dict(zip(keys, drawn, strict=True))
+    columns = max(1, int(LETTERS_AN_INCH * figure.get_figwidth() / (max(map(len, handles)) + KEY)))
+    rows = -(-len(handles) // columns)
+    figure.set_figheight(figure.get_figheight() + 0.14 * rows + 0.1)
+    figure.legend(
+        handles.values(), handles, loc="outside lower center", frameon=False, fontsize=7, ncols=columns,
+    )  # fmt: skip
 
 
 def _draw_response(
@@ -107,7 +125,7 @@ def _draw_response(
         axes.errorbar(
             x, middle, yerr=spread, color=color, marker=marker, linestyle=line, markersize=4, linewidth=1.3,
             capsize=2, elinewidth=0.9, label=key,
-        )  # fmt: skip
+        ).lines[0].set_gid(MEAN)  # fmt: skip
     if method.axis is None:
         axes.set_xticks([])
     elif isinstance(method.axis, Choice):
@@ -142,7 +160,7 @@ def _draw_epochs(axes: Axes, mean: Interval, key: str, look: tuple[Any, Any]) ->
     color, line = look
     epochs = np.arange(1, len(mean.estimate) + 1)
     axes.fill_between(epochs, mean.low, mean.high, color=color, alpha=0.2, linewidth=0)
-    axes.plot(epochs, mean.estimate, color=color, linestyle=line, linewidth=1.3, label=key)
+    axes.plot(epochs, mean.estimate, color=color, linestyle=line, linewidth=1.3, label=key, gid=MEAN)
 
 
 def _values(response: Response) -> list[str]:
@@ -152,18 +170,36 @@ def _values(response: Response) -> list[str]:
 
 
 def _logarithmic_if_wide(row: Iterable[Axes]) -> None:
-    """Make the axis logarithmic if values span more than two decades, as flip ratios do; zeros are left out.
+    """Make the axis logarithmic if values span more than two decades, as flip ratios do.
 
-    Near the ends of the floating-point numbers a logarithmic axis has no ticks, and the axis stays linear.
+    Its floor is below the smallest positive value. Bands and bars whose lower ends are 0 or less end at the floor, and
+    a value of 0 is a hollow triangle there, with no line to it. Near the ends of the floating-point numbers a
+    logarithmic axis has no ticks, and the axis stays linear.
     """
     axes = list(row)
-    drawn = np.concatenate([np.asarray(line.get_ydata(), np.float64) for a in axes for line in a.get_lines()])
+    means = [line for a in axes for line in a.get_lines() if line.get_gid() == MEAN]
+    drawn = np.concatenate([np.asarray(line.get_ydata(), np.float64) for line in means]) if means else np.empty(0)
     positive = drawn[drawn > 0]
     if not positive.size or positive.min() < 1e-200 or positive.max() > 1e200:
         return
-    if (drawn[np.isfinite(drawn)] >= 0).all() and positive.max() > 100 * positive.min():
-        axes[0].set_yscale("log", nonpositive="mask")
-        axes[0].set_ylim(positive.min() / 2, positive.max() * 2)
+    if not (drawn[np.isfinite(drawn)] >= 0).all() or positive.max() <= 100 * positive.min():
+        return
+    floor = positive.min() / 2
+    axes[0].set_yscale("log", nonpositive="clip")
+    axes[0].set_ylim(floor, positive.max() * 2)
+    for panel, line in [(a, line) for a in axes for line in a.get_lines() if line in means]:
+        y = np.asarray(line.get_ydata(), np.float64)
+        if (zero := y == 0).any():
+            x = np.asarray(line.get_xdata())[zero]
+            panel.plot(
+                x, np.full(len(x), floor), "v", markersize=5, markerfacecolor="none", color=line.get_color(),
+                clip_on=False, gid=ZERO,
+            )  # fmt: skip
+            line.set_ydata(np.where(zero, np.nan, y))
+    if any(line.get_gid() == ZERO for a in axes for line in a.get_lines()):
+        axes[0].annotate(
+            "hollow: 0", (0, 0), xycoords="axes fraction", xytext=(3, 3), textcoords="offset points", fontsize=6
+        )
 
 
 def _shades(count: int) -> list[tuple[Any, Any]]:

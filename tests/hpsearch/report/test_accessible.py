@@ -9,9 +9,7 @@ import tarfile
 import pytest
 
 from hpsearch.report import html as page_html
-from tests.hpsearch.report.test_page import browser, file, html, opened
-
-__all__ = ["browser", "file", "html"]  # fixtures
+from tests.tools.pages import opened
 
 AXE = "axe-core@4.14.1"
 TEXT = 4.5

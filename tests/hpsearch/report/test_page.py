@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
-from hpsearch.report import ReportContext, compute_curves, write_report
+from hpsearch.report import ReportContext, compute_curves
 from hpsearch.report import html as page_html
 from hpsearch.report.markdown import plain
 from hpsearch.report.search.findings import compute_findings
@@ -19,95 +19,9 @@ from hpsearch.report.search.headline import headline
 from hpsearch.report.watch import Watched, open_server
 from hpsearch.store.tables import load_tables
 from tests.tools.editing import edited
-from tests.tools.studies import going_on, recorded, run_to_end
+from tests.tools.pages import HOSTILE, STUDY, TASK, opened
+from tests.tools.studies import going_on, recorded
 from tests.tools.waiting import PATIENCE
-
-expect.set_options(timeout=1000 * PATIENCE)
-
-TASK = """
-from hpsearch import FunctionTask, Objective, Result
-
-
-def objective(configuration, seed):
-    x, depth = configuration["x"], configuration.get("depth", 1)
-    if x > 9.5:
-        return Result(None, outcome="diverged", reason="<img src=x onerror=alert(2)> too large")
-    value = 1 - abs(x - 3) / 10 - 0.01 * depth + (seed % 97) / 9700
-    return Result(value, {"test_score": value - 0.02}, {"score": [value / 2, value]})
-
-
-TASK = FunctionTask(objective, Objective("score", chance=0.0))
-"""
-HOSTILE = "<script>alert(1)</script>"
-STUDY = f"""
-name = "page"
-description = "</script><script>alert(3)</script> & more"
-trials = 8
-repeats = 5
-seed = 7
-task = "{{module}}"
-searcher = "random"
-
-[methods.wide]
-space = {{{{ x = [0.0, 10.0], depth = [1, 4] }}}}
-
-[methods.near]
-space = {{{{ x = [2.0, 4.0] }}}}
-
-[methods."{HOSTILE}"]
-space = {{{{ x = [5.0, 9.0], kind = {{{{ choices = ["a", "b"] }}}} }}}}
-"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if path is None:
-        if os.environ.get("CI"):
-            pytest.fail("no Chromium here: .ci/run installs it")
-        pytest.skip("no Chromium here: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def file(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("page")
-    (folder / "page_task.py").write_text(TASK)
-    (folder / "page.toml").write_text(STUDY.format(module="page_task"))
-    return run_to_end(folder / "page.toml")
-
-
-@pytest.fixture(scope="module")
-def html(file):
-    (file.parent / "report").mkdir()
-    (file.parent / "report" / "discussion.md").write_text(
-        "**Bold** <img src=x onerror=alert(4)> [a](javascript:alert(5))\n\n| n |\n| --- |\n| 7 |\n"
-    )
-    write_report(file, file.parent / "report")
-    return file.parent / "report" / "index.html"
-
-
-@contextmanager
-def opened(browser, address, **context):
-    """A page of which nothing may be complained of, and that may ask for nothing but itself."""
-    context = browser.new_context(**{"viewport": {"width": 1100, "height": 900}, **context})
-    context.set_default_timeout(1000 * PATIENCE)
-    page = context.new_page()
-    wrong, asked = [], []
-    page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("dialog", lambda dialog: (wrong.append(f"dialog {dialog.message}"), dialog.dismiss()))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(address)
-    yield page
-    context.close()
-    assert wrong == []
-    assert {
-        url for url in asked if not url.startswith(address.partition("#")[0]) and not url.startswith("data:")
-    } == set()
 
 
 @pytest.fixture
@@ -189,7 +103,8 @@ def test_the_target_slides_and_what_is_not_reached_lies_in_the_gutter(page, file
     assert rows.count() == 3
     medians = {label: s.median for label, s in target.units["trials"].survival.items()}
     never = [label for label, median in medians.items() if median == np.inf]
-    names = rows.locator("text").all_text_contents()
+    shown = rows.locator("text").all_text_contents()  # a long name is cut
+    names = [next(label for label in medians if label.startswith(name.removesuffix("…"))) for name in shown]
     assert [medians[name] for name in names] == sorted(medians.values())
     edge = page.locator("#soon .gutter").bounding_box()["x"]
     for row, name in zip(rows.all(), names, strict=True):

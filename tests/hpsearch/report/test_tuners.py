@@ -158,7 +158,7 @@ def test_both_pages_have_the_section(own_study):
     section = page.split("## Under another tuner")[1].split("\n## ")[0]
     assert "\n- narrow against wide: who ends better after 6 trials " in section
     assert section.count("| narrow, wide | ") == 2
-    assert "Under another tuner. narrow against wide: " in file.with_name("report").joinpath("index.html").read_text()
+    assert "narrow against wide: " in file.with_name("report").joinpath("index.html").read_text()
 
 
 def test_a_page_without_other_tuners_has_no_section(own_study):
