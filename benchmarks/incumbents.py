@@ -217,9 +217,11 @@ def table(path: Path) -> None:
         column = lambda name, of=of: np.array([float(row[name]) for row in of])  # noqa: E731
         # What an interval is to hold is the mean over all studies that there could be.
         aims = {side: column(f"true_{side}").mean() for side in "ab"}
-        held = np.concatenate([
-            (column(f"{side}_low") <= aims[side] + 1e-12) & (aims[side] - 1e-12 <= column(f"{side}_high")) for side in "ab"
-        ])  # fmt: skip
+        within = [
+            (column(f"{side}_low") <= aim + 1e-12) & (aim - 1e-12 <= column(f"{side}_high"))
+            for side, aim in aims.items()
+        ]
+        held = np.concatenate(within)
         biases = " | ".join(f"{(column(side) - column(f'true_{side}')).mean():+.4f}" for side in "ab")
         sooner, later = column("extra_high") < 0, column("extra_low") > 0
         said = " | ".join(f"{100 * share.mean():.0f}" for share in (held, sooner, later))

@@ -183,7 +183,7 @@ def _training_curves(found: Findings) -> dict[str, Json]:
     shown: dict[str, Json] = {}
     for (label, row), of_trial in curves.merge(places, on=["method", "repeat", "trial"]).groupby(["method", "row_"]):
         values = {name: _numbers(of_trial[name]) for name in names if of_trial[name].notna().any()}
-        shown.setdefault(label, {})[str(row)] = values
+        shown.setdefault(str(label), {})[str(row)] = values
     return shown
 
 

@@ -71,8 +71,8 @@ class Headline:
 
 def headline(found: Findings, context: ReportContext) -> Headline:
     """The first screen of what was found. With more than two methods the best is compared with the next best."""
-    (caution, _), *others = _cautions(found)
-    cautions = tuple(short for _, short in others)
+    (caution, _), *less = _cautions(found)
+    cautions = tuple(short for _, short in less)
     facts = _facts(found, context)
     if not any(_complete(found, label) for label in found.labels):
         said = f"No trial of {_all_of(found.labels)} was complete, so that there is nothing to compare."
