@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,8 +21,10 @@ from hpsearch.store.chosen import chosen, method_of
 from hpsearch.store.database import Database
 from hpsearch.store.tables import load_tables
 from hpsearch.study.registry import Registry
-from hpsearch.study.shipped import find_study
 from tests.tools.studies import run_to_end
+
+OF_VERSION_0_1 = Path(__file__).parent / "databases"
+"""A comparison and its confirmation, as version 0.1 wrote them."""
 
 
 @pytest.fixture
@@ -52,7 +55,7 @@ def test_every_choice_is_trained_with_fresh_seeds_and_nothing_else_changed(file)
 
 def test_the_seeds_of_a_confirmation_are_as_long_as_those_of_the_search(file):
     """What an older version searched is confirmed with the seeds that it would have had there."""
-    old = find_study("figure8-fsdd").parents[1] / "reports/figure8-fsdd/figure8-fsdd.db"
+    old = OF_VERSION_0_1 / "figure8-fsdd.db"
     plans = [confirmation(load_tables(searched), Registry.here(file.parent), 2, True, {}) for searched in (file, old)]
     assert [plan.seed_bits for plan in plans] == [31, 63]
 
@@ -105,7 +108,7 @@ def test_nothing_complete_is_nothing_to_confirm(file):
 
 
 def test_a_longer_budget_is_a_setting_of_the_task():
-    tables = load_tables(find_study("figure8-fsdd").parents[1] / "reports/figure8-fsdd/figure8-fsdd.db")
+    tables = load_tables(OF_VERSION_0_1 / "figure8-fsdd.db")
     plan = confirmation(tables, Registry(), 2, True, {"epochs": 60})
     spec = plan.spec
     assert spec.task.settings["epochs"] == 60
@@ -133,7 +136,7 @@ def test_a_page_of_other_settings_says_so_and_calls_nothing_flattery(file, tmp_p
 
 def test_a_confirmation_that_version_0_1_wrote_is_read_and_reported():
     """It kept what it confirms among the searcher's settings."""
-    file = find_study("figure8-fsdd").parents[1] / "reports/figure8-fsdd-confirm/figure8-fsdd-confirm.db"
+    file = OF_VERSION_0_1 / "figure8-fsdd-confirm.db"
     with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
         recorded = json.loads(connection.execute("SELECT spec FROM comparison").fetchone()[0])
     tables = load_tables(file)
