@@ -36,6 +36,7 @@ KINDS = ("png", "svg", "pdf")
 UNDATED: dict[str, dict[str, None]] = {".svg": {"Date": None, "Creator": None}, ".pdf": {"CreationDate": None}}
 MOST_FITS = 12
 """How often texts are shrunk at most: what is still too large then is larger than any name may be."""
+MANY_PANELS = 5
 INCHES = {"column": 3.3, "page": 6.9}
 """Widths of a column and of a page of text in two-column journals."""
 
@@ -88,7 +89,9 @@ def fit_text(figure: Figure) -> None:
     """Lay the figure out, and shrink texts that reach beyond its canvas until they lie inside."""
     canvas = figure.bbox
     for _ in range(MOST_FITS):
-        figure.draw_without_rendering()  # lays it out
+        # Titles of many panels that were laid out by hand are where they will be, and drawing those takes a second.
+        if figure.get_layout_engine() is not None or len(figure.axes) < MANY_PANELS:
+            figure.draw_without_rendering()  # lays it out
         beyond = [
             (text, share)
             for text in _written(figure)

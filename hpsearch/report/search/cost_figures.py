@@ -38,7 +38,8 @@ def draw_reach(found: Findings, paths: Sequence[Path], look: Look) -> None:
     """Draw how soon studies reach the target that the report shows first."""
     target, unit = found.shown(), found.unit
     survivals, spent = target.units[unit].survival, target.units[unit].spent
-    name = f"{verbatim(found.curves.objective.name)} {Objective.text(target.value)}"
+    letters = 40 if look.width == "page" else 20  # of the objective's name, in the label of an axis
+    name = f"{verbatim(found.curves.objective.name, letters)} {Objective.text(target.value)}"
     names = told_apart(survivals)
     with look.context():
         if len(survivals) > TOGETHER:
