@@ -205,7 +205,11 @@ def _running_times(found: Findings) -> str:
         shares = attained([of[label] for of in own], np.array(moments))
         ratio = _ratio_text(reach.ratios[label]) if label in reach.ratios else ""
         expected = expected_running_time(times)
-        cells = [f"{int(times.reached.sum())} of {len(times.reached)}", "never" if math.isinf(expected) else f"{expected:.3g}", ratio]
+        cells = [
+            f"{int(times.reached.sum())} of {len(times.reached)}",
+            "never" if math.isinf(expected) else f"{expected:.3g}",
+            ratio,
+        ]
         rows.append([plain(label), *cells, *(f"{share:.0%}" for share in shares)])
     note = (
         f"Expected {unit} to {Objective.text(target.value)} if a study that misses it is followed by another: all that "

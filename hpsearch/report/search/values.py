@@ -320,13 +320,15 @@ def _held(confirm: Confirm, trained: str, label: str, trials: int) -> list[tuple
 
 
 def _fresh_groups(curves: Curves, confirmed: Tables | None) -> dict[str, list[Array]]:
-    """Label -> objectives of each configuration's fresh seeds."""
-    if confirmed is None:
+    """Label -> objectives of the fresh seeds of each configuration that a study ended with: others may fail."""
+    if confirmed is None or (confirm := confirmed.comparison.spec.confirm) is None:
         return {}
     rows = confirmed.trials[confirmed.trials["state"] == "complete"]
     found: dict[str, list[Array]] = {label: [] for label in curves.methods}
     for trained, of in rows.groupby("method"):
-        found[method_of(str(trained))].append(numbers(of["objective"]))
+        label = method_of(str(trained))
+        if any(last == curves.trials for *_, last in _held(confirm, str(trained), label, curves.trials)):
+            found[label].append(numbers(of["objective"]))
     return found
 
 
