@@ -33,7 +33,7 @@ from hpsearch.statistics.left_out import left_out
 
 Array = NDArray[np.float64]
 STUDIES, TRIALS, INITIAL = 20, 25, 5
-COMPARISONS = 40
+COMPARISONS = 25
 RESAMPLES = 1_000
 SEEDS = 5
 NOISE = (0.006, 0.011)

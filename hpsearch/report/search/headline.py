@@ -180,31 +180,35 @@ def _compared(found: Findings, measured: Measured, best: str, other: str) -> str
         return _so_far(
             found, f"{_all_of(list(found.leaders))} end equally well, at {value} on average after {whole(found)}."
         )
-    who = f"{other}, the next best of {len(found.labels)} methods" if len(found.labels) > 2 else other
+    many = len(found.labels) > 2
     difference, reach = measured.difference(best, other), measured.to_final_level(best, other)
+    by = f"{amounts.difference(*_ends(difference))} ({_difference_span(amounts, difference)})"
     unsure = found.curves.is_finished and not _told_apart(found, measured, best, other)
-    apart = "; at the end the two are not told apart" if unsure else ""
-    if _primary(found) == "difference":
-        by = f"{amounts.difference(*_ends(difference))} ({_difference_span(amounts, difference)})"
-        said = f"{best} ends better than {who} by {by} after {whole(found)}"
-    else:
-        said = f"{best} needs {_trials_text(reach)} to match what {who}{',' if ',' in who else ''} reaches in "
-        said += f"{trials}" if whole(found) == count(trials, "trial") else whole(found)
-    return _so_far(found, f"{said}{apart}{_by_what(found, measured, best, other)}.")
+    in_trials = _primary(found) == "trials" and not unsure
+    after, by_what = whole(found), _by_what(found, measured, best, other, in_trials)
+    if unsure:
+        both = f"{best} and {other}" + (f", the best two of {len(found.labels)} methods," if many else "")
+        return f"{both} are not told apart after {after}: {best} ends better by {by}{by_what}."
+    who = f"{other}, the next best of {len(found.labels)} methods" if many else other
+    if not in_trials:
+        return _so_far(found, f"{best} ends better than {who}{',' if many else ''} by {by} after {after}{by_what}.")
+    reaches = str(trials) if after == count(trials, "trial") else after
+    needs = f"{best} needs {_trials_text(reach)} to match what {who}{',' if many else ''} reaches in {reaches}"
+    return _so_far(found, f"{needs}{by_what}.")
 
 
-def _by_what(found: Findings, measured: Measured, best: str, other: str) -> str:
+def _by_what(found: Findings, measured: Measured, best: str, other: str, in_trials: bool) -> str:
     """What the sentence goes by, and what the recorded values would say."""
     if measured.kind == RECORDED:
         return ""
     by = "with fresh seeds" if measured.kind == FRESH else "by a model that does not see a study's luck"
     recorded = found.incumbents.values[RECORDED]
-    if _primary(found) == "difference":
+    if in_trials:
+        said = _trials_text(recorded.to_final_level(best, other))
+    else:
         difference = recorded.difference(best, other)
         amounts = Amounts.of(found.curves.objective)
-        said = f"by {amounts.difference(*_ends(difference))} ({_difference_span(amounts, difference)})"
-    else:
-        said = _trials_text(recorded.to_final_level(best, other))
+        said = f"{amounts.difference(*_ends(difference))} ({_difference_span(amounts, difference)})"
     return f", {by} (recorded values say {said})"
 
 
