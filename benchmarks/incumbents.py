@@ -1,7 +1,8 @@
 """What is an incumbent's value worth? Bias, coverage and false verdicts of recorded and modelled values, simulated.
 
-    nice python benchmarks/incumbents.py run benchmarks/incumbents.csv      goes on with what the file holds
-    python benchmarks/incumbents.py table benchmarks/incumbents.csv         print as Markdown tables
+    python benchmarks/incumbents.py run benchmarks/incumbents.csv 40           goes on with what the file holds
+    python benchmarks/incumbents.py run benchmarks/incumbents.csv 200 flat-2   more comparisons of one function
+    python benchmarks/incumbents.py table benchmarks/incumbents.csv            print as a Markdown table
 
 A comparison is two methods, 20 studies of 25 trials each, on functions whose true values are known, observed with
 normal noise (the training's seed). Studies search at random, or "greedily": five random trials, then near the best so
@@ -33,7 +34,6 @@ from hpsearch.statistics.left_out import left_out
 
 Array = NDArray[np.float64]
 STUDIES, TRIALS, INITIAL = 20, 25, 5
-COMPARISONS = 25
 RESAMPLES = 1_000
 SEEDS = 5
 NOISE = (0.006, 0.011)
@@ -180,8 +180,8 @@ def compared(name: str, search: str, methods: str, comparison: int) -> list[Row]
     return rows
 
 
-def run(path: Path) -> None:
-    """Simulate what the file lacks."""
+def run(path: Path, comparisons: int, functions: list[str]) -> None:
+    """Simulate what the file lacks of so many comparisons of these functions, or of all."""
     names = [field.name for field in fields(Row)]
     known = set()
     if path.exists():
@@ -191,7 +191,7 @@ def run(path: Path) -> None:
         path.write_text(",".join(names) + "\n")
     wanted = [
         (name, search, methods, i)
-        for i in range(COMPARISONS) for name in FUNCTIONS for search in SEARCHES for methods in WORSE
+        for i in range(comparisons) for name in functions or FUNCTIONS for search in SEARCHES for methods in WORSE
     ]  # fmt: skip
     begun = time.monotonic()
     for at, key in enumerate(wanted):
@@ -229,4 +229,8 @@ def table(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    {"run": run, "table": table}[sys.argv[1]](Path(sys.argv[2]))
+    what, file, *words = sys.argv[1:]
+    if what == "run":
+        run(Path(file), int(words[0]), words[1:])
+    else:
+        table(Path(file))

@@ -2,7 +2,7 @@
 
 import { amount, at } from "./format.js";
 import { chart } from "./chart.js";
-import { areMany, isFew, isLit, state, visible } from "./state.js";
+import { areMany, hasStudies, isFew, isLit, state, studiesOf, visible } from "./state.js";
 import { band, endLabels, hasRoomForLabels, inColor, line, path, roomForLabels } from "./marks.js";
 import { h, help, place, select } from "./elements.js";
 import { report, unitText } from "./data.js";
@@ -40,7 +40,7 @@ export const curves = {
     drawLevel(c);
     const ends = [];
     for (const m of visible()) {
-      if ((state.studies && isOfBest() && isLit(m)) || isFew(m)) drawStudies(c, m);
+      if ((state.studies && hasStudies() && isLit(m)) || isFew(m)) drawStudies(c, m);
       ends.push([m, isFew(m) ? c.Y(report.averages.mean[report.methods[m].label].estimate.at(-1)) : drawAverage(c, m)]);
     }
     if (hasRoomForLabels(node)) endLabels(c, ends);
@@ -76,7 +76,7 @@ function drawLevel(c) {
 
 function drawStudies(c, m) {
   const hits = choosing(m);
-  report.methods[m].incumbents.forEach((study, s) => {
+  studiesOf(m).forEach((study, s) => {
     const points = study.map((v, i) => [c.X(i + 1), c.Y(v)]);
     const kind = `study${isFew(m) ? " alone" : ""}${hits ? (hits[s] ? " hit" : " missed") : ""}`;
     c.plot.append(h("path", { ...inColor(m, kind), d: path(points), "data-s": s }));
@@ -92,7 +92,7 @@ function drawAverage(c, m) {
   return c.Y(average.estimate.at(-1));
 }
 
-const incumbents = () => visible().flatMap((m) => report.methods[m].incumbents.flat());
+const incumbents = () => visible().flatMap((m) => studiesOf(m).flat());
 
 // Limits of the axis: they hold all but the worst fiftieth of the studies' values, and the last bands.
 function limitsOfY() {
@@ -116,7 +116,7 @@ function curvesHelp({ low, high }) {
       ? `Thick: ${state.statistic} over studies of the best ${report.objective.name} so far, with its 95% band `
         + `(${report.coverage[state.statistic]}). Thin: one study each.`
       : `What the configurations that led after each trial are worth: ${state.statistic}, over studies, with its 95% `
-        + `band. Choose "mean" above for the best so far as it was recorded, with every study.`,
+        + `band. Choose "mean" above for the best so far as it was recorded.`,
     report.headline.trial === null || report.headline.level === null ? ""
       : `Dashed: where ${report.headline.other} ends (${amount(report.headline.level)}), and the trial at which `
         + `${report.headline.best} is there.`,

@@ -3,7 +3,7 @@
 import { at, spans } from "./format.js";
 import { cross, path } from "./marks.js";
 import { hideTip, showTip } from "./tooltip.js";
-import { isFew, isLit, state, visible } from "./state.js";
+import { hasStudies, isFew, isLit, state, studiesOf, visible } from "./state.js";
 import { pickStudy, studyText } from "./studies.js";
 import { h } from "./elements.js";
 import { report } from "./data.js";
@@ -20,7 +20,8 @@ export function makeReadable(c) {
   function draw(pick) {
     chosen.replaceChildren();
     if (!pick) return;
-    const study = report.methods[pick.m].incumbents[pick.s];
+    if (!hasStudies()) return;
+    const study = studiesOf(pick.m)[pick.s];
     const points = study.map((v, i) => [c.X(i + 1), c.Y(v)]);
     const risen = points.filter((_, i) => i === 0 || study[i] !== study[i - 1]);
     chosen.append(h("path", { class: "picked", d: path(points) }),
@@ -75,8 +76,8 @@ function leave() {
 
 // The studies that are drawn as lines.
 const readable = () => visible()
-  .filter((m) => (state.studies && isLit(m)) || isFew(m))
-  .flatMap((m) => report.methods[m].incumbents.map((_, s) => ({ m, s })));
+  .filter((m) => (state.studies && hasStudies() && isLit(m)) || isFew(m))
+  .flatMap((m) => studiesOf(m).map((_, s) => ({ m, s })));
 
 // Returns whether the key was an arrow.
 function moveCursor(key, studies) {
@@ -100,7 +101,7 @@ function trialAt(c, event) {
 function nearestStudy(c, trial, y) {
   let found = null;
   for (const { m, s } of readable()) {
-    const away = Math.abs(c.Y(report.methods[m].incumbents[s][trial - 1]) - y);
+    const away = Math.abs(c.Y(studiesOf(m)[s][trial - 1]) - y);
     if (away < NEAR && (!found || away < found.away)) found = { m, s, away };
   }
   return found;

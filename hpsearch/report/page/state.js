@@ -47,5 +47,12 @@ export function visible() {
   return areMany() ? [...all.filter((m) => !isLit(m)), ...lit] : lit;
 }
 
+// Each study's values by what the averages are of: the best so far, or what its incumbents are worth by another kind.
+export const studiesOf = (m) =>
+  (report.values[state.statistic] || {})[report.methods[m].label] || report.methods[m].incumbents;
+
+// Whether they are there: of many methods only the best so far is.
+export const hasStudies = () => !state.statistic.startsWith("mean, ") || state.statistic in report.values;
+
 // With so few studies a band would hide the data.
 export const isFew = (m) => report.methods[m].incumbents.length < report.few;

@@ -3,7 +3,7 @@
 import { amount, number } from "./format.js";
 import { isBetter, isComplete, report } from "./data.js";
 import { redrawAll } from "./sections.js";
-import { state } from "./state.js";
+import { state, studiesOf } from "./state.js";
 
 export const configuration = (trials, i) =>
   Object.entries(trials.values).map(([name, v]) => `${name} = ${number(v[i])}`).join(", ");
@@ -15,7 +15,7 @@ export function studyText({ m, s }, trial) {
     if (r !== repeat || rows.trial[i] > trial || !isComplete(rows, i)) return;
     if (best === null || isBetter(rows.objective[i], rows.objective[best])) best = i;
   });
-  const head = `${method.label}, study ${repeat}, after trial ${trial}: ${amount(method.incumbents[s][trial - 1])}`;
+  const head = `${method.label}, study ${repeat}, after trial ${trial}: ${amount(studiesOf(m)[s][trial - 1])}`;
   return best === null ? head : `${head}\nfound at trial ${rows.trial[best]}: ${configuration(rows, best)}`;
 }
 

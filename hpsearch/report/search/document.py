@@ -32,6 +32,8 @@ from hpsearch.store.tables import numbers
 from hpsearch.study.schema import MOST
 
 Array = NDArray[np.float64]
+TOGETHER = 4
+"""Up to this many methods the page draws each study by every kind of value."""
 MOST_POINTS = 100_000
 """With more values of training curves than this the page has only those of the trials that studies chose."""
 LAST_LETTERS = 600
@@ -70,6 +72,10 @@ def document(found: Findings, context: ReportContext) -> Json:
         "averages": {
             name: {label: _interval(values) for label, values in of.items()}
             for name, of in (*found.averages.items(), *((_true(m), _means(m)) for m in _whole(found)))
+        },
+        "values": {
+            _true(m): {label: [_numbers(study) for study in values.of] for label, values in m.methods.items()}
+            for m in (_whole(found) if len(found.labels) <= TOGETHER else [])
         },
         "statistic": next((_true(m) for m in _whole(found) if m is found.incumbents.truest), "mean"),
         "targets": [
