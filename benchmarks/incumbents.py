@@ -37,7 +37,7 @@ STUDIES, TRIALS, INITIAL = 20, 25, 5
 RESAMPLES = 1_000
 SEEDS = 5
 NOISE = (0.006, 0.011)
-"""Deviations between seeds: those of filter and latent in reports/figure8-fsdd-confirm."""
+"""Deviations between seeds: those of latent and filter in reports/figure8-fsdd-confirm."""
 KINDS = ("recorded", "model", "fresh", "true")
 
 

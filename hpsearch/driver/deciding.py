@@ -58,6 +58,10 @@ def rounds(database: Database, plan: Plan, until: Until, say: Callable[[str], No
         looks = comparison.looks if comparison else ()
         repeats = max(plan.spec.repeats, comparison.repeats if comparison else 0)
         _refuse_another(database, looks, plan, until)
+        if repeats > until.most:
+            raise UsageError(
+                f"{database.path}: has {repeats} repeats already, more than --most-repeats {until.most}: give more"
+            )
         if looks and looks[-1].repeats == repeats and not looks[-1].is_last:
             repeats = min(repeats + until.every, until.most)
         yield _with_repeats(plan, repeats)

@@ -192,7 +192,16 @@ def _not_an_extension(old: Json, new: Json) -> list[str]:
         "methods": {label: method for label, method in new["methods"].items() if label in old["methods"]},
         "budget": _grown(old["budget"], new["budget"]),
     }
+    if old.get("confirm") and new.get("confirm"):  # what later repeats chose may be added, as methods may
+        grown["confirm"] = {
+            key: {label: of for label, of in value.items() if label in old["methods"]} if key in BY_METHOD else value
+            for key, value in new["confirm"].items()
+        }
     return list(_changes(old, grown, ""))
+
+
+BY_METHOD = ("recorded", "incumbents", "splits")
+"""Parts of what a comparison confirms that have an entry for each method."""
 
 
 def _grown(old: Json | None, new: Json | None) -> Json | None:
@@ -227,7 +236,9 @@ def _defining(spec: Spec) -> Json:
 
 def _changed_facts(old: Comparison, new: Json) -> list[str]:
     """Names of what the task now says otherwise about the data in the splits that there were, or in the only one."""
-    splits = [split_text(split) for split in old.resolved.get("splits", {}).values()] or [""]
+    splits = [split_text(split) for split in old.resolved.get("splits", {}).values()]
+    if not splits:
+        return [name for name in sorted({*old.data, *new}) if old.data.get(name) != new.get(name)]
 
     def of_split(facts: Json, name: str, split: str) -> object:
         value = facts.get(name)

@@ -68,7 +68,9 @@ def powers(tables: Tables, target: float | None = None, progress: Progress = sil
     for number, (a, b) in enumerate(pairs):
         progress("power", number, len(pairs))
         sizes = len(oriented[a]), len(oriented[b])
-        for what, test in _tests(oriented[a], oriented[b], level, sign):
+        # A study that has spent its budget has no trials after its last.
+        spent = [np.isfinite(curves.methods[label].objectives).cumsum(axis=1).astype(float) for label in (a, b)]
+        for what, test in _tests(oriented[a], oriented[b], (spent[0], spent[1]), level, sign):
             p = test(*map(np.arange, sizes)) if curves.is_finished else None
             found.append(
                 Power(a, b, what, sizes, p, power(test, *sizes), more_to_decide(test, *sizes), MOST_TIMES * min(sizes))
@@ -82,9 +84,9 @@ def _usual_level(curves: Curves, sign: float) -> float:
     return float(np.quantile(results, SHOWN, method="inverted_cdf"))
 
 
-def _tests(a: Array, b: Array, level: float, sign: float) -> Sequence[tuple[str, Test]]:
-    """What is tested, and how, from incumbents (studies, trials) of both methods, larger is better."""
-    first, second = (times_to_target(x, np.cumsum(np.ones_like(x), axis=1), level) for x in (a, b))
+def _tests(a: Array, b: Array, costs: tuple[Array, Array], level: float, sign: float) -> Sequence[tuple[str, Test]]:
+    """What is tested, and how, from both methods' incumbents (studies, trials), larger is better, and their costs."""
+    first, second = (times_to_target(x, spent, level) for x, spent in zip((a, b), costs, strict=True))
 
     def ends(of_a: Indices, of_b: Indices) -> float | None:
         return p_of_superiority(a[of_a, -1], b[of_b, -1])

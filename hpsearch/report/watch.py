@@ -57,7 +57,10 @@ class Watched:
             seen = _state(self.file)
             if (seen != self._seen and self.clock() >= self._next) or not self._data:
                 started = self.clock()
-                self._data, self._seen = self._computed(), seen
+                computed = self._computed()
+                # What could not be read is read again, though the file stays as it is.
+                self._seen = self._seen if computed is self._data else seen
+                self._data = computed
                 self._next = self.clock() + REST * (self.clock() - started)
             return self._data
 

@@ -114,6 +114,8 @@ def along(tables: Tables, moments: Collection[int] | None) -> dict[str, list[tup
 def _held(rows: pd.DataFrame, study: int, sign: int, trials: int) -> Iterator[tuple[Mapping[Any, Any], Held]]:
     """The incumbents of a study of so many trials, in order, from the rows of its complete ones."""
     rows = rows[rows["trial"] <= trials]
+    if not len(rows):
+        return
     best = (sign * rows["objective"]).cummax()
     rises = rows[best.diff().fillna(1.0) > 0]
     ends = [*(rises["trial"].to_numpy()[1:] - 1), trials]

@@ -13,8 +13,8 @@ from hpsearch.report.context import ReportContext
 from hpsearch.report.facts import UNKNOWN
 from hpsearch.report.search.figure import FEW_STUDIES
 from hpsearch.report.search.findings import Findings
-from hpsearch.report.search.truth import climb_texts, favoured_text
-from hpsearch.report.search.values import FRESH, RECORDED, Measured
+from hpsearch.report.search.truth import climb_texts, favoured_text, model_text
+from hpsearch.report.search.values import RECORDED, Measured
 from hpsearch.report.search.verdict import SIGNIFICANT, count, p_text, whole
 from hpsearch.statistics.bootstrap import Interval
 from hpsearch.statistics.coverage import coverage
@@ -201,7 +201,6 @@ def _by_what(found: Findings, measured: Measured, best: str, other: str, in_tria
     """What the sentence goes by, and what the recorded values would say."""
     if measured.kind == RECORDED:
         return ""
-    by = "with fresh seeds" if measured.kind == FRESH else "by a model that does not see a study's luck"
     recorded = found.incumbents.values[RECORDED]
     if in_trials:
         said = _trials_text(recorded.to_final_level(best, other))
@@ -209,7 +208,7 @@ def _by_what(found: Findings, measured: Measured, best: str, other: str, in_tria
         difference = recorded.difference(best, other)
         amounts = Amounts.of(found.curves.objective)
         said = f"{amounts.difference(*_ends(difference))} ({_difference_span(amounts, difference)})"
-    return f", {by} (recorded values say {said})"
+    return f", with fresh seeds (recorded values say {said})"
 
 
 def _trials_text(reach: TrialsToLevel) -> str:
@@ -332,6 +331,8 @@ def _cautions(found: Findings) -> list[tuple[str, str]]:
         said.append(_alike(f"of the recorded climb only a part is confirmed: {', '.join(climbs)}"))
     if found.incumbents.truest.kind == RECORDED:
         said.append((FLATTERED, "recorded values, flattered by their seeds"))
+        if others and (by_model := model_text(found, best, others[0])):
+            said.append(_alike(by_model))
     if narrow := sum(e.crowded is not None for of_method in found.boundaries.values() for e in of_method.values()):
         said.append(_alike(f"{count(narrow, 'range')} may be too narrow"))
     if worse := _worse(found):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hpsearch.report.amounts import Amounts
 from hpsearch.report.search.findings import Findings
-from hpsearch.report.search.values import MEANING, RECORDED, Measured, Scatter
+from hpsearch.report.search.values import MEANING, MODEL, MODELLED, RECORDED, Measured, Scatter
 from hpsearch.statistics.bootstrap import Interval
 
 SIGNIFICANT = 0.01
@@ -35,8 +35,10 @@ def favoured(found: Findings, a: str, b: str) -> Favoured | None:
         return None
     steadier, noisier = sorted((a, b), key=lambda label: scatter[label].deviation)
     by, than = scatter[noisier], scatter[steadier]
-    if by.deviation < LEAST_RATIO * than.deviation or than.deviation == 0:
+    if by.deviation < LEAST_RATIO * than.deviation or by.deviation == 0:
         return None
+    if than.deviation == 0:
+        return Favoured(noisier, steadier, by, than)
     from scipy.special import fdtrc
 
     p = 2 * float(fdtrc(by.freedom, than.freedom, (by.deviation / than.deviation) ** 2))
@@ -48,10 +50,28 @@ def favoured_text(found: Findings, a: str, b: str) -> str:
     if (which := favoured(found, a, b)) is None:
         return ""
     say = Amounts.of(found.curves.objective).difference
+    by, than = say(which.by.deviation), say(which.than.deviation)
+    if which.by.source == MODELLED:
+        return (
+            f"Results of {which.noisier} scatter more around what a model of other studies expects (standard deviation "
+            f"{by}) than those of {which.steadier} ({than}): as far as that is seeds, the best of many recorded values "
+            f"flatters {which.noisier} more."
+        )
     return (
-        f"Seeds scatter more with {which.noisier} (standard deviation {say(which.by.deviation)}) than with "
-        f"{which.steadier} ({say(which.than.deviation)}), by {which.by.source}: the best of many recorded values "
-        f"flatters {which.noisier} more."
+        f"Seeds scatter more with {which.noisier} (standard deviation {by}) than with {which.steadier} ({than}), by "
+        f"{which.by.source}: the best of many recorded values flatters {which.noisier} more."
+    )
+
+
+def model_text(found: Findings, best: str, other: str) -> str:
+    """What a model of other studies would say in the place of recorded values; empty where there is no model."""
+    measured = found.incumbents.values.get(MODEL)
+    if measured is None:
+        return ""
+    difference = _difference(Amounts.of(found.curves.objective), measured.difference(best, other))
+    return (
+        f"by a model of each method's other studies {best} ends better by {difference} and matches {other} after "
+        f"{measured.to_final_level(best, other)} trials"
     )
 
 
@@ -95,7 +115,8 @@ def values_table(found: Findings) -> tuple[list[list[str]], str]:
     source = next((scatter.source for scatter in found.incumbents.scatter.values()), "")
     note = (
         f"Means over studies of what each ended with (95% interval). By kind of value: {meanings}. The interval "
-        "of the model holds its own error, which all studies share."
+        "of the model holds its own error, which all studies share; simulated at n = 20 it holds the truth in 78 to "
+        "100%, least where values are not smooth (benchmarks/incumbents.py)."
         + (f" The scatter is a standard deviation, from {source}." if source else "")
     )
     return rows, note

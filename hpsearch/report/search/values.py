@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.objective import last_word
-from hpsearch.report.search.curves import Curves
+from hpsearch.report.search.curves import Curves, MethodCurves
 from hpsearch.report.search.places import places
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean, widened
 from hpsearch.statistics.difference import difference_of_means
-from hpsearch.statistics.extra_trials import ExtraTrials, extra_trials
 from hpsearch.statistics.incumbents import incumbent_trials
 from hpsearch.statistics.left_out import left_out
 from hpsearch.statistics.model_choice import model_choice
@@ -24,7 +23,7 @@ from hpsearch.statistics.superiority import Superiority, probability_of_superior
 from hpsearch.statistics.trials_to_level import TrialsToLevel, trials_to_final_level
 from hpsearch.store.chosen import method_of, study_of
 from hpsearch.store.tables import Tables, counted, numbers
-from hpsearch.study.schema import Confirm
+from hpsearch.study.schema import Confirm, Incumbent
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
@@ -40,6 +39,8 @@ LEAST_STUDIES = 3
 """Studies that it takes to have others to learn from."""
 MOST_TO_CHOOSE = 1_000
 """Trials of a method beyond which no model of each study is fitted: a report must not take minutes."""
+MODELLED = "what a model of other studies leaves over"
+"""Source of a scatter: seeds, and whatever is too rough for the model."""
 LEAST_TRIALS = 10
 """Trials for each searched hyperparameter, below which a model would say little else than the mean."""
 
@@ -96,11 +97,6 @@ class Measured:
     methods: Mapping[str, Values]
     _known: dict[tuple[str, str, str], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    @property
-    def is_true(self) -> bool:
-        """Whether the seed that was chosen by has no part in it: neither as recorded nor in the network it gave."""
-        return self.kind in (MODEL, FRESH)
-
     def to_final_level(self, method: str, other: str) -> TrialsToLevel:
         """Trials from which on `method` has the mean that `other` ends with."""
         return self._once("level", method, other, self._to_final_level)
@@ -108,11 +104,6 @@ class Measured:
     def _to_final_level(self, method: str, other: str) -> TrialsToLevel:
         a, b = self.methods[method], self.methods[other]
         return trials_to_final_level(self._oriented(a), self._oriented(b), errors=(a.error, b.error)).at(a.trials)
-
-    def extra(self, a: str, b: str) -> ExtraTrials:
-        """Trials that `b` needs more than `a` to reach what `a` has; both have to be known after every trial."""
-        of_a, of_b = self.methods[a], self.methods[b]
-        return extra_trials(self._oriented(of_a), self._oriented(of_b), errors=(of_a.error, of_b.error))
 
     def difference(self, a: str, b: str) -> Interval:
         """By how much `a` ends better than `b` on average, shape ()."""
@@ -179,8 +170,11 @@ class Incumbents:
 
     @property
     def truest(self) -> Measured:
-        """The values that the seeds of the search flatter least: with fresh seeds, or by the model, or as recorded."""
-        return next(self.values[kind] for kind in (FRESH, MODEL, RECORDED) if kind in self.values)
+        """What a verdict goes by: fresh seeds, or else what was recorded.
+
+        Not the model: where it finds nothing, it cannot tell luck from a function too rough for it.
+        """
+        return self.values.get(FRESH, self.values[RECORDED])
 
 
 def compute_incumbents(tables: Tables, curves: Curves, confirmed: Tables | None = None) -> Incumbents:
@@ -194,6 +188,8 @@ def compute_incumbents(tables: Tables, curves: Curves, confirmed: Tables | None 
     Raises:
         DatabaseError: if `confirmed` is of another comparison or with other settings, or has nothing of a method.
     """
+    if confirmed is not None and len(tables.parts) > 1:
+        raise DatabaseError("a report of several comparisons takes no confirmation: report each with its own")
     objective, maximise = tables.objective, curves.maximise
     rows = tables.trials[curves.rows]
     of_method = {label: rows[rows["method"] == label] for label in curves.methods}
@@ -234,7 +230,8 @@ def compute_incumbents(tables: Tables, curves: Curves, confirmed: Tables | None 
 def _test_metric(tables: Tables) -> str | None:
     """The metric that measures on test data what the objective measures on validation data."""
     word = last_word(tables.objective.name)
-    return next((name for name in tables.metrics if name.startswith("test") and name.endswith(word)), None)
+    alike = [name for name in tables.metrics if name.startswith("test") and last_word(name) == word]
+    return min(alike, key=len, default=None)  # "test_accuracy" before "test_top5_accuracy"
 
 
 def _picked(rows: pd.DataFrame, objectives: Array, maximise: bool) -> NDArray[np.int64]:
@@ -255,6 +252,8 @@ def _modelled(
     if studies < LEAST_STUDIES or not space.searched or len(rows) < LEAST_TRIALS * len(space.searched):
         return None
     values = counted(rows, tables.lost) if maximise else -counted(rows, tables.lost)
+    if not np.isfinite(values.std()):  # squares of such numbers overflow
+        return None
     points = places(space, rows)
     model = left_out(points, values, rows["repeat"].to_numpy())
     means = model.means[picked]
@@ -266,7 +265,7 @@ def _modelled(
     # Chosen by what the model expects, not by what was recorded, so that nothing is cut off. Bad places scatter more.
     good = model.means >= np.median(model.means)
     rest = (values - model.means)[good & (rows["state"] == "complete").to_numpy()]
-    scatter = Scatter(float(np.sqrt(np.mean(rest**2))), len(rest), "what a model of other studies leaves over")
+    scatter = Scatter(float(np.sqrt(np.mean(rest**2))), len(rest), MODELLED)
     gains = _gains(rows, points, values, model.means, picked[:, -1]) if studies * trials <= MOST_TO_CHOOSE else None
     return made, scatter if len(rest) else None, gains
 
@@ -285,8 +284,8 @@ def _studies(rows: pd.DataFrame) -> list[NDArray[np.int64]]:
 
 def _fresh(tables: Tables, curves: Curves, confirmed: Tables) -> dict[str, Values | None]:
     """Label -> means over fresh seeds, after the trials after which they are known in all studies."""
-    confirm, made = confirmed.comparison.spec.confirm, confirmed.comparison.name
-    name = tables.comparison.name
+    name, made = tables.comparison.name, confirmed.comparison.name
+    confirm = confirmed.comparison.spec.confirm
     if confirm is None or confirm.of != name:
         raise DatabaseError(f"{made}: does not confirm {name}; give what `hpsearch confirm` made of it")
     if confirm.changed:
@@ -295,28 +294,43 @@ def _fresh(tables: Tables, curves: Curves, confirmed: Tables) -> dict[str, Value
     means = {str(label): float(counted(rows, confirmed.lost).mean()) for label, rows in finished.groupby("method")}
     found = {}
     for label, method in curves.methods.items():
-        studies = sorted(tables.trials.loc[curves.rows & (tables.trials["method"] == label), "repeat"].unique())
-        place = {study: i for i, study in enumerate(studies)}
+        rows = tables.trials[curves.rows & (tables.trials["method"] == label)].set_index(["repeat", "trial"])
+        studies = {study: i for i, study in enumerate(sorted({int(study) for study, _ in rows.index}))}
         of = np.full(method.incumbents.shape, np.nan)
         for trained, mean in means.items():
-            for study, first, last in _held(confirm, trained, label, curves.trials):
-                if study in place:
-                    of[place[study], first - 1 : last] = mean
+            for held in _held(confirm, trained, label, method):
+                if held.study not in studies:
+                    continue
+                at = held.study, held.first
+                if confirm.incumbents and at in rows.index and rows.at[at, "objective"] != held.objective:
+                    raise DatabaseError(
+                        f"{made}: confirms other trials than {name} has: study {held.study} of {label} has another "
+                        f"objective at trial {held.first}; confirm it anew, into another file with --database"
+                    )
+                # A study that has ended keeps what it ended with.
+                ended = held.last == tables.lengths[label, held.study].trials
+                of[studies[held.study], held.first - 1 : None if ended else held.last] = mean
         found[label] = Values.made(of, tables.objective.ends)
         if found[label] is None:
             raise DatabaseError(
-                f"{made}: has not trained what every study of {label} ended with; go on with `hpsearch confirm`"
+                f"{made}: has not trained what every study of {label} ended with; go on with `hpsearch confirm`, or "
+                "confirm anew into another file with --database if the search has grown since"
             )
     return found
 
 
-def _held(confirm: Confirm, trained: str, label: str, trials: int) -> list[tuple[int, int, int]]:
-    """(study, first trial, last trial) during which what was trained was an incumbent of the method."""
+def _held(confirm: Confirm, trained: str, label: str, method: MethodCurves) -> list[Incumbent]:
+    """When what was trained was an incumbent of the method; of a choice alone the end, if it is still the choice."""
     if method_of(trained) != label:
         return []
-    if not confirm.incumbents:  # what studies ended with is all that was trained
-        return [(study_of(trained), trials, trials)]
-    return [(held.study, held.first, held.last) for held in confirm.incumbents[trained]]
+    if confirm.incumbents:
+        return confirm.incumbents[trained]
+    now = method.chosen.set_index("repeat")
+    study, recorded = study_of(trained), confirm.recorded[trained]
+    if study not in now.index or now.at[study, "objective"] != recorded:
+        return []
+    trials = method.incumbents.shape[1]
+    return [Incumbent(study=study, first=trials, last=trials, objective=recorded)]
 
 
 def _fresh_groups(curves: Curves, confirmed: Tables | None) -> dict[str, list[Array]]:
@@ -327,9 +341,16 @@ def _fresh_groups(curves: Curves, confirmed: Tables | None) -> dict[str, list[Ar
     found: dict[str, list[Array]] = {label: [] for label in curves.methods}
     for trained, of in rows.groupby("method"):
         label = method_of(str(trained))
-        if any(last == curves.trials for *_, last in _held(confirm, str(trained), label, curves.trials)):
+        held = _held(confirm, str(trained), label, curves.methods[label]) if label in found else []
+        if held and _end(confirm, label) in (None, max(span.last for span in held)):
             found[label].append(numbers(of["objective"]))
     return found
+
+
+def _end(confirm: Confirm, label: str) -> int | None:
+    """The last trial of a method's longest study as it was confirmed; None if only choices were."""
+    every = [held.last for name, spans in confirm.incumbents.items() if method_of(name) == label for held in spans]
+    return max(every, default=None)
 
 
 def _seed_groups(tables: Tables, curves: Curves) -> dict[str, list[Array]]:

@@ -11,7 +11,7 @@ from hpsearch.report.amounts import Amounts, decimals
 from hpsearch.report.context import ReportContext
 from hpsearch.report.search.findings import compute_findings
 from hpsearch.report.search.headline import FLATTERED, headline
-from hpsearch.report.search.values import MODEL, RECORDED, Incumbents, Measured
+from hpsearch.report.search.values import FRESH, RECORDED, Incumbents, Measured
 from hpsearch.statistics.difference import difference_of_means
 from tests.hpsearch.report.test_verdict import FAST, SLOW, studies, tables
 
@@ -154,16 +154,16 @@ def test_the_endpoint_that_the_study_names_comes_first():
 
 
 def test_true_values_decide_who_is_best_and_what_it_takes():
-    """As recorded "lucky" ends better; by the model "steady" does."""
+    """As recorded "lucky" ends better; with fresh seeds "steady" does."""
     measured = tables({"lucky": FAST, "steady": SLOW})
     found = compute_findings(measured)
     recorded = found.incumbents.values[RECORDED]
-    by_model = {"lucky": recorded.methods["steady"], "steady": recorded.methods["lucky"]}
-    values = {RECORDED: recorded, MODEL: Measured(MODEL, "score", True, by_model)}
+    fresh = {"lucky": recorded.methods["steady"], "steady": recorded.methods["lucky"]}
+    values = {RECORDED: recorded, FRESH: Measured(FRESH, "score", True, fresh)}
     found = replace(found, incumbents=Incumbents(values, {}, {}))
     screen = headline(found, ReportContext(measured, (Path("n.db"),)))
     assert screen.sentence == (
-        "steady needs 2 trials (2 to 2) to match what lucky reaches in 5, by a model that does not see a study's luck "
+        "steady needs 2 trials (2 to 2) to match what lucky reaches in 5, with fresh seeds "
         "(recorded values say more than 5 trials (more than 5 to more than 5))."
     )
     assert (screen.best, screen.other, screen.trial) == ("steady", "lucky", 2)

@@ -51,7 +51,9 @@ def test_it_says_the_finding_first_and_names_stay_text(page, file):
     section = page.locator("main > section").first
     assert section.get_attribute("id") == "overview"
     assert section.get_by_role("heading", level=2).inner_text() == first.sentence
-    assert first.sentence.startswith("near needs ")
+    assert first.sentence.startswith(
+        "near and wide, the best two of 3 methods, are not told apart after 8 trials: near ends "
+    )
     said = section.inner_text()
     for text in (first.caution, *first.cautions, *first.facts, *(tile.value for tile in first.tiles)):
         assert text in said

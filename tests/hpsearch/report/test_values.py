@@ -124,9 +124,26 @@ def test_the_scatter_of_seeds_warns(files):
         assert scatter["lucky"].deviation == pytest.approx(0.02, rel=0.3)
         said = favoured_text(found, "steady", "lucky")
         assert said == favoured_text(found, "lucky", "steady")
-        assert said.startswith("Seeds scatter more with lucky (standard deviation ")
+        begins = "Results of lucky scatter more" if confirmed is None else "Seeds scatter more with lucky (standard "
+        assert said.startswith(begins)
         assert said.endswith("flatters lucky more.")
     assert any("with lucky" in text for text in climb_texts(found))
+
+
+def test_what_seeds_never_change_is_flattered_less_than_anything(files):
+    found = compute_findings(load_tables(files[0]))
+    scatter = found.incumbents.scatter
+    never = {"steady": replace(scatter["steady"], deviation=0.0), "lucky": scatter["lucky"]}
+    found = replace(found, incumbents=replace(found.incumbents, scatter=never))
+    assert favoured_text(found, "steady", "lucky").endswith("flatters lucky more.")
+
+
+def test_a_verdict_goes_by_fresh_seeds_or_by_what_was_recorded(files):
+    """A function that is too rough for a model looks like luck to it, so that the model decides nothing."""
+    tables = load_tables(files[0])
+    curves = compute_curves(tables)
+    assert compute_incumbents(tables, curves).truest.kind == RECORDED
+    assert compute_incumbents(tables, curves, load_tables(files[2])).truest.kind == FRESH
 
 
 def test_methods_that_scatter_alike_are_not_warned_of(files):
@@ -163,6 +180,32 @@ def test_what_confirms_something_else_is_refused(files):
     begun = replace(other, trials=other.trials[other.trials["method"].str.startswith("steady")])
     with pytest.raises(DatabaseError, match="every study of lucky"):
         compute_incumbents(tables, curves, begun)
+
+
+@pytest.mark.parametrize("which", [1, 2])
+def test_a_confirmation_of_other_trials_is_refused(files, which):
+    """As of a search of the same name with another seed, or of one that has gone on since."""
+    tables = load_tables(files[0])
+    other = replace(tables, trials=tables.trials.assign(objective=tables.trials["objective"] + 0.001))
+    with pytest.raises(DatabaseError, match=r"confirms other trials|every study of"):
+        compute_incumbents(other, compute_curves(other), load_tables(files[which]))
+
+
+def test_the_confirmation_of_a_method_that_is_not_there_is_passed_over(files):
+    tables = load_tables(files[0])
+    steady = {"steady": tables.methods["steady"]}
+    alone = replace(tables, methods=steady, trials=tables.trials[tables.trials["method"] == "steady"])
+    alone = replace(alone, epochs=tables.epochs[alone.trials.index])
+    found = compute_incumbents(alone, compute_curves(alone), load_tables(files[1]))
+    assert list(found.values[FRESH].methods) == ["steady"]
+
+
+def test_numbers_whose_squares_overflow_have_no_model(files):
+    tables = load_tables(files[0])
+    huge = replace(tables, trials=tables.trials.assign(objective=tables.trials["objective"] * 1e200))
+    found = compute_incumbents(huge, compute_curves(huge))
+    assert MODEL not in found.values
+    assert RECORDED in found.values
 
 
 def test_a_report_with_fresh_seeds_says_so_first(files, tmp_path):
