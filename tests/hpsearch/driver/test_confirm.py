@@ -17,11 +17,12 @@ from hpsearch.contracts.errors import DatabaseError
 from hpsearch.driver.confirm import confirmation
 from hpsearch.report.confirmed import compute_confirmed, write_confirmed
 from hpsearch.report.context import ReportContext
-from hpsearch.store.chosen import chosen, method_of
+from hpsearch.store.chosen import along, chosen, method_of
 from hpsearch.store.database import Database
 from hpsearch.store.tables import load_tables
 from hpsearch.study.registry import Registry
-from tests.tools.studies import run_to_end
+from tests.tools.commands import cli
+from tests.tools.studies import OWN_STUDY, run_to_end
 
 OF_VERSION_0_1 = Path(__file__).parent / "databases"
 """A comparison and its confirmation, as version 0.1 wrote them."""
@@ -202,3 +203,28 @@ def test_moments_that_there_are_not_are_refused(file, words):
     done = subprocess.run(command, cwd=file.parent, capture_output=True, text=True)
     assert done.returncode == 2
     assert "from 1 to 6" in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_a_study_of_which_nothing_is_complete_up_to_its_first_gap_has_no_incumbents(file):
+    tables = load_tables(file)
+    first = (tables.trials["method"] == "wide") & (tables.trials["repeat"] == 1) & (tables.trials["trial"] == 1)
+    begun = replace(tables, trials=tables.trials.assign(state=tables.trials["state"].mask(first, "proposed")))
+    held = [span for _, spans in along(begun, None)["wide"] for span in spans]
+    assert sorted({span.study for span in held}) == [2, 3]
+
+
+@pytest.mark.parametrize("words", [(), ("--along", "all")])
+def test_what_later_repeats_chose_is_confirmed_beside_the_rest(file, own_study, words):
+    kind = "confirm-along" if words else "confirm"
+    options = ("confirm", file.name, "--trust", *words, "--seeds", 2, "--executor", "inline", "-q")
+    assert cli(*options, cwd=file.parent).returncode == 0
+    before = load_tables(file.with_name(f"run-{kind}.db")).trials
+    run_to_end(own_study(study=OWN_STUDY.replace("repeats = 3", "repeats = 4")))
+    done = cli(*options, cwd=file.parent)
+    assert done.returncode == 0, done.stderr
+    after = load_tables(file.with_name(f"run-{kind}.db")).trials
+    old = after[after["method"].isin(before["method"])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(old, before)
+    assert any("study 4" in label for label in after["method"])
+    done = cli("report", file.name, "--confirmed", f"run-{kind}.db", cwd=file.parent)
+    assert done.returncode == 0, done.stderr

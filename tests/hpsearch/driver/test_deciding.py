@@ -134,6 +134,16 @@ def test_it_is_for_two_methods_and_more_repeats_than_the_study_file_has(own_stud
     assert not study.with_name("run.db").exists()
 
 
+def test_a_database_with_more_repeats_than_the_most_is_left_alone(own_study):
+    study = own_study()
+    file = run_to_end(study)
+    before = table(file)
+    study.write_text(study.read_text().replace("repeats = 3", "repeats = 1"))
+    with pytest.raises(UsageError, match="has 3 repeats already, more than --most-repeats 2"):
+        decide(study, 2)
+    assert (looks(file), table(file)) == ([], before)
+
+
 def verdict(file, folder):
     write_report(file, folder)
     return (folder / "README.md").read_text()
