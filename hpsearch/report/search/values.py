@@ -252,8 +252,9 @@ def _modelled(
     if studies < LEAST_STUDIES or not space.searched or len(rows) < LEAST_TRIALS * len(space.searched):
         return None
     values = counted(rows, tables.lost) if maximise else -counted(rows, tables.lost)
-    if not np.isfinite(values.std()):  # squares of such numbers overflow
-        return None
+    with np.errstate(over="ignore"):
+        if not np.isfinite(values.std()):  # a sum of such squares is no number
+            return None
     points = places(space, rows)
     model = left_out(points, values, rows["repeat"].to_numpy())
     means = model.means[picked]
