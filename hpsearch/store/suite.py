@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ from hpsearch.contracts.text import in_characters
 LIST = "suite.json"
 """The list of settings, beside their databases."""
 CONFIRMED = ("-confirm-along", "-confirm")
-"""What `hpsearch confirm` adds to the name of the database that it trained incumbents of again; the first is the fuller."""
+"""What `hpsearch confirm` adds to a database's name for the file of its incumbents with fresh seeds; the first is fuller."""
 
 Value = bool | int | float | str
 
@@ -110,6 +109,6 @@ def write_list(suite: Suite, folder: Path) -> None:
     partial = folder / f".{LIST}.partial"
     try:
         partial.write_text(f"{text}\n", encoding="utf-8")
-        os.replace(partial, folder / LIST)
+        partial.replace(folder / LIST)
     except OSError as error:
         raise FileError(f"{folder}: cannot be written: {error.strerror}; give another folder with --to") from error
