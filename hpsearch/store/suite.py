@@ -13,7 +13,7 @@ from hpsearch.contracts.text import in_characters
 LIST = "suite.json"
 """The list of settings, beside their databases."""
 CONFIRMED = ("-confirm-along", "-confirm")
-"""What `hpsearch confirm` adds to a database's name for the file of its incumbents with fresh seeds; the first is fuller."""
+"""What `hpsearch confirm` adds to a database's name for the file of its incumbents with fresh seeds; fuller first."""
 
 Value = bool | int | float | str
 
