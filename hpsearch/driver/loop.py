@@ -1,4 +1,4 @@
-"""The loop: propose, submit, collect, record, until every study has its trials.
+"""The loop: propose, submit, collect, record, until every study of one comparison, or of several, has its trials.
 
 Everything that decides what comes next is in the database, and every searcher is a pure function of it.
 So a comparison that was stopped in any way, at any moment, goes on with the same call and ends with the
@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 
@@ -54,6 +55,13 @@ class SetAside:
     method: str
     taken_back: int
     failures: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The last that the loop tells of a comparison: the error that it ended with, or None if it is finished."""
+
+    error: TaskError | None
 
 
 @dataclass
@@ -125,65 +133,69 @@ def run(
             back, and the next run tries them again; this run comes to the end of the other methods first.
         DeviceError: if no device works any more. Nothing is recorded about the trials in flight.
     """
-    loop = _Loop(database, plan, executor.device, doing)
-    packs = loop.packs()
-    if not packs:
-        return
-    if plan.task.imports:
-        doing("importing in the workers")
-        executor.prepare(imported, plan.task.imports)
-    executor.share(plan.files())
-    here = _here(plan, workers=executor.workers, device=executor.device, **facts)
-    loop.run_id = database.start_run(clock.now(), here)
-    try:
-        yield from _work(loop, packs, executor)
-    finally:
-        database.end_run(loop.run_id, clock.now())
+    with closing(run_all([(database, plan)], executor, facts, doing)) as records:
+        for _, told in records:
+            if not isinstance(told, Ended):
+                yield told
+            elif told.error is not None:
+                raise told.error
 
 
-def _work(loop: _Loop, packs: list[_Pack], executor: Executor) -> Generator[Recorded | SetAside]:
-    ready: list[_Job] = []
-    flying: dict[Future[Trained], _Job] = {}
+def run_all(
+    comparisons: Iterable[tuple[Database, Plan]],
+    executor: Executor,
+    facts: Mapping[str, str | int],
+    doing: Callable[[str], None] = lambda _: None,
+) -> Generator[tuple[Database, Recorded | SetAside | Ended]]:
+    """Run prepared comparisons that share the workers, each to its end; yields what became of which.
+
+    The next comparison is asked for when those before it leave a worker idle, so that no worker waits for the last
+    packs of one. What is yielded last of each is its end; then its database may be closed. A comparison that cannot go
+    on ends with its error, and the others go on.
+
+    Raises DeviceError if no device works any more.
+    """
+    coming = iter(comparisons)
+    going: list[_Loop] = []
+    flying: dict[Future[Trained], tuple[_Loop, _Job]] = {}
     try:
-        while packs or ready or flying:
+        while True:
             while len(flying) < executor.workers + executor.waiting:
-                # What has to be tried again comes first, then the pack that is furthest behind.
-                if not ready:
-                    if (place := loop.choose(packs, bool(flying))) is None:
-                        break
-                    ready += reversed(loop.next_round(packs.pop(place), packs))
-                job = ready.pop()
-                flying[loop.submit(job, executor)] = job
+                found = ((loop, job) for loop in going if (job := loop.next_job()) is not None)
+                if (following := next(found, None)) is not None:
+                    loop, job = following
+                    flying[loop.submit(job, executor)] = following
+                elif (comparison := next(coming, None)) is not None:
+                    going.append(_Loop(*comparison, executor.device, doing))
+                    if going[-1].begin(executor, facts):
+                        yield going[-1].database, going.pop().end()
+                else:
+                    break
+            if not flying:
+                return
             done, _ = wait(flying, timeout=1, return_when=FIRST_COMPLETED)
             stopping.check()
             for future in done:
-                job, error = flying[future], future.exception()
-                told: Recorded | SetAside | None = None
-                if error is None:
-                    told = loop.record(job, future.result())
-                elif isinstance(error, DeviceError) and not executor.workers:
-                    raise error
-                elif job.pack.method not in loop.set_aside:
-                    loop.note_attempt(job, error)
-                    if again := _try_again(job, error):
-                        ready.extend(again)
-                    else:
-                        told = loop.record_failure(job, error)
+                loop, job = flying[future]
+                if loop not in going:  # it has ended with an error, and its database is closed
+                    del flying[future]
+                    continue
+                told = loop.take(job, future, executor)
                 del flying[future]
                 if told is not None:
-                    yield told
-                if job.pack.method in loop.set_aside:
-                    packs[:] = [pack for pack in packs if pack.method not in loop.set_aside]
-                    ready[:] = [other for other in ready if other.pack.method not in loop.set_aside]
-                elif job.pack.open == 0 and loop.goes_on(job.pack):
-                    packs.append(job.pack)
-        loop.end()
+                    yield loop.database, told
+                if loop.is_done:
+                    going.remove(loop)
+                    yield loop.database, loop.end()
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         # Asked to stop: record what is finished, even if the request came while it was being recorded.
-        for future, job in flying.items():
-            if future.done() and not future.cancelled() and future.exception() is None:
+        for future, (loop, job) in flying.items():
+            if loop in going and future.done() and not future.cancelled() and future.exception() is None:
                 loop.record(job, future.result())
         raise
+    finally:
+        for loop in going:
+            loop.end_run()
 
 
 class _Loop:
@@ -198,6 +210,11 @@ class _Loop:
         # Failures at the end of earlier runs count too, or interruptions would let failures use up the trials.
         self.failed_in_a_row = database.last_failures(FAILURES_IN_A_ROW - 1)
         self.set_aside: dict[str, SetAside] = {}
+        self.error: TaskError | None = None
+        self.packs: list[_Pack] = []
+        self.ready: list[_Job] = []
+        self.in_training = 0
+        self.has_begun = False
         comparison, self.studies = database.existing(), database.studies()
         self.seed_bits = comparison.seed_bits
         self.doubt_after = max(3, comparison.pack_size)  # failures, as long as nothing has worked
@@ -209,15 +226,76 @@ class _Loop:
         together = max(comparison.pack_size, plan.spec.pack or plan.task.pack)
         self.most = max(1, together // plan.spec.seeds)
 
-    def packs(self) -> list[_Pack]:
-        """All packs with something left to do, each at the first round that some of its studies have not finished."""
+    def begin(self, executor: Executor, facts: Mapping[str, str | int]) -> bool:
+        """Begin a run with all packs that have something left to do; returns whether none has, so that all is done."""
         members: dict[tuple[str, int], list[StudyRow]] = {}
         for study in self.studies:
             members.setdefault((study.method, study.pack), []).append(study)
         states = {trial.state for trials in self.trials.values() for trial in trials}
         self.worked = not states <= {"failed", "proposed"}
-        packs = [_Pack(studies, studies) for studies in members.values()]
-        return [pack for pack in packs if self.goes_on(pack)]
+        # Each is at the first round that some of its studies have not finished.
+        self.packs = [pack for studies in members.values() if self.goes_on(pack := _Pack(studies, studies))]
+        if self.is_done:
+            return True
+        if self.plan.task.imports:
+            self.doing("importing in the workers")
+            executor.prepare(imported, self.plan.task.imports)
+        executor.share(self.plan.files())
+        here = _here(self.plan, workers=executor.workers, device=executor.device, **facts)
+        self.run_id, self.has_begun = self.database.start_run(clock.now(), here), True
+        return False
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to train, or nothing more can be."""
+        return self.error is not None or not (self.packs or self.ready or self.in_training)
+
+    def next_job(self) -> _Job | None:
+        """What to train next; None if there is nothing, or if it is better to wait for what is in training.
+
+        What has to be tried again comes first, then the pack that is furthest behind.
+        """
+        if not self.ready:
+            if (place := self.choose()) is None:
+                return None
+            self.ready += reversed(self.next_round(self.packs.pop(place), self.packs))
+        return self.ready.pop()
+
+    def take(self, job: _Job, future: Future[Trained], executor: Executor) -> Recorded | SetAside | None:
+        """Record what has become of a job, and go on with its pack. Raises DeviceError if no device works any more."""
+        error = future.exception()
+        told: Recorded | SetAside | None = None
+        try:
+            if error is None:
+                told = self.record(job, future.result())
+            elif isinstance(error, DeviceError) and not executor.workers:
+                raise error
+            elif job.pack.method not in self.set_aside:
+                self.note_attempt(job, error)
+                if again := _try_again(job, error):
+                    self.ready.extend(again)
+                else:
+                    told = self.record_failure(job, error)
+        except TaskError as failure:
+            self.error = failure
+        self.in_training -= 1
+        if job.pack.method in self.set_aside:
+            self.packs[:] = [pack for pack in self.packs if pack.method not in self.set_aside]
+            self.ready[:] = [other for other in self.ready if other.pack.method not in self.set_aside]
+        elif job.pack.open == 0 and self.goes_on(job.pack):
+            self.packs.append(job.pack)
+        return told
+
+    def end(self) -> Ended:
+        """End the run; with an error if a method was set aside, whose trials are missing."""
+        self.end_run()
+        return Ended(self.error or self._missing_methods())
+
+    def end_run(self) -> None:
+        """Note when the run ended, if it began."""
+        if self.has_begun:
+            self.database.end_run(self.run_id, clock.now())
+            self.has_begun = False
 
     def goes_on(self, pack: _Pack) -> bool:
         """Whether a study of the pack has not ended; then the pack is at the first round that one has not finished."""
@@ -233,15 +311,15 @@ class _Loop:
     def _has_ended(self, study: StudyRow) -> bool:
         return has_ended(self._finished(study), self.plan.spec)
 
-    def choose(self, packs: Sequence[_Pack], busy: bool) -> int | None:
+    def choose(self) -> int | None:
         """The place of the pack to go on with; None if there is none, or if it is better to wait for those in training.
 
         As long as nothing has worked, a method that only fails waits: perhaps another one shows that the task works.
         """
-        places = [place for place, pack in enumerate(packs) if not self._in_doubt(pack.method)]
-        if not places and not busy:
-            places = list(range(len(packs)))
-        return min(places, key=lambda place: packs[place].first, default=None)
+        places = [place for place, pack in enumerate(self.packs) if not self._in_doubt(pack.method)]
+        if not places and not self.in_training:
+            places = list(range(len(self.packs)))
+        return min(places, key=lambda place: self.packs[place].first, default=None)
 
     def _in_doubt(self, method: str) -> bool:
         return not self.worked and len(self.failed_in_a_row[method]) >= self.doubt_after
@@ -313,6 +391,7 @@ class _Loop:
     def submit(self, job: _Job, executor: Executor) -> Future[Trained]:
         """Send a job to be trained."""
         self.submitted += 1
+        self.in_training += 1
         trials = f"{len(job.trials)} trial{'s' * (len(job.trials) != 1)}"
         self.doing(f"training pack {self.submitted}: {trials} of {job.pack.method}")
         repeats, numbers = {study.id: study.repeat for study in job.pack.studies}, range(1, self.plan.spec.seeds + 1)
@@ -378,7 +457,8 @@ class _Loop:
                 if failures and other != method:
                     self._set_aside(other, reason)
             self._set_aside(method, reason)
-            self.end()
+            if (nothing_works := self._missing_methods()) is not None:
+                raise nothing_works
         now = clock.now()
         result = Result(None, outcome="failed", reason=reason)
         measured = Measured(now, now, job.spent, 1, job.attempts, platform.node(), self.device)
@@ -401,13 +481,13 @@ class _Loop:
         self.set_aside[method] = SetAside(method, len(failures), said)
         return self.set_aside[method]
 
-    def end(self) -> None:
-        """Raise TaskError if a method was set aside: its trials are missing."""
+    def _missing_methods(self) -> TaskError | None:
+        """The error of a comparison of which methods were set aside."""
         if not self.set_aside:
-            return
+            return None
         *_, last = self.set_aside.values()
         kept = "" if len(self.set_aside) == len(self.plan.methods) else "; the other methods are complete"
-        raise TaskError(
+        return TaskError(
             f"{', '.join(self.set_aside)}: {last.failures}{kept}; "
             "mend the cause and run again: they will be tried again"
         )

@@ -193,20 +193,24 @@ def split_text(split: Mapping[str, object]) -> str:
     return ", ".join(f"{name} = {value}" for name, value in split.items())
 
 
+def read_text(path: Path) -> str:
+    """The text of a study file or a suite file. Raises SpecError if it cannot be read."""
+    try:
+        if (size := path.stat().st_size) > LARGEST_FILE:
+            raise SpecError(f"{path}: has {size:,} bytes, and a study file may have {LARGEST_FILE:,} at most")
+        return path.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark of it
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path}: is no text in UTF-8; save it as such") from error
+    except OSError as error:
+        raise SpecError(f"{path}: cannot be read: {error.strerror}") from error
+
+
 def read_plan(path: Path, doing: Callable[[str], None] = lambda _: None) -> Plan:
     """Read a study file and check all of it: keys, types, ranges, and that every name in it can be found.
 
     `doing` is told what is imported, which may take seconds. Raises SpecError with one line for each fault.
     """
-    try:
-        if (size := path.stat().st_size) > LARGEST_FILE:
-            raise SpecError(f"{path}: has {size:,} bytes, and a study file may have {LARGEST_FILE:,} at most")
-        text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark of it
-    except UnicodeDecodeError as error:
-        raise SpecError(f"{path}: is no text in UTF-8; save it as such") from error
-    except OSError as error:
-        raise SpecError(f"{path}: cannot be read: {error.strerror}") from error
-    spec = parse(text, str(path))
+    spec = parse(read_text(path), str(path))
     doing(f"importing {spec.task.name} and {len(spec.methods)} method{'s' * (len(spec.methods) != 1)}")
     return resolve(spec, Registry.here(path.resolve().parent), str(path))
 

@@ -14,8 +14,17 @@ IN_PYTHON = "a Python session"
 
 def shipped_studies() -> dict[str, Path]:
     """The study files that come with the tool, by name."""
+    return _shipped("studies")
+
+
+def shipped_suites() -> dict[str, Path]:
+    """The suite files that come with the tool, by name; no study has the name of one."""
+    return _shipped("suites")
+
+
+def _shipped(kind: str) -> dict[str, Path]:
     here = Path(__file__).resolve().parent.parent
-    folder = next((f for f in (here / "studies", here.parent / "studies") if f.is_dir()), here)
+    folder = next((f for f in (here / kind, here.parent / kind) if f.is_dir()), here)
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
