@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def studies(incomplete: str) -> list[str]:
-    """Names of shipped studies, and TOML files below the current folder."""
-    from hpsearch.study.shipped import shipped_studies
+    """Names of shipped studies and suites, and TOML files below the current folder."""
+    from hpsearch.study.shipped import shipped_studies, shipped_suites
 
-    return [*_beginning(shipped_studies(), incomplete), *_files(incomplete, ".toml")]
+    return [*_beginning([*shipped_studies(), *shipped_suites()], incomplete), *_files(incomplete, ".toml")]
 
 
 def databases(incomplete: str) -> list[str]:

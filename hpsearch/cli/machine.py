@@ -37,12 +37,12 @@ def doctor() -> None:
 
 
 def list_() -> None:
-    """List the tasks, methods, searchers, executors and shipped studies, and what cannot be imported."""
+    """List the tasks, methods, searchers, executors, shipped studies and suites, and what cannot be imported."""
     from rich.console import Console
 
     from hpsearch.cli.tables import broken
     from hpsearch.study import kinds, registry
-    from hpsearch.study.shipped import shipped_studies
+    from hpsearch.study.shipped import shipped_studies, shipped_suites
 
     found_in = registry.Registry.here()
     console = Console(highlight=False, soft_wrap=True)
@@ -66,6 +66,9 @@ def list_() -> None:
         passed_over += names[1]
     console.print("[bold]shipped studies[/bold]")
     for name, path in shipped_studies().items():
+        item(f"{name}: {_description(path)}")
+    console.print("[bold]shipped suites[/bold]")
+    for name, path in shipped_suites().items():
         item(f"{name}: {_description(path)}")
     if passed_over:
         console.print("[bold]passed over[/bold]")

@@ -16,6 +16,12 @@ DATA = "Folder of data sets. [default: $HPSEARCH_DATA, else your data folder]"
 Data = Annotated[Path | None, typer.Option(help=DATA, exists=True, file_okay=False)]
 DatasetName = Annotated[str, typer.Argument(help="Data set.", show_default=False, autocompletion=datasets)]
 File = Annotated[Path, typer.Argument(help="Database of a comparison.", show_default=False, autocompletion=databases)]
+FileOrSuite = Annotated[
+    Path,
+    typer.Argument(
+        help="Database of a comparison, or the folder of a suite.", show_default=False, autocompletion=databases
+    ),
+]
 ExecutorName = Annotated[
     str,
     typer.Option("--executor", help="Where to train: processes, ray, or inline in this one.", autocompletion=executors),

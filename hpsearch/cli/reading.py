@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hpsearch.cli.options import File
+from hpsearch.cli.options import File, FileOrSuite
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,8 +31,11 @@ class Form(StrEnum):
     json = "json"
 
 
-def status(file: File) -> None:
-    """Say how far a comparison is, also while it runs."""
+def status(file: FileOrSuite) -> None:
+    """Say how far a comparison is, or each one of a suite, also while it runs."""
+    if file.is_dir():
+        _status_of_suite(file)
+        return
     from hpsearch.cli.tables import broken, printable, table_lines, terminal_width
     from hpsearch.contracts.objective import Objective
     from hpsearch.store.database import Database
@@ -71,6 +74,33 @@ def status(file: File) -> None:
     for warning in warnings:
         print(broken(f"warning: {printable(warning)}"))
     print(printable(_said(stands, writer)))  # not broken into lines, for a command to be copied
+
+
+def _status_of_suite(folder: Path) -> None:
+    from hpsearch.cli.tables import printable, table_lines, terminal_width
+    from hpsearch.store.database import Database
+    from hpsearch.store.standing import Standing, standing
+    from hpsearch.store.suite import suite_in
+    from hpsearch.system import clock
+    from hpsearch.system.lock import holder
+
+    suite = suite_in(folder)
+    rows = []
+    for setting in suite.settings:
+        stands = Standing("waiting")
+        if setting.file.is_file():
+            with Database(setting.file) as database:
+                stands = standing(database, holder(setting.file))
+        of = "-" if stands.planned is None else str(stands.planned)
+        left, last = stands.seconds_left if stands.state == "running" else None, stands.last
+        rows.append(
+            [printable(setting.label), stands.state, str(stands.finished), of,
+             "-" if left is None else clock.duration(left), clock.ago(last, clock.now()) if last else "-"]
+        )  # fmt: skip
+    finished = sum(row[1] == "finished" for row in rows)
+    print(f"{printable(suite.name)}: {finished} of {len(rows)} settings are finished")
+    for line in table_lines(["setting", "state", "trials", "of", "left", "last result"], rows, 1, terminal_width()):
+        print(line)
 
 
 def _said(stands: Standing, writer: str) -> str:

@@ -16,7 +16,7 @@ from hpsearch.cli.options import (
     Data,
     Devices,
     ExecutorName,
-    File,
+    FileOrSuite,
     PerDevice,
     Trust,
     Workers,
@@ -37,9 +37,14 @@ if TYPE_CHECKING:
 def run(
     study: Annotated[
         str,
-        typer.Argument(help="Study file, or the name of a shipped study.", show_default=False, autocompletion=studies),
+        typer.Argument(
+            help="Study or suite file, or the name of a shipped one.", show_default=False, autocompletion=studies
+        ),
     ],
-    database: Annotated[Path | None, typer.Option(help="Database to create or resume. [default: NAME.db]")] = None,
+    database: Annotated[
+        Path | None,
+        typer.Option(help="Database to create or resume; of a suite, its folder. [default: NAME.db; of a suite, NAME]"),
+    ] = None,
     data: Data = None,
     executor: ExecutorName = "processes",
     workers: Workers = None,
@@ -56,7 +61,7 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many trials, how long, how much disk.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Run a comparison. The same command resumes it after any interruption."""
+    """Run a comparison, or a suite of them. The same command resumes it after any interruption."""
     pin_threads()  # before torch is loaded, here and in the workers
     ask_for_even_rounding()
     use_data(data)
@@ -67,10 +72,16 @@ def run(
     from hpsearch.driver.running import Where
     from hpsearch.study.plan import read_plan
     from hpsearch.study.shipped import find_study, recorded_name
+    from hpsearch.study.suite import find_suite
     from hpsearch.system.output import hushed
 
-    path = find_study(study)
     where = Where(executor, workers, devices, per_device, address)
+    if (suite := find_suite(study)) is not None:
+        if dry_run or until_decided:
+            raise typer.BadParameter("--dry-run and --until-decided take a study, and this is a suite: leave them out")
+        _run_suite(suite, database, where, changed_code, quiet)
+        return
+    path = find_study(study)
     with Display(quiet=quiet) as display:
         with hushed(quiet):
             plan = read_plan(path, display.phase)
@@ -110,6 +121,35 @@ def run_or_stop(
     display.say(f"finished: {file}{lost}; see it with: hpsearch report {file}", whole=True)
 
 
+def _run_suite(path: Path, to: Path | None, where: Where, changed_code: bool, quiet: bool) -> None:
+    """Run every setting of a suite; if somebody stops it, say how to go on."""
+    from hpsearch.driver.display import Display
+    from hpsearch.driver.running import run_suite_shown
+    from hpsearch.study.suite import read_suite
+    from hpsearch.system.output import hushed
+
+    with Display(quiet=quiet) as display:
+        display.phase(f"reading {path.name}")
+        with hushed(quiet):
+            suite = read_suite(path)
+        folder = to or Path(suite.name)
+        outlive_terminal()
+        try:
+            failed = run_suite_shown(suite, folder, where, display, changed_code=changed_code)
+        except Stopped as stop:
+            display.stop()
+            display.always(f"stopped; everything finished is in {folder}; the same command goes on", whole=True)
+            raise SystemExit(stop.code) from None
+        if failed:
+            display.stop()
+            for label, error in failed.items():
+                display.always(f"{label}: {error}")
+            whole = len(suite.settings) - len(failed)
+            display.always(f"{whole} of {len(suite.settings)} settings are finished in {folder}", whole=True)
+            raise SystemExit(max(error.exit_code for error in failed.values()))
+        display.say(f"finished: {folder}{display.lost()}; see it with: hpsearch report {folder}", whole=True)
+
+
 def _dry_run(plan: Plan, file: Path, where: Where, display: Display) -> None:
     from hpsearch.driver.estimate import estimate
     from hpsearch.study.spaces import described
@@ -128,7 +168,7 @@ def _dry_run(plan: Plan, file: Path, where: Where, display: Display) -> None:
 
 
 def confirm(
-    file: File,
+    file: FileOrSuite,
     seeds: Annotated[int, typer.Option(min=1, help="Fresh seeds for each chosen configuration.")] = 5,
     overall: Annotated[bool, typer.Option("--overall", help="Only the best study's choice of each method.")] = False,
     along: Annotated[
@@ -159,44 +199,73 @@ def confirm(
         bool, typer.Option("--quiet", "-q", help="Print nothing but errors and the report's files.")
     ] = False,
 ) -> None:
-    """Train what each study chose again, with fresh seeds, and report test metrics. The same command resumes it."""
+    """Train what each study chose again, with fresh seeds, and report test metrics. The same command resumes it.
+
+    Of a suite all databases are confirmed, each into a file beside it, for the suite's report.
+    """
     pin_threads()
     ask_for_even_rounding()
     use_data(data)
-    from hpsearch.driver.confirm import confirmation
     from hpsearch.driver.display import Display
     from hpsearch.driver.running import Where
     from hpsearch.report import check_folder, write_report
     from hpsearch.store.chosen import method_of
+    from hpsearch.store.suite import suite_in
+
+    if along is not None and overall:
+        raise typer.BadParameter("--along follows every study and --overall takes one: give one of them")
+    is_suite = file.is_dir()
+    if is_suite and (database is not None or to is not None):
+        raise typer.BadParameter("the files of a suite lie beside its databases: leave --database and --to out")
+    if is_suite and overall:
+        raise typer.BadParameter("the report of a suite needs every study's choice: leave --overall out")
+    kind = "-overall" if overall else "-along" if along else ""
+    where = Where(executor, workers, devices, per_device, address)
+    chosen = [setting.file for setting in suite_in(file).begun] if is_suite else [file]
+    for each in chosen:
+        out = database or each.with_name(f"{each.stem}-confirm{kind}.db")
+        folder = to or out.with_name(f"{out.stem}-report")
+        if not is_suite:
+            check_folder(folder)  # before hours of training
+        with Display(quiet=quiet, group=method_of) as display:
+            _confirm(each, out, seeds, overall, setting or [], along, where, display, changed_code, trust)
+        if not is_suite:  # whose own report has them
+            for path in write_report(out, folder):
+                tell(path, sys.stdout)
+
+
+def _confirm(
+    file: Path,
+    out: Path,
+    seeds: int,
+    overall: bool,
+    words: list[str],
+    along: str | None,
+    where: Where,
+    display: Display,
+    changed_code: bool,
+    trust: bool,
+) -> None:
+    """Train what the studies of one database chose again, into `out`."""
+    from hpsearch.driver.confirm import confirmation
     from hpsearch.store.tables import load_tables
     from hpsearch.study.registry import Registry
     from hpsearch.system.output import hushed
 
-    if along is not None and overall:
-        raise typer.BadParameter("--along follows every study and --overall takes one: give one of them")
-    kind = "-overall" if overall else "-along" if along else ""
-    out = database or file.with_name(f"{file.stem}-confirm{kind}.db")
-    folder = to or out.with_name(f"{out.stem}-report")
-    check_folder(folder)  # before hours of training
     tables = load_tables(file)
     study = tables.comparison.study_file
-    found_in = Registry.of_database(file, study, trust)
-    with Display(quiet=quiet, group=method_of) as display:
-        display.phase(f"importing {tables.comparison.spec.task.name}")
-        with hushed(quiet):
-            plan = confirmation(
-                tables,
-                found_in,
-                seeds,
-                overall,
-                _settings(setting or []),
-                moments=_moments(along, tables.comparison.trials),
-                changed_code=changed_code,
-            )
-        where = Where(executor, workers, devices, per_device, address)
-        run_or_stop(plan, study, out, where, display, changed_code)
-    for path in write_report(out, folder):
-        tell(path, sys.stdout)
+    display.phase(f"importing {tables.comparison.spec.task.name}")
+    with hushed(display.quiet):
+        plan = confirmation(
+            tables,
+            Registry.of_database(file, study, trust),
+            seeds,
+            overall,
+            _settings(words),
+            moments=_moments(along, tables.comparison.trials),
+            changed_code=changed_code,
+        )
+    run_or_stop(plan, study, out, where, display, changed_code)
 
 
 def _moments(words: str | None, trials: int) -> list[int] | None:

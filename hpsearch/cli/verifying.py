@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hpsearch.cli.options import Data, File, Trust, use_data
+from hpsearch.cli.options import Data, File, FileOrSuite, Trust, use_data
 from hpsearch.system.rounding import ask_for_even_rounding
 from hpsearch.system.threads import pin_threads
+
+if TYPE_CHECKING:
+    from hpsearch.driver.display import Display
 
 
 def replay(
@@ -41,18 +45,28 @@ def replay(
 
 
 def check(
-    file: File,
+    file: FileOrSuite,
     quick: Annotated[bool, typer.Option("--quick", help="Do not propose the trials again.")] = False,
     trust: Trust = False,
 ) -> None:
-    """Verify a database wholly: the file, its seeds, and that the searcher proposes again what it proposed."""
-    from hpsearch.driver.check import check as check_file
+    """Verify a database, or each of a suite: the file, its seeds, and that the searcher proposes the same again."""
     from hpsearch.driver.display import Display
+    from hpsearch.store.suite import suite_in
 
     pin_threads()  # proposals depend on the number of threads
     ask_for_even_rounding()
     with Display() as display:
-        found = check_file(file, proposals=not quick, progress=display.preparing, trust=trust)
+        files = [setting.file for setting in suite_in(file).begun] if file.is_dir() else [file]
+        sound = [_check(each, quick, trust, display) for each in files]
+    if not all(sound):
+        raise typer.Exit(5)
+
+
+def _check(file: Path, quick: bool, trust: bool, display: Display) -> bool:
+    """Verify a database and say what was found; returns whether nothing is wrong."""
+    from hpsearch.driver.check import check as check_file
+
+    found = check_file(file, proposals=not quick, progress=display.preparing, trust=trust)
     for fault in found.faults:
         print(f"wrong: {fault}")
     for change in found.changed_code:
@@ -60,10 +74,11 @@ def check(
     for reason in found.incomparable if found.proposals else ():
         print(f"not comparable: {reason}")
     if found.faults:
-        raise typer.Exit(5)
+        return False
     again = "not proposed again"
     if found.proposals:
         same = found.proposals - found.differing
         again = f"{same} proposals are what the searcher proposes again"
         again += f", {found.differing} are not, on another machine or with other versions" if found.differing else ""
     print(f"{file}: nothing is wrong with {found.trials} trials; {again}")
+    return True

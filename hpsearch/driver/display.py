@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import IO, Any, cast
 
 from rich.console import Console
@@ -78,9 +78,9 @@ class Display:
         self._phases: set[str] = set()
         self._has_results = False
         self._last_line = time.monotonic()
-        self._objective: Objective | None = None
+        self._objectives: dict[str, Objective] = {}
         self._done: dict[str, int] = {}
-        self._begun_with: Mapping[str, int] = {}
+        self._begun_with: dict[str, int] = {}
         self._best: dict[str, float] = {}
         self._planned: dict[str, int | None] = {}
         self._lost = {"diverged": 0, "failed": 0}
@@ -144,48 +144,53 @@ class Display:
         elif done == total or self._line_is_due():
             self.say(f"{what}: {done} of {total}")
 
-    def begin(self, database: Database, planned: int | None) -> None:
+    def begin(self, database: Database, planned: int | None, setting: str = "") -> None:
         """Show the trials of a comparison, `planned` per method; those already recorded count as done.
 
-        None stands for as many as a budget allows.
+        None stands for as many as a budget allows. The comparison of a suite's `setting` has one bar for all its
+        methods, beside those of other settings.
         """
-        self._forget()
-        self._objective = database.existing().objective
+        if not setting:
+            self._forget()
+            self._started = time.monotonic()
+        known = dict(self._done)
         for label, best in database.best_objectives().items():
-            self._improve(self._group(label), [best])
+            self._improve(setting or self._group(label), [best], database.existing().objective)
         for label, states in database.counts().items():
-            group = self._group(label)
+            group = setting or self._group(label)
+            self._objectives[group] = database.existing().objective
             self._planned[group] = None if planned is None else (self._planned.get(group) or 0) + planned
             self._done[group] = self._done.get(group, 0) + sum(n for state, n in states.items() if state != "proposed")
             self._diverged[group] = self._diverged.get(group, 0) + states.get("diverged", 0)
             for state in self._lost:
                 self._lost[state] += states.get(state, 0)
+        new = [group for group in self._done if group not in known]
+        self._begun_with |= {group: self._done[group] for group in new}
         if self._live:
-            for group, total in self._planned.items():
+            for group in new:
                 self._tasks[group] = self._bars.add_task(
-                    group, total=total, completed=self._done[group], note=self._note(group)
+                    group, total=self._planned[group], completed=self._done[group], note=self._note(group)
                 )
-        self._begun_with, self._started = dict(self._done), time.monotonic()
-        if any(self._done.values()):
-            self.say(f"going on with {database.path}, which has {sum(self._done.values())} trials")
+        if trials := sum(self._done[group] for group in new):
+            self.say(f"going on with {database.path}, which has {trials} trials")
 
     def _forget(self) -> None:
         """Begin to count anew, as for the next round of a comparison that grows."""
         for group in self._planned:
             if group in self._tasks:
                 self._bars.remove_task(self._tasks.pop(group))
+        self._begun_with.clear()
         for of_group in (self._done, self._best, self._planned, self._diverged):
             of_group.clear()
         self._lost = dict.fromkeys(self._lost, 0)
 
-    def recorded(self, recorded: Recorded) -> None:
-        """Count what the loop has just recorded."""
+    def recorded(self, recorded: Recorded, setting: str = "") -> None:
+        """Count what the loop has just recorded, of a suite's `setting` or of the only comparison."""
         self._end_phases()
-        label = self._group(recorded.method)
+        label = setting or self._group(recorded.method)
         self._done[label] += len(recorded.results)
-        self._improve(
-            label, [r.objective for r in recorded.results if r.outcome == "complete" and r.objective is not None]
-        )
+        complete = [r.objective for r in recorded.results if r.outcome == "complete" and r.objective is not None]
+        self._improve(label, complete, self._objectives[label])
         for result in recorded.results:
             if result.outcome != "complete":
                 self._lost[result.outcome] += 1
@@ -202,12 +207,12 @@ class Display:
             )
             self.say(f"{counts}{self._time_left()}")
 
-    def set_aside(self, told: SetAside) -> None:
+    def set_aside(self, told: SetAside, setting: str = "") -> None:
         """Say that a method is set aside; what was taken back of it counts no longer."""
-        label = self._group(told.method)
+        label = setting or self._group(told.method)
         self._done[label] -= told.taken_back
         self._lost["failed"] -= told.taken_back
-        self.say(f"{told.method}: is set aside in this run, for {told.failures}")
+        self.say(f"{told.method}{f' of {setting}' if setting else ''}: is set aside in this run, for {told.failures}")
         if self._live:
             self._bars.update(self._tasks[label], completed=self._done[label], note=self._note(label))
 
@@ -231,9 +236,8 @@ class Display:
             "level, and on_failure does not stop a run for them: look at the task and at this method's ranges"
         )
 
-    def _improve(self, label: str, objectives: list[float]) -> None:
-        assert self._objective is not None
-        better = max if self._objective.direction == "maximise" else min
+    def _improve(self, label: str, objectives: list[float], objective: Objective) -> None:
+        better = max if objective.direction == "maximise" else min
         if found := [*objectives, *([self._best[label]] if label in self._best else [])]:
             self._best[label] = better(found)
 

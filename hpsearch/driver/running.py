@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from hpsearch.contracts.errors import SpecError
+from hpsearch.contracts.errors import HpsearchError, SpecError
 from hpsearch.contracts.executor import Executor
 from hpsearch.driver import deciding, layout, loop
 from hpsearch.driver.display import Display
 from hpsearch.store.database import Database
 from hpsearch.store.rows import stand_ins_said
+from hpsearch.store.suite import Setting, Suite, write_list
 from hpsearch.study import kinds
 from hpsearch.study.plan import Plan
 from hpsearch.study.registry import Registry
 from hpsearch.study.spaces import described
+from hpsearch.study.suite import PlannedSuite
 from hpsearch.system.output import hushed
 
 
@@ -98,9 +100,84 @@ def run_shown(
         executor.close()
 
 
+def run_suite_shown(
+    suite: PlannedSuite, folder: Path, where: Where, display: Display, *, changed_code: bool = False
+) -> dict[str, HpsearchError]:
+    """Run or resume every setting of a suite, each in its own database of a folder, all with the same workers.
+
+    Args:
+        suite: what is compared, and under which settings.
+        folder: where the databases are, or will be.
+        where: where to train.
+        display: shows preparation and trials.
+        changed_code: whether to extend a comparison although the user's own code has changed since its last run.
+
+    Returns:
+        The settings that could not be run to their end, with the reason; the others have been.
+    """
+    files = {setting.label: folder / f"{setting.stem}.db" for setting in suite.settings}
+    listed = (Setting(setting.label, files[setting.label], setting.at) for setting in suite.settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_list(Suite(suite.name, suite.description, tuple(listed)), folder)
+    failed: dict[str, HpsearchError] = {}
+    of_file = {file: label for label, file in files.items()}
+    executor = where.start(suite.settings[0].plan.found_in, suite.time_limit)
+    known = len(executor.lost)
+    try:
+        with ExitStack() as opened:
+
+            def begun() -> Iterator[tuple[Database, Plan]]:
+                """Each setting's comparison, opened and prepared when it is its turn."""
+                for setting in suite.settings:
+                    label, plan = setting.label, setting.plan
+                    display.phase(f"preparing {label}")
+                    try:
+                        database = opened.enter_context(Database(files[label], write=True, say=display.say))
+                        with hushed(display.quiet):
+                            layout.prepare(
+                                database, plan, suite.study_file, display.preparing, display.say,
+                                changed_code=changed_code,
+                            )  # fmt: skip
+                    except HpsearchError as error:
+                        failed[label] = error
+                        display.say(f"{label}: cannot be run: {error}")
+                        continue
+                    display.begin(database, _planned(plan), label)
+                    for difference in loop.differs_from_last_run(database, plan):
+                        display.say(f"warning: {label}: {difference}")
+                    yield database, plan
+
+            facts: dict[str, str | int] = {"executor": where.executor, "threads": 1}
+            with closing(loop.run_all(begun(), executor, facts, display.phase)) as records:
+                for database, told in records:
+                    label = of_file[database.path]
+                    if isinstance(told, loop.SetAside):
+                        display.set_aside(told, label)
+                    elif isinstance(told, loop.Recorded):
+                        display.recorded(told, label)
+                    else:
+                        if told.error is not None:
+                            failed[label] = told.error
+                            display.say(f"{label}: did not come to its end: {told.error}")
+                        for line in stand_ins_said(database.stand_ins()):
+                            display.say(f"warning: {label}: {line}")
+                        database.close()
+                    for line in executor.lost[known:]:
+                        display.say(f"warning: {line}")
+                        known += 1
+    finally:
+        executor.close()
+    return failed
+
+
+def _planned(plan: Plan) -> int | None:
+    """How many trials each method has; None where a budget decides."""
+    return plan.spec.trials * plan.spec.repeats if plan.spec.budget is None else None
+
+
 def _run(database: Database, plan: Plan, executor: Executor, name: str, display: Display) -> None:
     """Run a comparison that is laid out; `name` is the executor's."""
-    display.begin(database, plan.spec.trials * plan.spec.repeats if plan.spec.budget is None else None)
+    display.begin(database, _planned(plan))
     for difference in loop.differs_from_last_run(database, plan):
         display.say(f"warning: {difference}")
     known = len(executor.lost)

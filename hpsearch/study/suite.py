@@ -74,6 +74,11 @@ class PlannedSuite:
     study_file: str
     settings: tuple[PlannedSetting, ...]
 
+    @property
+    def time_limit(self) -> float | None:
+        """How long a worker may train a pack: all settings have one, since they share the workers."""
+        return self.settings[0].plan.spec.time_limit
+
 
 def find_suite(name: str) -> Path | None:
     """The suite file at this path, or the shipped suite of this name; None if the name is a study's or nobody's."""
@@ -116,6 +121,10 @@ def read_suite(path: Path) -> PlannedSuite:
         stem = _stem(label)
         if any(other.stem.lower() == stem.lower() for other in settings):
             raise SpecError(f"{source}: its database would have another setting's name, {stem}.db: give another label")
+        if settings and plan.spec.time_limit != settings[0].plan.spec.time_limit:
+            raise SpecError(
+                f"{source}: time_limit: settings share the workers, and so one time limit: give all the same"
+            )
         settings.append(PlannedSetting(label, stem, at, plan))
     return PlannedSuite(spec.name, spec.description, recorded_name(study), tuple(settings))
 
