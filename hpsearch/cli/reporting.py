@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hpsearch.cli.completion import databases, formats
-from hpsearch.cli.options import File, Style, Targets, Wide, Width
+from hpsearch.cli.options import File, FileOrSuite, Style, Targets, Wide, Width
 from hpsearch.system.threads import pin_threads
 
 if TYPE_CHECKING:
@@ -93,13 +93,13 @@ def compare(
 
 
 def watch(
-    file: File,
+    file: FileOrSuite,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0 takes a free one.")] = 8808,
     host: Annotated[
         str, typer.Option(help="This machine's name or address, for browsers elsewhere: anybody there may read.")
     ] = "127.0.0.1",
 ) -> None:
-    """Serve the report's page while the comparison runs: open it in a browser on this machine; Ctrl-C ends it."""
+    """Serve the report's page while a comparison or a suite runs, for a browser on this machine; Ctrl-C ends it."""
     from hpsearch.report.watch import OWN_NAMES, serve
 
     where = " (only on this machine)" if host.lower() in OWN_NAMES else ""

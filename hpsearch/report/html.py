@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from graphlib import TopologicalSorter
 from importlib.resources import files
 from pathlib import Path
@@ -47,6 +47,12 @@ def render(document: Json, live: str = "", discussion: Sequence[str] = ()) -> st
             "".join(map(markdown.render, discussion)).replace("<table>", SCROLLED).replace("</table>", END)
         ),
     )
+
+
+def render_suite(name: str, description: str, settings: Sequence[Mapping[str, str]]) -> str:
+    """A list of a suite's settings while it runs: of each its "label", the "address" of its page, what to "say"."""
+    template = Environment(autoescape=True).from_string(_part("suite.html"))
+    return template.render(name=name, description=description, settings=settings, style=Markup(_part("page.css")))
 
 
 def join(entry: str) -> str:

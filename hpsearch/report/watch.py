@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,11 +17,12 @@ from typing import Any, ClassVar
 from hpsearch.contracts.errors import HpsearchError, UsageError
 from hpsearch.contracts.json import Json
 from hpsearch.report.context import ReportContext, searches
-from hpsearch.report.html import render
+from hpsearch.report.html import render, render_suite
 from hpsearch.report.search.document import document
 from hpsearch.report.search.findings import compute_findings
 from hpsearch.store.database import Database
 from hpsearch.store.standing import Standing, standing
+from hpsearch.store.suite import suite_in
 from hpsearch.store.tables import load_tables
 from hpsearch.system import clock
 from hpsearch.system.lock import holder
@@ -134,18 +135,36 @@ def _passed(since: str, now: str) -> str:
     return clock.duration(clock.seconds_between(since, now))
 
 
+class WatchedSuite:
+    """The settings of a suite's folder, each watched at an address of its own once it is begun: "/1/", "/2/", ..."""
+
+    def __init__(self, folder: Path) -> None:
+        self.suite = suite_in(folder)
+        self.settings = {f"/{number}/": Watched(s.file) for number, s in enumerate(self.suite.settings, 1)}
+
+    def page(self) -> str:
+        """The list of settings, with how each stands."""
+        rows = []
+        for (address, watched), setting in zip(self.settings.items(), self.suite.settings, strict=True):
+            begun = setting.file.is_file()
+            say = watched.status()["say"] if begun else "waiting: it is not begun yet"
+            rows.append({"label": setting.label, "address": address if begun else "", "say": say})
+        return render_suite(self.suite.name, self.suite.description, rows)
+
+
 def serve(file: Path, port: int, ready: Callable[[str], None], host: str = HOST) -> None:
-    """Serve the page until interrupted; `ready` is told its address.
+    """Serve a comparison's page, or those of a suite's folder, until interrupted; `ready` is told the address.
 
     Raises UsageError if it cannot be served at that host and port, or if the comparison does not search.
     """
-    with Database(file) as database:
-        comparison = database.comparison()
-    if comparison is not None and not searches(comparison):
-        raise UsageError(
-            f"{file}: searches nothing (searcher {comparison.spec.searcher.name}), so it has no curve to watch; "
-            "see the report"
-        )
+    if not file.is_dir():
+        with Database(file) as database:
+            comparison = database.comparison()
+        if comparison is not None and not searches(comparison):
+            raise UsageError(
+                f"{file}: searches nothing (searcher {comparison.spec.searcher.name}), so it has no curve to watch; "
+                "see the report"
+            )
     with open_server(file, port, host) as server:
         ready(f"http://{f'[{host}]' if ':' in host else host}:{server.server_address[1]}/")
         server.serve_forever()
@@ -159,10 +178,11 @@ def open_server(file: Path, port: int, host: str = HOST) -> ThreadingHTTPServer:
     """
     if host in ANY:
         raise UsageError(f"--host {host}: name the one address or name that a browser will ask for")
-    watched = Watched(file)
+    suite = WatchedSuite(file) if file.is_dir() else None
 
     class Handler(_Handler):
-        source = watched
+        sources = {"/": Watched(file)} if suite is None else suite.settings
+        index = suite
         names = OWN_NAMES | {host.lower()}
 
     try:
@@ -198,7 +218,8 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    source: ClassVar[Watched]
+    sources: ClassVar[Mapping[str, Watched]]
+    index: ClassVar[WatchedSuite | None]
     names: ClassVar[frozenset[str]]
     protocol_version = "HTTP/1.1"
     timeout = 30
@@ -206,21 +227,23 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer with the page, or with its data."""
         # Refuse other names: another site's page may resolve its own name to this machine in a reader's browser.
+        folder, slash, name = self.path.rpartition("/")
+        source = self.sources.get(folder + slash)
         if [name for name in map(_host_of, self.headers.get_all("Host", [""])) if name not in self.names]:
             self._answer(HTTPStatus.FORBIDDEN, b"not a name of this server; see hpsearch watch --host", "text/plain")
-        elif self.path == "/":
-            self._answer(
-                HTTPStatus.OK, render(self.source.data(), live="data.json").encode(), "text/html; charset=utf-8"
-            )
-        elif self.path == "/data.json":
-            self._data()
-        elif self.path == "/status.json":
-            self._answer(HTTPStatus.OK, json.dumps(self.source.status()).encode(), "application/json")
+        elif self.path == "/" and self.index is not None:
+            self._answer(HTTPStatus.OK, self.index.page().encode(), "text/html; charset=utf-8")
+        elif source is not None and name == "":
+            page = render(source.data(), live="data.json")
+            self._answer(HTTPStatus.OK, page.encode(), "text/html; charset=utf-8")
+        elif source is not None and name == "data.json":
+            self._data(source.data())
+        elif source is not None and name == "status.json":
+            self._answer(HTTPStatus.OK, json.dumps(source.status()).encode(), "application/json")
         else:
             self._answer(HTTPStatus.NOT_FOUND, b"there is /, /data.json and /status.json", "text/plain")
 
-    def _data(self) -> None:
-        data = self.source.data()
+    def _data(self, data: Json) -> None:
         tag = f'"{id(data):x}-{data.get("finished", 0)}"'
         if self.headers.get("If-None-Match") == tag:
             self._answer(HTTPStatus.NOT_MODIFIED, b"", "application/json", tag)

@@ -8,6 +8,8 @@ import struct
 import threading
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
@@ -15,6 +17,7 @@ from hpsearch.contracts.errors import UsageError
 from hpsearch.report.watch import Watched, open_server, said
 from hpsearch.store.database import Database
 from hpsearch.store.standing import Standing
+from hpsearch.store.suite import Setting, Suite, write_list
 from tests.tools.studies import OWN_STUDY, OWN_TASK, going_on, run_to_end
 from tests.tools.waiting import PATIENCE
 
@@ -211,3 +214,26 @@ def test_the_states_of_a_run_are_told_apart(own_study):
     run_to_end(study)
     assert watched.status() == {"state": "finished", "say": watched.status()["say"]}
     assert watched.status()["say"].startswith("finished: 36 of 36 trials")
+
+
+def test_a_suite_is_served_as_a_list_with_a_page_for_each_setting_that_is_begun(file, tmp_path):
+    shutil.copy(file, tmp_path / "begun.db")
+    settings = (Setting("<begun>", tmp_path / "begun.db"), Setting("to come", tmp_path / "later.db"))
+    write_list(Suite("both", "Does it hang?", settings), tmp_path)
+    with served(tmp_path) as (host, port):
+
+        def page(path):
+            with urlopen(f"http://{host}:{port}{path}", timeout=PATIENCE) as answer:
+                return answer.read().decode()
+
+        listed = page("/")
+        assert '<a href="/1/">&lt;begun&gt;</a>: finished: ' in listed
+        assert "to come: waiting: it is not begun yet" in listed
+        assert "Does it hang?" in listed
+        assert 'data-live="data.json"' in page("/1/")
+        assert '"state": "finished"' in page("/1/status.json")
+        assert "waiting" in page("/2/data.json")
+        for path in ("/data.json", "/3/", "/1", "/1/x", "/../1/"):
+            with pytest.raises(HTTPError, match="404"):
+                page(path)
+        assert answers((host, port), ASKED.replace(b"localhost", b"evil.example")) == [b"403"]
