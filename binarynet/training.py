@@ -81,7 +81,8 @@ class Data:
     """A task's data as a training run needs it, on the device of the run.
 
     `watched` is the part of the validation data that the curves count before the last epoch, which counts all of it;
-    None stands for all of it. `targets` is what the network is to say of the training data.
+    None stands for all of it. `targets` is what the network is to say of the training data. With `fresh` a training
+    sees no variant of an example twice, for which there must be as many as epochs.
     """
 
     training: Examples
@@ -89,6 +90,7 @@ class Data:
     test: Labelled
     watched: Labelled | None = None
     targets: Targets = Targets()
+    fresh: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,9 @@ class Training:
         precision: a name in PRECISIONS.
         device: torch's name of the device.
         layer_curves: whether results have the curves of binarynet.layer_curves too.
+
+    Raises:
+        ValueError: the data are to be fresh, and have fewer variants than there are epochs.
     """
 
     def __init__(
@@ -136,6 +141,11 @@ class Training:
     ) -> None:
         self.k, self.n, self.data = len(configurations), len(data.training.labels), data
         self.epochs, self.device = budget.epochs, device
+        if data.fresh and data.training.variants < budget.epochs:
+            raise ValueError(
+                f"{budget.epochs} epochs of fresh data need as many variants of each example, "
+                f"and there are {data.training.variants}"
+            )
         dtype, multiply = PRECISIONS[precision]
         batch = min(budget.batch_size, self.n)
         self.steps_per_epoch = self.n // batch
@@ -163,7 +173,9 @@ class Training:
 
         self.real = RealParameters(self.network, budget.recipe, configurations, steps)
 
-        self.order_generators, self.variant_generators = _streams(seeds, "order"), _streams(seeds, "variants")
+        self.order_generators = _streams(seeds, "order")
+        choose = _each_once if data.fresh else _at_random
+        self.choices = [choose(data.training.variants, self.n, g) for g in _streams(seeds, "variants")]
         self.order = torch.zeros(self.k, self.n, dtype=torch.int64, device=device)
         self.variant = torch.zeros_like(self.order)
         self.first = torch.arange(batch, device=device)
@@ -202,9 +214,8 @@ class Training:
 
     def begin(self) -> None:
         """Begin an epoch: draw the examples' order and variants on the CPU, from each trial's own streams."""
-        variants = self.data.training.variants
         self._send(self.order, [torch.randperm(self.n, generator=g) for g in self.order_generators])
-        self._send(self.variant, [torch.randint(variants, (self.n,), generator=g) for g in self.variant_generators])
+        self._send(self.variant, [next(choice) for choice in self.choices])
         self.now.copy_(self.first)
         self.loss.zero_()
         self.weights.flips.zero_()
@@ -281,6 +292,22 @@ def _result(train_loss: list[float], accuracy: list[float], flips: list[float], 
 def _streams(seeds: Sequence[int], name: str) -> list[Generator]:
     """One generator per trial for one purpose; on the CPU, so that a run on a GPU draws the same numbers."""
     return [Generator().manual_seed(derived_seed(seed, name)) for seed in seeds]
+
+
+def _at_random(variants: int, n: int, generator: Generator) -> Iterator[Tensor]:
+    """For epoch after epoch the variant of each example, (n,): any of them, whatever was seen before."""
+    while True:
+        yield torch.randint(variants, (n,), generator=generator)
+
+
+def _each_once(variants: int, n: int, generator: Generator) -> Iterator[Tensor]:
+    """For epoch after epoch the variant of each example, (n,): one that this training has not seen.
+
+    All examples go through one random order of the variants, in a circle, each from a random place in it.
+    """
+    order, place = torch.randperm(variants, generator=generator), torch.randint(variants, (n,), generator=generator)
+    for epoch in range(variants):
+        yield order[(place + epoch) % variants]
 
 
 def _activations(network: nn.Module) -> Iterator[Sign]:
