@@ -173,9 +173,7 @@ class Training:
 
         self.real = RealParameters(self.network, budget.recipe, configurations, steps)
 
-        self.order_generators = _streams(seeds, "order")
-        choose = _each_once if data.fresh else _at_random
-        self.choices = [choose(data.training.variants, self.n, g) for g in _streams(seeds, "variants")]
+        self.trials_epochs = [_epochs(seed, self.n, data.training.variants, data.fresh) for seed in seeds]
         self.order = torch.zeros(self.k, self.n, dtype=torch.int64, device=device)
         self.variant = torch.zeros_like(self.order)
         self.first = torch.arange(batch, device=device)
@@ -214,8 +212,9 @@ class Training:
 
     def begin(self) -> None:
         """Begin an epoch: draw the examples' order and variants on the CPU, from each trial's own streams."""
-        self._send(self.order, [torch.randperm(self.n, generator=g) for g in self.order_generators])
-        self._send(self.variant, [next(choice) for choice in self.choices])
+        orders, variants = zip(*map(next, self.trials_epochs), strict=True)
+        self._send(self.order, orders)
+        self._send(self.variant, variants)
         self.now.copy_(self.first)
         self.loss.zero_()
         self.weights.flips.zero_()
@@ -270,7 +269,7 @@ class Training:
             for result, own in zip(results, self.layers.of_trials(), strict=True)
         ]
 
-    def _send(self, place: Tensor, rows: list[Tensor]) -> None:
+    def _send(self, place: Tensor, rows: tuple[Tensor, ...]) -> None:
         stacked = torch.stack(rows)
         # From pinned memory the copy waits in the GPU's queue, and Python goes on.
         place.copy_(stacked.pin_memory() if place.is_cuda else stacked, non_blocking=True)
@@ -294,20 +293,21 @@ def _streams(seeds: Sequence[int], name: str) -> list[Generator]:
     return [Generator().manual_seed(derived_seed(seed, name)) for seed in seeds]
 
 
-def _at_random(variants: int, n: int, generator: Generator) -> Iterator[Tensor]:
-    """For epoch after epoch the variant of each example, (n,): any of them, whatever was seen before."""
-    while True:
-        yield torch.randint(variants, (n,), generator=generator)
+def _epochs(seed: int, n: int, variants: int, fresh: bool) -> Iterator[tuple[Tensor, Tensor]]:
+    """What a trial sees in one epoch after the other: examples in random order, (n,), and a variant of each, (n,).
 
-
-def _each_once(variants: int, n: int, generator: Generator) -> Iterator[Tensor]:
-    """For epoch after epoch the variant of each example, (n,): one that this training has not seen.
-
-    All examples go through one random order of the variants, in a circle, each from a random place in it.
+    Where they are to be fresh, all examples go through one random order of the variants, in a circle, each from a
+    random place: no variant of an example comes again before all others have been seen.
     """
-    order, place = torch.randperm(variants, generator=generator), torch.randint(variants, (n,), generator=generator)
-    for epoch in range(variants):
-        yield order[(place + epoch) % variants]
+    (orders,), (choices,) = _streams([seed], "order"), _streams([seed], "variants")
+    if not fresh:
+        while True:
+            yield torch.randperm(n, generator=orders), torch.randint(variants, (n,), generator=choices)
+    circle, place = torch.randperm(variants, generator=choices), torch.randint(variants, (n,), generator=choices)
+    while True:
+        order = torch.randperm(n, generator=orders)
+        yield order, circle[place[order]]
+        place = (place + 1) % variants
 
 
 def _activations(network: nn.Module) -> Iterator[Sign]:
