@@ -38,7 +38,10 @@ class AudioTask(BinaryTask):
         takes: recordings of each digit by each synthetic voice.
         snr_db: white noise is added to each clip at this ratio of the clip's power to the noise's, in
             decibels; "clean" adds none.
-        draws: noisy versions of each training clip; each epoch sees one of them at random.
+        draws: noisy versions of each training clip; each epoch sees one of them at random. "fresh" makes as
+            many as there are epochs, and a training takes another one of each clip in every epoch, in its own random
+            order: it never sees the same noise twice. Trainings share these versions, which take 11 MB an epoch on
+            disk and in memory for FSDD's 2,100 clips.
         evaluation_draws: noisy versions of each validation and test clip, always the same.
         curve_draws: how many of these versions the validation accuracy counts after each epoch but the last. The last
             one counts all of them, and is the objective.
@@ -57,7 +60,7 @@ class AudioTask(BinaryTask):
     voices: int = 40
     takes: int = 3
     snr_db: float | Literal["clean"] = "clean"
-    draws: int = 8
+    draws: int | Literal["fresh"] = 8
     evaluation_draws: int = 4
     curve_draws: int = 1
     width: int = 64
@@ -73,7 +76,11 @@ class AudioTask(BinaryTask):
 
     def __post_init__(self) -> None:
         self.check_recipe()
-        for name in ("voices", "takes", "draws", "evaluation_draws", "curve_draws", "width", "epochs", "batch_size"):
+        if self.draws == "fresh" and self.snr_db == "clean":
+            raise ValueError('draws = "fresh" needs noise: set snr_db to a ratio in decibels, or draws to a number')
+        if self.draws != "fresh" and self.draws < 1:
+            raise ValueError(f'draws must be at least 1, or "fresh", got {self.draws}')
+        for name in ("voices", "takes", "evaluation_draws", "curve_draws", "width", "epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not 0 <= self.fold < FOLDS:
@@ -137,7 +144,8 @@ class AudioTask(BinaryTask):
         """Signal-to-noise ratio, and draws of training and evaluation; clean speech has one, as all would be equal."""
         if self.snr_db == "clean":
             return None, 1, 1
-        return float(self.snr_db), self.draws, self.evaluation_draws
+        draws = self.epochs if self.draws == "fresh" else self.draws
+        return float(self.snr_db), draws, self.evaluation_draws
 
     @property
     def _corpus(self) -> Corpus:
@@ -158,7 +166,7 @@ class AudioTask(BinaryTask):
         data = on_device(features, device, machine.precision(self.precision, device))
         inputs, labels = data.validation.inputs, data.validation.labels  # one version of all clips after the other
         watched = len(features.labels["validation"]) * min(self.curve_draws, self._noise[2])
-        return replace(data, watched=Labelled(inputs[:watched], labels[:watched]))
+        return replace(data, watched=Labelled(inputs[:watched], labels[:watched]), fresh=self.draws == "fresh")
 
 
 def _silent(what: str, done: int, total: int) -> None:

@@ -81,7 +81,8 @@ class Data:
     """A task's data as a training run needs it, on the device of the run.
 
     `watched` is the part of the validation data that the curves count before the last epoch, which counts all of it;
-    None stands for all of it. `targets` is what the network is to say of the training data.
+    None stands for all of it. `targets` is what the network is to say of the training data. With `fresh` a training
+    sees no variant of an example twice, for which there must be as many as epochs.
     """
 
     training: Examples
@@ -89,6 +90,7 @@ class Data:
     test: Labelled
     watched: Labelled | None = None
     targets: Targets = Targets()
+    fresh: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,9 @@ class Training:
         precision: a name in PRECISIONS.
         device: torch's name of the device.
         layer_curves: whether results have the curves of binarynet.layer_curves too.
+
+    Raises:
+        ValueError: the data are to be fresh, and have fewer variants than there are epochs.
     """
 
     def __init__(
@@ -136,6 +141,11 @@ class Training:
     ) -> None:
         self.k, self.n, self.data = len(configurations), len(data.training.labels), data
         self.epochs, self.device = budget.epochs, device
+        if data.fresh and data.training.variants < budget.epochs:
+            raise ValueError(
+                f"{budget.epochs} epochs of fresh data need as many variants of each example, "
+                f"and there are {data.training.variants}"
+            )
         dtype, multiply = PRECISIONS[precision]
         batch = min(budget.batch_size, self.n)
         self.steps_per_epoch = self.n // batch
@@ -163,7 +173,7 @@ class Training:
 
         self.real = RealParameters(self.network, budget.recipe, configurations, steps)
 
-        self.order_generators, self.variant_generators = _streams(seeds, "order"), _streams(seeds, "variants")
+        self.trials_epochs = [_epochs(seed, self.n, data.training.variants, data.fresh) for seed in seeds]
         self.order = torch.zeros(self.k, self.n, dtype=torch.int64, device=device)
         self.variant = torch.zeros_like(self.order)
         self.first = torch.arange(batch, device=device)
@@ -202,9 +212,9 @@ class Training:
 
     def begin(self) -> None:
         """Begin an epoch: draw the examples' order and variants on the CPU, from each trial's own streams."""
-        variants = self.data.training.variants
-        self._send(self.order, [torch.randperm(self.n, generator=g) for g in self.order_generators])
-        self._send(self.variant, [torch.randint(variants, (self.n,), generator=g) for g in self.variant_generators])
+        orders, variants = zip(*map(next, self.trials_epochs), strict=True)
+        self._send(self.order, orders)
+        self._send(self.variant, variants)
         self.now.copy_(self.first)
         self.loss.zero_()
         self.weights.flips.zero_()
@@ -259,7 +269,7 @@ class Training:
             for result, own in zip(results, self.layers.of_trials(), strict=True)
         ]
 
-    def _send(self, place: Tensor, rows: list[Tensor]) -> None:
+    def _send(self, place: Tensor, rows: tuple[Tensor, ...]) -> None:
         stacked = torch.stack(rows)
         # From pinned memory the copy waits in the GPU's queue, and Python goes on.
         place.copy_(stacked.pin_memory() if place.is_cuda else stacked, non_blocking=True)
@@ -281,6 +291,23 @@ def _result(train_loss: list[float], accuracy: list[float], flips: list[float], 
 def _streams(seeds: Sequence[int], name: str) -> list[Generator]:
     """One generator per trial for one purpose; on the CPU, so that a run on a GPU draws the same numbers."""
     return [Generator().manual_seed(derived_seed(seed, name)) for seed in seeds]
+
+
+def _epochs(seed: int, n: int, variants: int, fresh: bool) -> Iterator[tuple[Tensor, Tensor]]:
+    """What a trial sees in one epoch after the other: examples in random order, (n,), and a variant of each, (n,).
+
+    Where they are to be fresh, all examples go through one random order of the variants, in a circle, each from a
+    random place: no variant of an example comes again before all others have been seen.
+    """
+    (orders,), (choices,) = _streams([seed], "order"), _streams([seed], "variants")
+    if not fresh:
+        while True:
+            yield torch.randperm(n, generator=orders), torch.randint(variants, (n,), generator=choices)
+    circle, place = torch.randperm(variants, generator=choices), torch.randint(variants, (n,), generator=choices)
+    while True:
+        order = torch.randperm(n, generator=orders)
+        yield order, circle[place[order]]
+        place = (place + 1) % variants
 
 
 def _activations(network: nn.Module) -> Iterator[Sign]:

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -223,3 +224,33 @@ def test_no_example_is_evaluated_alone_beside_others(examples, sizes):
         assert training._correct(Seeing(), k, data).tolist() == [examples] * k
         assert seen == sizes
         seen.clear()
+
+
+def variants_of(data, seeds, epochs):
+    """The variant of each example in every epoch of each trial, (trials, epochs, n)."""
+    drawn = [{"alpha": 1e-3, "gamma": 0.1}] * len(seeds)
+    run = Training(lambda k: Perceptron(k, 40, 16, "clip"), FILTER, drawn, seeds, data, Budget(epochs, 32))
+    seen = []
+    for _ in range(epochs):
+        run.begin()
+        seen.append(run.variant.gather(1, run.order.argsort(dim=1)))  # by example
+    return torch.stack(seen, dim=1)
+
+
+@pytest.mark.parametrize("epochs", [2, 5])
+def test_fresh_data_show_no_variant_of_an_example_twice(problem, epochs):
+    data = replace(problem(variants=5), fresh=True)
+    first, second, again = variants_of(data, [1, 2, 1], epochs)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, second)
+    for trial in (first, second):
+        assert {len(example.unique()) for example in trial.T} == {epochs}
+        # Examples do not go through them together: an epoch has all variants, each about as often.
+        assert all(torch.bincount(epoch, minlength=5).min() > 30 for epoch in trial)
+
+
+def test_fresh_data_of_too_few_variants_are_refused(problem):
+    with pytest.raises(
+        ValueError, match="5 epochs of fresh data need as many variants of each example, and there are 4"
+    ):
+        variants_of(replace(problem(variants=4), fresh=True), [1], 5)
