@@ -17,6 +17,7 @@ from hpsearch.system.threads import pin_threads
 
 if TYPE_CHECKING:
     from hpsearch.driver.display import Display
+    from hpsearch.report import Look
 
 
 def _for_itself() -> None:
@@ -37,28 +38,68 @@ def _warnings_said(display: Display) -> Iterator[None]:
 
 
 def report(
-    file: File,
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Database of a comparison, or the folder of a suite.", show_default=False, autocompletion=databases
+        ),
+    ],
     to: Annotated[Path | None, typer.Option(help="Folder to write into. [default: FILE's name + '-report']")] = None,
     target: Targets = None,
     confirmed: Annotated[
         Path | None,
         typer.Option("--confirmed", help="What `hpsearch confirm FILE` made: incumbents then count with fresh seeds."),
     ] = None,
+    as_suite: Annotated[
+        bool, typer.Option("--as-suite", help="Several databases are one comparison under several settings.")
+    ] = False,
     style: Style = None,
     width: Wide = Width.page,
 ) -> None:
-    """Write figures, tables and pages of a comparison, also while it runs. Open index.html in a browser."""
-    folder = to or file.with_name(f"{file.stem}-report")
+    """Write figures, tables and pages of a comparison or a suite, also while it runs. Open index.html in a browser."""
+    if len(files) > 1 and not as_suite:
+        raise typer.BadParameter(
+            "several databases make one report with --as-suite, if they are one comparison under several settings, or "
+            "with hpsearch compare, if they measured the same thing in the same way"
+        )
+    file = files[0]
+    is_suite = as_suite or file.is_dir()
+    if is_suite and (target or confirmed):
+        raise typer.BadParameter("--target and --confirmed are for one database: a suite takes what lies beside each")
+    if as_suite and any(each.is_dir() for each in files):
+        raise typer.BadParameter("--as-suite takes databases; give the folder of a suite alone, without it")
     _for_itself()
     from hpsearch.driver.display import Display
     from hpsearch.report import Look, write_report
 
     with Display() as display, _warnings_said(display):
         look = Look(style, width.value)
-        asked = target or ()
-        paths = write_report(file, folder, targets=asked, look=look, confirmed=confirmed, progress=display.preparing)
+        if is_suite:
+            paths = _report_suite(files, to, look, display)
+        else:
+            folder, asked = to or file.with_name(f"{file.stem}-report"), target or ()
+            paths = write_report(
+                file, folder, targets=asked, look=look, confirmed=confirmed, progress=display.preparing
+            )
     for path in paths:
         print(path)
+
+
+def _report_suite(files: list[Path], to: Path | None, look: Look, display: Display) -> list[Path]:
+    """Write the report of a suite's folder, or of databases gathered into one."""
+    import shlex
+
+    from hpsearch.report.suite.page import write_suite_report
+    from hpsearch.store.suite import gathered, suite_in
+
+    first, names = files[0].resolve(), [file.name for file in files]
+    if first.is_dir():
+        suite, folder, words = suite_in(first), first.with_name(f"{first.name}-report"), [first.name]
+    else:
+        folder = to or Path("suite-report")
+        suite, words = gathered(files, folder.resolve().name.removesuffix("-report")), [*names, "--as-suite"]
+    command = shlex.join(["hpsearch", "report", *words])
+    return write_suite_report(suite, to or folder, command, look=look, progress=display.preparing)
 
 
 def compare(

@@ -31,28 +31,36 @@ def write_html(document: Json, path: Path, discussion: Sequence[str] = ()) -> No
 
 def render(document: Json, live: str = "", discussion: Sequence[str] = ()) -> str:
     """The page as text; with `live` the page keeps asking that address and draws what it answers."""
-    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")  # tags in it stay text
     template = Environment(autoescape=True).from_string(_part("index.html"))
     # Inside <script> a browser looks for nothing but "</script" and "<!--"; JSON may write "<" in another way.
     data = json.dumps(document, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     return template.render(
         title=document["title"],
-        style=Markup(_part("page.css")),
+        style=Markup(page_style()),
         script=Markup(join("main.js")),
         data=Markup(data),
         live=live,
         connect="'self'" if live else "'none'",
-        # A wide table scrolls in itself, with the keyboard too. Text cannot hold the tag: it is escaped.
-        discussion=Markup(
-            "".join(map(markdown.render, discussion)).replace("<table>", SCROLLED).replace("</table>", END)
-        ),
+        discussion=Markup(markdown_html(discussion)),
     )
+
+
+def markdown_html(texts: Sequence[str]) -> str:
+    """Texts in Markdown as HTML; tags in them stay text, and a wide table scrolls in itself, with the keyboard too."""
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    # Text cannot hold the tag: it is escaped.
+    return "".join(map(markdown.render, texts)).replace("<table>", SCROLLED).replace("</table>", END)
+
+
+def page_style() -> str:
+    """The style sheet that all pages share."""
+    return _part("page.css")
 
 
 def render_suite(name: str, description: str, settings: Sequence[Mapping[str, str]]) -> str:
     """A list of a suite's settings while it runs: of each its "label", the "address" of its page, what to "say"."""
     template = Environment(autoescape=True).from_string(_part("suite.html"))
-    return template.render(name=name, description=description, settings=settings, style=Markup(_part("page.css")))
+    return template.render(name=name, description=description, settings=settings, style=Markup(page_style()))
 
 
 def join(entry: str) -> str:

@@ -183,7 +183,7 @@ def _compared(found: Findings, measured: Measured, best: str, other: str) -> str
     many = len(found.labels) > 2
     difference, reach = measured.difference(best, other), measured.to_final_level(best, other)
     by = f"{amounts.difference(*_ends(difference))} ({_difference_span(amounts, difference)})"
-    unsure = found.curves.is_finished and not _told_apart(found, measured, best, other)
+    unsure = found.curves.is_finished and not told_apart(found, measured, best, other)
     in_trials = _primary(found) == "trials" and not unsure
     after, by_what = whole(found), _by_what(found, measured, best, other, in_trials)
     if unsure:
@@ -221,7 +221,7 @@ def _difference_span(amounts: Amounts, difference: Interval) -> str:
     return amounts.span(low, high) if math.isfinite(low) else NO_INTERVAL
 
 
-def _told_apart(found: Findings, measured: Measured, best: str, other: str) -> bool:
+def told_apart(found: Findings, measured: Measured, best: str, other: str) -> bool:
     """Whether the best one surely ends better than another; what ran until it was decided says so by its own rule."""
     p = found.beats(best, other).p
     is_sure = float(measured.difference(best, other).low) > 0

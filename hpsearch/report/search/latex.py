@@ -45,12 +45,12 @@ def write_latex(found: Findings, path: Path) -> None:
     ]
     text = [
         "% Made by hpsearch report; needs \\usepackage{booktabs}.",
-        _table(
+        latex_table(
             f"Best {name} after {whole(found)}, and its mean over all trials (area under the best-so-far "
             f"curve): means over studies with 95\\% bootstrap intervals, {n} studies per method.",
             "final", ["Method", f"Final best {name}", "Area"], finals,
         ),
-        _table(
+        latex_table(
             f"{found.unit.capitalize()} until the best {name} reaches {Objective.text(target.value)}: Kaplan--Meier "
             "medians with 95\\% intervals, studies that do not reach it censored, and how many reach it.",
             "target", ["Method", f"Median {found.unit}", "Reached"], reached,
@@ -69,7 +69,7 @@ def _extra_table(found: Findings, n: str) -> str:
         for a, b in found.extra
         if found.best in (a, b)
     ]
-    return _table(
+    return latex_table(
         f"How many more trials the first method needs to reach what the second has after so many, less those that it "
         f"took the second to get there: mean incumbents, 95\\% bootstrap intervals, {n} studies per method.",
         "extra", ["Method", "has what", *(f"after {t}" for t in after)], rows,
@@ -81,7 +81,8 @@ def escaped(text: str) -> str:
     return LIGATURE.sub("{}", "".join(SPECIAL.get(character, character) for character in on_one_line(text)))
 
 
-def _table(caption: str, label: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def latex_table(caption: str, label: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table whose cells are LaTeX already, the first column to the left and all others to the right."""
     lines = [" & ".join(row) + r" \\" for row in rows]
     return "\n".join([
         r"\begin{table}", r"\centering", rf"\caption{{{caption}}}", rf"\label{{tab:{label}}}",
