@@ -5,10 +5,13 @@ import re
 import shutil
 import subprocess
 import tarfile
+from pathlib import Path
 
 import pytest
 
 from hpsearch.report import html as page_html
+from hpsearch.report.suite.page import write_suite_report
+from hpsearch.store.suite import gathered
 from tests.tools.pages import opened
 
 AXE = "axe-core@4.14.1"
@@ -59,6 +62,26 @@ def test_axe_finds_nothing(browser, html, axe, scheme, width):
             for node in undecided:
                 text, paper = page.evaluate(f"({COLOURS})({json.dumps(node['target'][-1])})")
                 assert _contrast(_hex(text), _hex(paper)) >= TEXT, (state, node["html"][:200], text, paper)
+
+
+@pytest.fixture(scope="module")
+def suite_html(file, tmp_path_factory):
+    """The page of a suite of two settings."""
+    folder = tmp_path_factory.mktemp("suite")
+    files = [shutil.copy(file, folder / name) for name in ("one.db", "other.db")]
+    suite = gathered([Path(path) for path in files], "two settings")
+    write_suite_report(suite, folder / "report", "hpsearch report one.db other.db --as-suite")
+    return folder / "report" / "index.html"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_axe_finds_nothing_in_the_page_of_a_suite(browser, suite_html, axe, scheme, width):
+    with opened(browser, f"file://{suite_html}", color_scheme=scheme, viewport={"width": width, "height": 900}) as page:
+        page.evaluate(axe)
+        found = page.evaluate("axe.run(document)")
+        assert [(of["id"], node["html"][:200]) for of in found["violations"] for node in of["nodes"]] == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

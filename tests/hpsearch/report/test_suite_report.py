@@ -11,6 +11,7 @@ from hpsearch.report.suite import words
 from hpsearch.report.suite.compute import compute_suite
 from hpsearch.store.suite import Setting, Suite, suite_in, write_list
 from tests.tools.commands import cli
+from tests.tools.editing import edited
 from tests.tools.studies import OWN_STUDY, OWN_TASK, run_to_end
 
 SUITE = """
@@ -21,12 +22,14 @@ study = "own.toml"
 [vary]
 methods.narrow.space.x = [0.3, 0.9, 5.0]
 """
-STUDY = (
-    OWN_STUDY.replace("repeats = 3", "repeats = 8")
-    .replace("trials = 6", "trials = 4")
-    .replace("sobol", "random")
-    .replace("[0.0, 10.0]", "2.0")
-)
+STUDY = OWN_STUDY
+for old, new in (
+    ("repeats = 3", "repeats = 8"),
+    ("trials = 6", "trials = 4"),
+    ("sobol", "random"),
+    ("[0.0, 10.0]", "2.0"),
+):
+    STUDY = edited(STUDY, old, new)
 
 
 @pytest.fixture(scope="module")
