@@ -238,22 +238,30 @@ def _so_far(found: Findings, said: str) -> str:
 
 def _difference_tile(found: Findings, measured: Measured, best: str, other: str) -> Tile:
     amounts, difference = Amounts.of(found.curves.objective), measured.difference(best, other)
-    # With the decimals of the difference, so that a reader sees that it is one.
-    levels = {label: amounts.value(measured.final(label), *_ends(difference)[1:]) for label in (best, other)}
-    means = [f"{label} {level} (n = {len(measured.methods[label].of)})" for label, level in levels.items()]
+    levels = _levels(amounts, measured, best, other)
+    counts = [f" (n = {len(measured.methods[label].of)})" for label in (best, other)]
+    means = [
+        f"{label} {level}{n if len(set(counts)) > 1 or label == other else ''}"
+        for label, level, n in zip((best, other), levels, counts, strict=True)
+    ]
     span = NO_INTERVAL
     if math.isfinite(float(difference.low)):
         span = f"95% interval {_difference_span(amounts, difference)}"
     picked = ", not adjusted for picking this pair" if len(found.labels) > 2 else ""
-    note = f"{' against '.join(means)}, means over studies{picked}; {_by(measured)}"
-    more = _trust(coverage("difference of means", found.curves.least))
+    note = f"{' against '.join(means)}{picked}; {_by(measured)}"
+    more = f"Means over n studies. {_trust(coverage('difference of means', found.curves.least))}"
     title = "ends better by" if found.curves.is_finished else "ahead by"
     return Tile(title, amounts.difference(*_ends(difference)), span, note, more)
 
 
-def _reach_tile(found: Findings, measured: Measured, best: str, other: str, reach: TrialsToLevel) -> Tile:
+def _levels(amounts: Amounts, measured: Measured, best: str, other: str) -> tuple[str, str]:
+    """What two methods end with, so that a reader sees their difference in them."""
     difference = measured.difference(best, other)
-    value = Amounts.of(found.curves.objective).value(measured.final(other), *_ends(difference)[1:])
+    return amounts.levels(measured.final(best), measured.final(other), *_ends(difference)[1:])
+
+
+def _reach_tile(found: Findings, measured: Measured, best: str, other: str, reach: TrialsToLevel) -> Tile:
+    _, value = _levels(Amounts.of(found.curves.objective), measured, best, other)
     span = NO_INTERVAL if reach.low is None else f"95% interval {_reach_span(reach)}"
     note = f"until {best}'s mean stays at {value}, where {other} ends; {_by(measured)}"
     reached = f"{reach.estimate} of" if reach.estimate <= reach.trials else "more than"

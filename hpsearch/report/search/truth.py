@@ -97,10 +97,11 @@ def model_text(found: Findings, best: str, other: str) -> str:
     measured = found.incumbents.values.get(MODEL)
     if measured is None:
         return ""
-    difference = difference_text(Amounts.of(found.curves.objective), measured.difference(best, other))
+    first, second = (best, other) if float(measured.difference(best, other).estimate) >= 0 else (other, best)
+    difference = difference_text(Amounts.of(found.curves.objective), measured.difference(first, second))
     return (
-        f"by a model of each method's other studies {best} ends better by {difference} and matches {other} after "
-        f"{measured.to_final_level(best, other)} trials"
+        f"by a model of each method's other studies {first} ends better by {difference} and matches {second} after "
+        f"{measured.to_final_level(first, second)} trials"
     )
 
 

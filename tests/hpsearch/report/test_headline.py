@@ -146,17 +146,24 @@ def test_of_many_narrow_ranges_the_first_few_are_named():
     assert few_of(["a", "b", "c", "d", "e"], 3) == "a, b, c and 2 more"
 
 
-def test_levels_have_the_decimals_of_their_difference():
+@pytest.mark.parametrize(
+    ("levels", "interval", "texts"),
+    [
+        ((0.9127, 0.8996), (0.0112, 0.0153), ("91.3%", "90.0%")),
+        ((0.91304, 0.9066), (-0.021, 0.029), ("91.3%", "90.7%")),  # "91%" and "91%" for "1 point"
+        ((0.913, 0.8996), (np.nan, np.nan), ("91.3%", "90.0%")),
+    ],
+)
+def test_levels_have_decimals_in_which_their_difference_is_seen(levels, interval, texts):
+    assert Amounts.of(Objective("accuracy", chance=0.1, bounds=(0, 1))).levels(*levels, *interval) == texts
+
+
+def test_the_tiles_have_the_same_level():
     measured = tables({"slow": studies(1), "fast": studies(2, shift=0.05)})
     found = screen_of(replace(measured, objective=Objective("accuracy", chance=0.1, bounds=(0, 1))))
-    by = found.tiles[1]
-    digits = len(by.value.removesuffix(" points").partition(".")[2])
-    levels = re.findall(r"([\d.]+)%", by.note)
-    assert [len(level.partition(".")[2]) for level in levels] == [digits] * 2
-    assert float(by.value.removesuffix(" points")) == pytest.approx(
-        float(levels[0]) - float(levels[1]), abs=1.1 * 10**-digits
-    )
-    assert levels[1] in found.tiles[0].note
+    first, second = re.findall(r"([\d.]+)%", found.tiles[1].note)
+    assert float(first) - float(second) == pytest.approx(float(found.tiles[1].value.removesuffix(" points")), abs=0.1)
+    assert f"stays at {second}%" in found.tiles[0].note
 
 
 def test_a_share_is_said_in_percent_and_a_difference_of_shares_in_points():
@@ -164,7 +171,7 @@ def test_a_share_is_said_in_percent_and_a_difference_of_shares_in_points():
     measured = replace(measured, objective=Objective("accuracy", chance=0.1, bounds=(0, 1)))
     found = screen_of(measured)
     assert found.tiles[1].value == "20.0 points"
-    assert "fast 90.3% (n = 6) against slow 70.2% (n = 6)" in found.tiles[1].note
+    assert "fast 90.25% against slow 70.25% (n = 6)" in found.tiles[1].note
 
 
 def test_the_endpoint_that_the_study_names_comes_first():
