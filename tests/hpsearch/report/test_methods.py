@@ -11,7 +11,8 @@ from hpsearch.report import write_report
 from hpsearch.report.context import ReportContext
 from hpsearch.report.references import WORKS, bibtex
 from hpsearch.report.search.findings import compute_findings
-from hpsearch.report.search.methods import _latex, write_methods
+from hpsearch.report.search.methods import write_methods
+from hpsearch.report.tex import as_latex
 from hpsearch.study.schema import Budget, Named
 from tests.hpsearch.report.test_verdict import FAST, SLOW, studies, tables
 from tests.tools.editing import edited
@@ -176,7 +177,7 @@ def test_names_are_text_and_no_markup(tmp_path):
     ],
 )
 def test_powers_of_ten_are_written_as_such(text, latex):
-    assert _latex(text) == latex
+    assert as_latex(text) == latex
 
 
 @pytest.mark.parametrize("key", WORKS)
