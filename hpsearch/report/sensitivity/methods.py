@@ -45,7 +45,7 @@ def _configurations(found: Sensitivity, context: ReportContext, label: str) -> s
         schedule = schedule_of(context.tables, label, parameter.name)
         said.append(tried + (f" ({schedule} schedule)" if schedule != "constant" else ""))
     number = "one configuration" if len(responses) == 1 else f"{len(responses)} configurations"
-    return f"{label} had {number}{f': {"; ".join(said)}' if said else ''}."
+    return f"{label} had {number}: {'; '.join(said)}." if said else f"{label} had {number}."
 
 
 def _constant(context: ReportContext, label: str, parameter: Parameter) -> str:
