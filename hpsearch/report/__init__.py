@@ -61,9 +61,7 @@ def write_report_of(context: ReportContext, folder: Path, progress: Progress = s
     if not page.exists():  # a report that is interrupted is known as one by the next
         write_sections([heading(context), "This report was not written to its end.", provenance_table(context)], page)
     if first.spec.confirm is not None:
-        from hpsearch.report.confirmed import write_confirmed
-
-        written = write_confirmed(context, page)
+        written = _confirmed(context, page)
     elif searches(first):
         written = _search(context.begun(), page, progress)
     else:
@@ -103,12 +101,22 @@ def _search(context: ReportContext, page: Path, progress: Progress) -> list[Path
     return [*figures, table, latex, *methods, html]
 
 
+def _confirmed(context: ReportContext, page: Path) -> list[Path]:
+    from hpsearch.report.confirmed import compute_confirmed, write_confirmed
+    from hpsearch.report.confirmed_methods import write_confirmed_methods
+
+    found = compute_confirmed(context.tables)
+    written = write_confirmed(found, context, page)
+    return [*written, *write_confirmed_methods(found, context, page.parent)]
+
+
 def _figures(page: Path, name: str) -> list[Path]:
     return [page.with_name(f"{name}.{kind}") for kind in KINDS]
 
 
 def _sensitivity(context: ReportContext, page: Path, progress: Progress) -> list[Path]:
     from hpsearch.report.sensitivity.figures import draw_epochs, draw_responses
+    from hpsearch.report.sensitivity.methods import write_sensitivity_methods
     from hpsearch.report.sensitivity.page import write_sensitivity_page
 
     found = compute_sensitivity(context.tables)
@@ -126,4 +134,4 @@ def _sensitivity(context: ReportContext, page: Path, progress: Progress) -> list
         written.append(page.with_name("epochs.csv"))
         found.epochs_table().to_csv(written[-1], index=False)
     write_sensitivity_page(context, found, page)
-    return written
+    return [*written, *write_sensitivity_methods(found, context, page.parent)]

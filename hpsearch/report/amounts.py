@@ -49,6 +49,18 @@ class Amounts:
         number = self._number(estimate, low, high)
         return f"{number}{' point' if number == '1' and self.points == ' points' else self.points}"
 
+    def levels(self, a: float, b: float, low: float, high: float) -> tuple[str, str]:
+        """Two values with the decimals of their difference, which lies between `low` and `high`.
+
+        They have one decimal more where they would not seem to differ by what the difference is said to be.
+        """
+        texts = self._number(a, low, high), self._number(b, low, high)
+        digits = len(texts[0].partition(".")[2])
+        is_plain = "e" not in "".join(texts)
+        if is_plain and abs(float(texts[0]) - float(texts[1]) - round(self.factor * (a - b), digits)) > 1e-9:
+            texts = f"{self.factor * a:.{digits + 1}f}", f"{self.factor * b:.{digits + 1}f}"
+        return texts[0] + self.unit, texts[1] + self.unit
+
     def _number(self, value: float, low: float, high: float) -> str:
         scaled, width = self.factor * value, self.factor * (high - low)
         if scaled != 0 and not LARGE**-1 <= abs(scaled) < LARGE:

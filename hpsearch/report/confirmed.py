@@ -112,10 +112,9 @@ def _of_method(tables: Tables, groups: Sequence[tuple[int, float, pd.DataFrame]]
     )
 
 
-def write_confirmed(context: ReportContext, page: Path) -> list[Path]:
+def write_confirmed(found: Mapping[str, Confirmed], context: ReportContext, page: Path) -> list[Path]:
     """Write the page, a table and a figure; returns the files other than the page."""
     tables = context.tables
-    found = compute_confirmed(tables)
     rows, figures = page.with_name("confirmed.csv"), [page.with_name(f"confirmed.{kind}") for kind in KINDS]
     _rows(tables, found).to_csv(rows, index=False)
     _draw(tables, found, figures, context.look)
@@ -129,14 +128,14 @@ def write_confirmed(context: ReportContext, page: Path) -> list[Path]:
         "the mean over configurations, or of a single configuration over its seeds.",
         *discussion_section(page.parent),
         "## Fresh seeds\n\n" + _methods_table(tables, found),
-        *(["## Pairs\n\n" + _pairs_table(tables, found)] if _comparable(found) else []),
+        *(["## Pairs\n\n" + _pairs_table(tables, found)] if comparable(found) else []),
         "## What made this\n\n" + provenance_table(context),
     ]
     write_sections(sections, page)
     return [rows, *figures]
 
 
-def _measure(tables: Tables, found: Mapping[str, Confirmed]) -> str | None:
+def measure_of(tables: Tables, found: Mapping[str, Confirmed]) -> str | None:
     """What to compare methods by: the first test metric, or None for the objective.
 
     It is the objective if there is no test metric, or if trainings were lost. Only the objective has a value for lost
@@ -146,7 +145,8 @@ def _measure(tables: Tables, found: Mapping[str, Confirmed]) -> str | None:
     return tests[0] if tests and not any(c.lost for c in found.values()) else None
 
 
-def _comparable(found: Mapping[str, Confirmed]) -> bool:
+def comparable(found: Mapping[str, Confirmed]) -> bool:
+    """Whether methods are compared: each has several configurations."""
     return len(found) > 1 and all(len(confirmed.studies) > 1 for confirmed in found.values())
 
 
@@ -238,7 +238,7 @@ def _pairs_table(tables: Tables, found: Mapping[str, Confirmed]) -> str:
     pairs = list(combinations(found, 2))
     sign = 1.0 if tables.objective.direction == "maximise" else -1.0
     means = {}
-    measure = _measure(tables, found)
+    measure = measure_of(tables, found)
     for method, confirmed in found.items():
         # A loss or an error on test data is better when smaller, as the objective it belongs to.
         means[method] = sign * np.array([seeds.mean() for seeds in confirmed.values(measure) if len(seeds)])
@@ -256,7 +256,7 @@ def _draw(tables: Tables, found: Mapping[str, Confirmed], paths: Sequence[Path],
     with look.context():
         figure = Figure(figsize=(look.inches, 0.6 + 0.45 * len(found) + 0.6), layout="constrained")
         axes = figure.add_subplot()
-        measure = _measure(tables, found)
+        measure = measure_of(tables, found)
         for place, ((_, confirmed), (color, marker, _)) in enumerate(zip(found.items(), cycle(LOOKS), strict=False)):
             values = confirmed.values(measure)
             kept = [seeds for seeds in values if len(seeds)]

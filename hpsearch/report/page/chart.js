@@ -8,11 +8,12 @@ import { h } from "./elements.js";
 let clips = 0;
 
 // `x` and `y` are { low, high, log, factor }; numbers along an axis are multiplied by its factor. `focus` names the
-// chart for the keyboard: charts that can be read with it have one. `bare` leaves the y axis without numbers.
+// chart for the keyboard: charts that can be read with it have one. `bare` leaves the y axis without numbers. `above` are
+// pixels for what stands above the area; with `twice` the numbers of the x axis stand there, too.
 export function chart(node, options) {
   const { x, y, xLabel, yLabel, label, height = 360, right = 20, xTicks = null, left = 58, whole = false } = options;
   const width = Math.max(260, node.clientWidth || 860);
-  const top = 10, bottom = xLabel ? 40 : 22, wide = width - right - left, high = height - bottom - top;
+  const top = 10 + (options.above || 0), bottom = xLabel ? 40 : 22, wide = width - right - left, high = height - bottom - top;
   const X = scale(x.low, x.high, left, width - right, x.log), Y = scale(y.low, y.high, height - bottom, top, y.log);
   const clip = `clip${clips++}`;
   const svg = h("svg", {
@@ -25,6 +26,7 @@ export function chart(node, options) {
   const along = ticks(x.low, x.high, x.log, across).filter((v) => !whole || Number.isInteger(v));
   const marks = xTicks || along.map((v, i) => [v, tickTexts(along, x)[i]]);
   for (const [value, text] of marks) {
+    if (options.twice) svg.append(h("text", { x: X(value), y: top - 6, "text-anchor": "middle" }, text));
     svg.append(h("line", { class: "grid", x1: X(value), x2: X(value), y1: top, y2: height - bottom }),
       h("text", { x: X(value), y: height - bottom + 15, "text-anchor": "middle" },
         xTicks ? shortened(text, wide / marks.length) : text));

@@ -5,6 +5,7 @@ import { h, help, place, table } from "./elements.js";
 import { isBetter, report, unitText } from "./data.js";
 import { drawRows } from "./rows.js";
 import { areMany, isFew } from "./state.js";
+import { recordedNote } from "./kinds.js";
 import { toggleLit } from "./legend.js";
 
 const PARTS = [
@@ -16,7 +17,7 @@ export const chosen = {
 
   build() {
     place("chosen").replaceChildren(
-      h("div", { class: "drawing half" }),
+      recordedNote() || "", h("div", { class: "drawing half" }),
       help("chosen", "Where each method's studies end: mean over studies with its 95% interval "
         + `(${report.coverage.mean}), the best first.`
         + " The axis need not begin at zero."),

@@ -4,7 +4,8 @@ import { amount, at } from "./format.js";
 import { chart } from "./chart.js";
 import { areMany, hasStudies, isFew, isLit, state, studiesOf, visible } from "./state.js";
 import { band, endLabels, hasRoomForLabels, inColor, line, path, roomForLabels } from "./marks.js";
-import { h, help, place, select } from "./elements.js";
+import { folded, h, help, place, select } from "./elements.js";
+import { areKinds, kindName, kindOf } from "./kinds.js";
 import { report, unitText } from "./data.js";
 import { choosing } from "./selection.js";
 import { legend } from "./legend.js";
@@ -12,7 +13,7 @@ import { makeReadable } from "./reading.js";
 import { redraw } from "./sections.js";
 import { studyText } from "./studies.js";
 
-const HEIGHT = 330;
+const HEIGHT = 330, LOW = 260; // pixels; low where there is little room
 
 export const curves = {
   id: "curves",
@@ -25,8 +26,9 @@ export const curves = {
       onchange: (event) => { state.studies = event.target.checked; redraw("curves"); },
     });
     place("curves").replaceChildren(
-      h("div", { class: "controls" }, average, h("label", {}, studies, " every study"), legend()),
+      h("div", { class: "controls" }, average, h("label", {}, studies, " every study"), areMany() ? "" : legend()),
       h("div", { class: "drawing" }),
+      areMany() ? folded("legend", "Methods in colour", legend()) : "",
       h("p", { class: "note", role: "status", id: "picked" }),
       h("div", { class: "reading" }));
   },
@@ -34,7 +36,9 @@ export const curves = {
   draw() {
     const node = place("curves").querySelector(".drawing");
     place("curves").querySelector("select").value = state.statistic;
-    const best = isOfBest() ? `best ${report.objective.name} so far` : `${report.objective.name} of what leads`;
+    const kind = areKinds() ? kindName(state.statistic) : "", { name } = report.objective;
+    const best = isOfBest() ? `best ${name} so far` : `${name}, ${kind}`;
+    document.querySelector("#curves h3").textContent = `Best so far${kind && `: ${kind}`}`;
     const range = limitsOfY();
     const c = chartOf(node, best, range);
     drawLevel(c);
@@ -43,7 +47,7 @@ export const curves = {
       if ((state.studies && hasStudies() && isLit(m)) || isFew(m)) drawStudies(c, m);
       ends.push([m, isFew(m) ? c.Y(report.averages.mean[report.methods[m].label].estimate.at(-1)) : drawAverage(c, m)]);
     }
-    if (hasRoomForLabels(node)) endLabels(c, ends);
+    if (hasRoomForLabels(node)) endLabels(c, ends, c.X(Math.max(2, report.trials)));
     makeReadable(c);
     place("curves").querySelector(".reading").replaceChildren(help("curves", curvesHelp(range)));
     document.getElementById("picked").textContent = pickedText();
@@ -51,12 +55,12 @@ export const curves = {
 };
 
 // Whether the averages are of the best so far; if not, they are of other values of the same incumbents.
-const isOfBest = () => !state.statistic.startsWith("mean, ");
+const isOfBest = () => kindOf(state.statistic) === "recorded";
 
 const chartOf = (node, best, range) => chart(node, {
   x: { low: 1, high: Math.max(2, report.axis) }, y: { ...range, factor: report.amounts.factor }, xLabel: "trial",
   yLabel: `${best}${unitText()}`, label: `${state.statistic} of the ${best} against trials, with 95% bands`,
-  right: roomForLabels(node), height: HEIGHT, whole: true, focus: "curves",
+  right: roomForLabels(node), height: hasRoomForLabels(node) ? HEIGHT : LOW, whole: true, focus: "curves",
 });
 
 // The other method's final mean, and the trial at which the best one's mean is there.
@@ -121,7 +125,7 @@ function curvesHelp({ low, high }) {
       : `Dashed: where ${report.headline.other} ends (${amount(report.headline.level)}), and the trial at which `
         + `${report.headline.best} is there.`,
     few.length ? `${few.join(", ")}: fewer than ${report.few} studies, so these are shown alone.` : "",
-    areMany() ? "Grey: methods that are not in colour; their names are buttons." : "",
+    areMany() ? "Grey: methods that are not in colour; their names are buttons, above this." : "",
     outside ? `${outside} of ${all.length} values of single studies lie outside of what is drawn.` : "",
     "Point at a line to read it, click to pick a study; on the keyboard: arrows, Enter, Escape.",
   ].filter(Boolean).join(" ");

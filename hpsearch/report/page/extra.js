@@ -8,6 +8,7 @@ import { chart, near } from "./chart.js";
 import { hover } from "./tooltip.js";
 import { number } from "./format.js";
 import { redraw } from "./sections.js";
+import { recordedNote } from "./kinds.js";
 import { state } from "./state.js";
 
 export const extra = {
@@ -16,7 +17,7 @@ export const extra = {
   build() {
     const pairs = report.extra.map((e, i) => [i, `${e.b} for what ${e.a} has`]);
     place("extra").replaceChildren(
-      h("div", { class: "controls" },
+      recordedNote() || "", h("div", { class: "controls" },
         select("trials of", pairs, state.pair, (v) => { state.pair = Number(v); redraw("extra"); })),
       h("div", { class: "drawing" }),
       h("div", { class: "reading" }),

@@ -66,8 +66,9 @@ export function hatched(c, x, y, width, height, text) {
 
 let hatches = 0;
 
-// Names beside the ends of the lines, moved apart if they would overlap. `ends` are pairs of method and y.
-export function endLabels(c, ends) {
+// Names beside the ends of the lines, moved apart if they would overlap. `ends` are pairs of method and y, and all end at
+// `x`.
+export function endLabels(c, ends, x = c.width - c.right) {
   const bottom = c.height - c.bottom;
   const sorted = ends.filter(([m]) => isLit(m))
     .map(([m, y]) => ({ m, y: Math.min(bottom, Math.max(c.top + 6, y)) }))
@@ -79,7 +80,7 @@ export function endLabels(c, ends) {
   }
   for (const { m, y } of sorted) {
     const label = report.methods[m].label, text = label.length > 18 ? `${label.slice(0, 17)}…` : label;
-    c.svg.append(h("text", { class: "label", x: c.width - c.right + 5, y: y + 4, style: `color:${color(m)}` }, text));
+    c.svg.append(h("text", { class: "label", x: x + 5, y: y + 4, style: `color:${color(m)}` }, text));
   }
 }
 

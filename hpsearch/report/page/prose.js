@@ -1,7 +1,9 @@
 // The page's words: its heading, the first screen, the verdict in words, and what made it.
 
 import { folded, h, place } from "./elements.js";
+import { follow } from "./list.js";
 import { report } from "./data.js";
+import { tipped } from "./tooltip.js";
 
 export function drawHeading(description) {
   document.title = report.title;
@@ -22,26 +24,44 @@ export const headline = {
 
   draw() {
     const { facts, sentence, caution, tiles } = report.headline;
-    const tile = (of) => h("li", { class: "tile" },
-      h("span", { class: "what" }, of.title), h("strong", {}, of.value), h("span", { class: "span" }, of.interval),
-      h("span", { class: "note" }, of.note));
     document.getElementById("h-overview").textContent = sentence;
-    document.getElementById("facts").textContent = facts.join(" · ");
+    document.getElementById("facts").replaceChildren(
+      ...facts.map((fact, i) => h("span", {}, i ? ` · ${fact}` : fact)));
     place("headline").replaceChildren(
-      h("p", { id: "caution" }, caution), tiles.length ? h("ul", { id: "tiles" }, tiles.map(tile)) : "");
+      h("p", { id: "caution" },
+        h("span", { class: "whole" }, caution.sentence), h("span", { class: "brief" }, caution.brief)),
+      tiles.length ? h("ul", { id: "tiles" }, tiles.map(tile)) : "");
   },
 };
+
+// How far a number can be trusted is told on request: a first screen has no room for it.
+function tile({ title, value, interval, note, more }) {
+  const about = [`${note}.`, more].filter(Boolean).join("\n");
+  return h("li", { class: "tile" },
+    h("span", { class: "what" }, title, " ",
+      h("button", { type: "button", class: "why", "aria-label": `${title}: ${about}`, ...tipped(about) }, "?")),
+    h("strong", {}, value), h("span", { class: "span" }, interval), h("span", { class: "note" }, note));
+}
 
 export const limits = {
   id: "limits",
 
   draw() {
-    const { cautions } = report.headline;
-    const short = cautions.length ? [h("p", { class: "warning", id: "cautions" }, cautions.join(" · "))] : [];
+    const items = report.headline.limits.map(({ brief, section }) => h("li", {},
+      h("a", { href: `#${section}`, onclick: (event) => { event.preventDefault(); look(section); } }, brief)));
     place("limits").replaceChildren(
-      ...report.warnings.map((text) => h("p", { class: "warning" }, text)), ...short);
+      ...report.warnings.map((text) => h("p", { class: "warning" }, text)),
+      items.length ? h("ul", { class: "warning", id: "cautions" }, items) : "");
   },
 };
+
+// Go to a section with its tables open.
+function look(section) {
+  for (const node of document.querySelectorAll(`#${section} .tables details, #${section} > div > details`)) {
+    node.open = true;
+  }
+  follow(section);
+}
 
 export const verdict = {
   id: "verdict",

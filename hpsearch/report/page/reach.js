@@ -7,6 +7,7 @@ import { isFew, isLit, state, visible } from "./state.js";
 import { chart } from "./chart.js";
 import { hover } from "./tooltip.js";
 import { redraw } from "./sections.js";
+import { recordedNote } from "./kinds.js";
 import { report } from "./data.js";
 
 export function targetName(t) {
@@ -27,7 +28,7 @@ export const target = {
     const units = Object.keys(report.targets[0].units).map((unit) => [unit, unit]);
     const names = report.targets.map((_, i) => [i, ""]); // a target's value may change while a comparison runs
     place("target").replaceChildren(
-      h("div", { class: "controls" },
+      recordedNote() || "", h("div", { class: "controls" },
         select("target", names, state.target, (v) => { state.target = Number(v); redraw("soon", "target"); }),
         select("spent", units, state.unit, (v) => { state.unit = v; redraw("soon", "target", "range"); })),
       h("div", { class: "drawing" }),

@@ -3,6 +3,8 @@
 import { amount, number } from "./format.js";
 import { h, help, place } from "./elements.js";
 import { areMany, isLit, state } from "./state.js";
+import { hasRoomForLabels } from "./marks.js";
+import { isTruer } from "./kinds.js";
 import { drawRows } from "./rows.js";
 import { medianText } from "./reach.js";
 import { redraw } from "./sections.js";
@@ -18,6 +20,8 @@ export const soon = {
       oninput: (event) => { state.target = Number(event.target.value); redraw("soon", "target"); },
     });
     document.getElementById("first").classList.toggle("many", areMany());
+    document.querySelector("#soon h3").textContent =
+      `Trials to a target${isTruer() ? " (recorded)" : ""}, soonest first`;
     place("soon").replaceChildren(
       h("div", { class: "controls" },
         h("label", { class: "slide" }, "target ", slider), h("output", { id: "slid", for: "slider" })),
@@ -34,10 +38,12 @@ export const soon = {
     document.getElementById("slid").textContent = said;
     const rows = report.methods.map(({ label }, m) => soonRow(m, reach.methods[label])).sort(soonest);
     const end = Math.max(...rows.map(({ end: spent }) => spent), 1);
-    drawRows(place("soon").querySelector(".drawing"), rows, {
-      x: { low: 0, high: end }, xLabel: `median ${state.unit} to ${amount(target.value)}`, press: toggleLit,
+    const node = place("soon").querySelector(".drawing");
+    drawRows(node, rows, {
+      x: { low: 0, high: end }, press: toggleLit,
+      xLabel: `median ${state.unit}${hasRoomForLabels(node) ? ` to ${amount(target.value)}` : ""}`,
       label: `median ${state.unit} with 95% interval that each method's studies need to reach ${said}`,
-      beyond: `>${number(end)}`, whole: state.unit !== "seconds",
+      beyond: beyondText(end), whole: state.unit !== "seconds",
     });
     place("soon").querySelector(".reading").replaceChildren(help("soon", soonHelp(end)));
   },
@@ -66,11 +72,16 @@ function soonest(a, b) {
   return key(a) - key(b) || b.count - a.count || Number(isLit(b.m)) - Number(isLit(a.m)) || a.m - b.m || 0;
 }
 
+const LONG = 5; // letters of a number that the gutter has no room for
+
+const beyondText = (end) => (number(end).length < LONG ? `beyond ${number(end)}` : "beyond all");
+
 const slidText = ({ value, share }) =>
   `${amount(value)}${share === null ? " (given)" : ` (as good as ${number(share * 100)}% of all results)`}`;
 
 const soonHelp = (end) =>
-  `Median ${state.unit} until a study has reached the target, with its 95% interval (Kaplan-Meier; a study that never `
-  + `gets there is kept as censored). In the gutter: more than the ${number(end)} that there were. The targets are `
+  `Median ${state.unit} until a study has reached the target by recorded values, with its 95% interval (Kaplan-Meier; `
+  + "a study that never gets there is kept as censored), the soonest first; of those that are not there within all, "
+  + `the one of which more studies are. At the right: more than the ${number(end)} that there were. The targets are `
   + "quantiles of all results, so that nobody has picked one; slide through them to see whether the order stays. "
   + `Small dots: single studies. Intervals: ${report.coverage["median trials to a target"]}.`;

@@ -1,5 +1,6 @@
 // What the reader has chosen; it stays when the data are replaced.
 
+import { kindOf } from "./kinds.js";
 import { report } from "./data.js";
 
 export const TOGETHER = 4; // methods whose bands and studies do not hide each other
@@ -24,10 +25,11 @@ export const state = {
 
 export const areMany = () => report.methods.length > TOGETHER;
 
-// What is chosen at first. Of many methods only the best is in colour.
+// What is chosen at first. Of many methods only those that the headline names are in colour.
 export function startState() {
   const labels = report.methods.map(({ label }) => label);
-  state.lit = new Set(areMany() && report.headline.best ? [report.headline.best] : labels);
+  const named = [report.headline.best, report.headline.other].filter((label) => label !== null);
+  state.lit = new Set(areMany() && named.length ? named : labels);
   state.studies = !areMany();
   state.statistic = report.statistic;
   state.target = report.shown;
@@ -52,7 +54,7 @@ export const studiesOf = (m) =>
   (report.values[state.statistic] || {})[report.methods[m].label] || report.methods[m].incumbents;
 
 // Whether they are there: of many methods only the best so far is.
-export const hasStudies = () => !state.statistic.startsWith("mean, ") || state.statistic in report.values;
+export const hasStudies = () => kindOf(state.statistic) === "recorded" || state.statistic in report.values;
 
 // With so few studies a band would hide the data.
 export const isFew = (m) => report.methods[m].incumbents.length < report.few;

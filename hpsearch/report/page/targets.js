@@ -6,6 +6,7 @@ import { h, help, place, table } from "./elements.js";
 import { medianText, targetName } from "./reach.js";
 import { state, visible } from "./state.js";
 import { chart } from "./chart.js";
+import { recordedNote } from "./kinds.js";
 import { report, unitText } from "./data.js";
 
 const RANGE_HELP = "The median that each method spends until a study has reached the target, for every target: a "
@@ -16,7 +17,7 @@ export const range = {
 
   build() {
     place("range").replaceChildren(
-      h("div", { class: "drawing" }), help("range", RANGE_HELP), h("div", { class: "tables" }));
+      recordedNote() || "", h("div", { class: "drawing" }), help("range", RANGE_HELP), h("div", { class: "tables" }));
   },
 
   draw() {

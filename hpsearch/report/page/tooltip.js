@@ -14,6 +14,15 @@ export function hideTip() {
   tip.hidden = true;
 }
 
+// What makes an element show a text while it is pointed at or has the focus.
+export function tipped(text) {
+  const show = ({ currentTarget }) => {
+    const box = currentTarget.getBoundingClientRect();
+    showTip({ clientX: box.left, clientY: box.bottom }, text);
+  };
+  return { onpointerenter: show, onfocus: show, onclick: show, onpointerleave: hideTip, onblur: hideTip };
+}
+
 // Show over chart `c` what `text` says about the pointer's x and y.
 export function hover(c, text, away = () => {}) {
   c.svg.addEventListener("pointermove", (event) => {

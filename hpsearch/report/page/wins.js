@@ -7,6 +7,7 @@ import { h, help, place, select, table } from "./elements.js";
 import { methodIndex, report } from "./data.js";
 import { hover } from "./tooltip.js";
 import { redraw } from "./sections.js";
+import { recordedNote } from "./kinds.js";
 import { state } from "./state.js";
 
 const MOST_PAIRS = 10; // in a table of their own
@@ -21,7 +22,7 @@ export const wins = {
     const pairs = report.ahead.map((e, i) => [i, `${e.a} is ahead of ${e.b}`]);
     const pick = (v) => { state.ahead = Number(v); redraw("wins"); };
     place("wins").replaceChildren(
-      h("div", { class: "controls" },
+      recordedNote() || "", h("div", { class: "controls" },
         select("at each trial, the probability that", pairs, state.ahead, pick)),
       h("div", { class: "drawing" }),
       help("wins", WINS_HELP),

@@ -77,6 +77,7 @@ def document(found: Findings, context: ReportContext) -> Json:
             _true(m): {label: [_numbers(study) for study in values.of] for label, values in m.methods.items()}
             for m in (_whole(found) if len(found.labels) <= TOGETHER else [])
         },
+        "truest": found.incumbents.truest.kind,
         "statistic": next((_true(m) for m in _whole(found) if m is found.incumbents.truest), "mean"),
         "targets": [
             {"value": _n(t.value), "share": t.share, "units": {u: _reach(r) for u, r in t.units.items()}}

@@ -13,9 +13,9 @@ from hpsearch.report.context import ReportContext
 from hpsearch.report.facts import UNKNOWN
 from hpsearch.report.search.figure import FEW_STUDIES
 from hpsearch.report.search.findings import Findings
-from hpsearch.report.search.truth import climb_texts, favoured_text, model_text
+from hpsearch.report.search.truth import by_worth, climb_texts, favoured, favoured_text, model_text, truly_beats
 from hpsearch.report.search.values import RECORDED, Measured
-from hpsearch.report.search.verdict import SIGNIFICANT, count, p_text, whole
+from hpsearch.report.search.verdict import SIGNIFICANT, count, few_of, narrow_ranges, p_text, whole
 from hpsearch.statistics.bootstrap import Interval
 from hpsearch.statistics.coverage import coverage
 from hpsearch.statistics.trials_to_level import TrialsToLevel
@@ -25,6 +25,8 @@ MANY_LOST = 0.2
 """A method that lost at least this share of its trials is mostly measured by what is counted for a lost one."""
 MOST_NAMED = 4
 """The most methods that the line of facts names; more are counted."""
+MOST_RANGES = 3
+"""The most ranges that may be too narrow which the first screen names."""
 NO_INTERVAL = "too few studies for an interval"
 FLATTERED = (
     "These are recorded values: each is the best of several trials and so flattered by its seed, the more so for a "
@@ -34,12 +36,30 @@ FLATTERED = (
 
 @dataclass(frozen=True)
 class Tile:
-    """One number of the first screen, as text: what it is, its value, its 95% interval, and what it is of."""
+    """One number of the first screen, as text.
+
+    Attributes:
+        title: what it is.
+        value: the number.
+        interval: its 95% interval.
+        note: what it is of, and by which kind of value.
+        more: how far its interval can be trusted.
+    """
 
     title: str
     value: str
     interval: str
     note: str
+    more: str
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What limits the headline: a sentence, the same in a few words, and the page's section that has all of it."""
+
+    sentence: str
+    brief: str
+    section: str
 
 
 @dataclass(frozen=True)
@@ -51,7 +71,7 @@ class Headline:
         sentence: the finding, with its number and interval.
         caution: the most important thing that limits it.
         tiles: the numbers behind it.
-        cautions: everything else that limits it, a few words each.
+        limits: everything else that limits it.
         best: label of the method that the sentence is about; None if no trial was complete.
         other: label of the method that it is compared with; None if there is none.
         level: objective that the best one has to match, in the objective's unit; None without another method.
@@ -60,9 +80,9 @@ class Headline:
 
     facts: tuple[str, ...]
     sentence: str
-    caution: str
+    caution: Limit
     tiles: tuple[Tile, ...]
-    cautions: tuple[str, ...]
+    limits: tuple[Limit, ...]
     best: str | None
     other: str | None
     level: float | None
@@ -71,23 +91,23 @@ class Headline:
 
 def headline(found: Findings, context: ReportContext) -> Headline:
     """The first screen of what was found. With more than two methods the best is compared with the next best."""
-    (caution, _), *less = _cautions(found)
-    cautions = tuple(short for _, short in less)
+    caution, *less = _limits(found)
+    limits = tuple(less)
     facts = _facts(found, context)
     if not any(_complete(found, label) for label in found.labels):
         said = f"No trial of {_all_of(found.labels)} was complete, so that there is nothing to compare."
-        return Headline(facts, said, caution, (), cautions, None, None, None, None)
+        return Headline(facts, said, caution, (), limits, None, None, None, None)
     best, *others = by_worth(found)
     if not others:
-        return Headline(facts, _alone(found), caution, _tiles_alone(found), cautions, best, None, None, None)
+        return Headline(facts, _alone(found), caution, _tiles_alone(found), limits, best, None, None, None)
     other, measured = others[0], found.incumbents.truest
-    level = _final(measured, other)
+    level = measured.final(other)
     reach = measured.to_final_level(best, other)
     first = _primary(found)
     tiles = {
         "difference": _difference_tile(found, measured, best, other),
         "trials": _reach_tile(found, measured, best, other, reach),
-        "chance": _chance_tile(found, best, other),
+        "chance": _chance_tile(found, measured, best, other),
     }
     primary = tiles.pop(first)
     trial = reach.estimate if reach.estimate <= reach.trials else None
@@ -97,31 +117,12 @@ def headline(found: Findings, context: ReportContext) -> Headline:
         said,
         caution,
         (replace(primary, title=f"{primary.title} (primary)"), *tiles.values()),
-        cautions,
+        limits,
         best,
         other,
         level,
         trial,
     )
-
-
-def by_worth(found: Findings) -> list[str]:
-    """The methods from the best to the worst by what their studies truly ended with, as far as that is known.
-
-    Those that end equally well are in the order of the study file.
-    """
-    measured = found.incumbents.truest
-    sign = 1.0 if measured.maximise else -1.0
-    if measured.kind == RECORDED:  # the leaders' means may differ by a rounding
-        return [
-            found.best,
-            *sorted((k for k in found.labels if k != found.best), key=lambda k: -sign * _final(measured, k)),
-        ]
-    return sorted(found.labels, key=lambda label: -sign * _final(measured, label))
-
-
-def _final(measured: Measured, label: str) -> float:
-    return float(measured.methods[label].mean.estimate[-1])
 
 
 def _primary(found: Findings) -> str:
@@ -183,7 +184,7 @@ def _compared(found: Findings, measured: Measured, best: str, other: str) -> str
     many = len(found.labels) > 2
     difference, reach = measured.difference(best, other), measured.to_final_level(best, other)
     by = f"{amounts.difference(*_ends(difference))} ({_difference_span(amounts, difference)})"
-    unsure = found.curves.is_finished and not told_apart(found, measured, best, other)
+    unsure = found.curves.is_finished and not is_told_apart(found, measured, best, other)
     in_trials = _primary(found) == "trials" and not unsure
     after, by_what = whole(found), _by_what(found, measured, best, other, in_trials)
     if unsure:
@@ -221,7 +222,7 @@ def _difference_span(amounts: Amounts, difference: Interval) -> str:
     return amounts.span(low, high) if math.isfinite(low) else NO_INTERVAL
 
 
-def told_apart(found: Findings, measured: Measured, best: str, other: str) -> bool:
+def is_told_apart(found: Findings, measured: Measured, best: str, other: str) -> bool:
     """Whether the best one surely ends better than another; what ran until it was decided says so by its own rule."""
     p = found.beats(best, other).p
     is_sure = float(measured.difference(best, other).low) > 0
@@ -237,51 +238,63 @@ def _so_far(found: Findings, said: str) -> str:
 
 def _difference_tile(found: Findings, measured: Measured, best: str, other: str) -> Tile:
     amounts, difference = Amounts.of(found.curves.objective), measured.difference(best, other)
+    levels = _levels(amounts, measured, best, other)
+    counts = [f" (n = {len(measured.methods[label].of)})" for label in (best, other)]
     means = [
-        f"{label} {amounts.value(*_last(measured.methods[label].mean))} (n = {len(measured.methods[label].of)})"
-        for label in (best, other)
+        f"{label} {level}{n if len(set(counts)) > 1 or label == other else ''}"
+        for label, level, n in zip((best, other), levels, counts, strict=True)
     ]
     span = NO_INTERVAL
     if math.isfinite(float(difference.low)):
         span = f"95% interval {_difference_span(amounts, difference)}"
     picked = ", not adjusted for picking this pair" if len(found.labels) > 2 else ""
-    note = (
-        f"{' against '.join(means)}, means over studies{picked}, {measured.kind}; "
-        f"{coverage('difference of means', found.curves.least)}"
-    )
+    note = f"{' against '.join(means)}{picked}; {_by(measured)}"
+    more = f"Means over n studies. {_trust(coverage('difference of means', found.curves.least))}"
     title = "ends better by" if found.curves.is_finished else "ahead by"
-    return Tile(title, amounts.difference(*_ends(difference)), span, note)
+    return Tile(title, amounts.difference(*_ends(difference)), span, note, more)
+
+
+def _levels(amounts: Amounts, measured: Measured, best: str, other: str) -> tuple[str, str]:
+    """What two methods end with, so that a reader sees their difference in them."""
+    difference = measured.difference(best, other)
+    return amounts.levels(measured.final(best), measured.final(other), *_ends(difference)[1:])
 
 
 def _reach_tile(found: Findings, measured: Measured, best: str, other: str, reach: TrialsToLevel) -> Tile:
-    value = Amounts.of(found.curves.objective).value(*_last(measured.methods[other].mean))
+    _, value = _levels(Amounts.of(found.curves.objective), measured, best, other)
     span = NO_INTERVAL if reach.low is None else f"95% interval {_reach_span(reach)}"
-    note = (
-        f"until {best}'s mean stays at {value}, where {other} ends, {measured.kind}; "
-        f"{coverage('extra trials', found.curves.least)}"
-    )
+    note = f"until {best}'s mean stays at {value}, where {other} ends; {_by(measured)}"
     reached = f"{reach.estimate} of" if reach.estimate <= reach.trials else "more than"
-    return Tile("trials to match", f"{reached} {reach.trials}", span, note)
+    more = _trust(coverage("extra trials", found.curves.least))
+    return Tile("trials to match", f"{reached} {reach.trials}", span, note, more)
 
 
-def _chance_tile(found: Findings, best: str, other: str) -> Tile:
-    won = found.beats(best, other)
+def _chance_tile(found: Findings, measured: Measured, best: str, other: str) -> Tile:
+    won = truly_beats(found, best, other)
     p = p_text(won.p, won.at_floor) if found.curves.is_finished else "not tested before the end"
-    note = (
-        f"of a study of {best} against one of {other}, by recorded values, ties half; {p}"
-        f"{', Holm-adjusted' if len(found.labels) > 2 and won.p is not None else ''}; "
-        f"{coverage('probability of superiority', found.curves.least)}"
-    )
+    adjusted = ", Holm-adjusted" if len(found.labels) > 2 and won.p is not None else ""
+    note = f"of a study of {best} against one of {other}; {p}{adjusted}; {_by(measured)}"
+    more = f"Ties count half. {_trust(coverage('probability of superiority', found.curves.least))}"
     title = "chance to end better" if found.curves.is_finished else "chance to be ahead"
-    return Tile(title, f"{won.estimate:.0%}", f"95% interval {won.low:.0%} to {won.high:.0%}", note)
+    return Tile(title, f"{won.estimate:.0%}", f"95% interval {won.low:.0%} to {won.high:.0%}", note, more)
+
+
+def _by(measured: Measured) -> str:
+    """By which kind of value a number is."""
+    return "by recorded values" if measured.kind == RECORDED else f"with {measured.kind}"
+
+
+def _trust(said: str) -> str:
+    """What was simulated about an interval, as a sentence."""
+    return f"The interval: {said}."
 
 
 def _tiles_alone(found: Findings) -> tuple[Tile, ...]:
     method, amounts = found.curves.methods[found.best], Amounts.of(found.curves.objective)
     value = amounts.value(*_ends(method.final))
-    note = f"mean over n = {len(method.incumbents)}; {coverage('mean', found.curves.least)}"
-    lost = Tile("trials lost", f"{method.lost} of {_trials(found, found.best)}", "", "diverged or failed")
-    return Tile("final best", value, _span(amounts, method.final), note), lost
+    note, more = f"mean over n = {len(method.incumbents)}", _trust(coverage("mean", found.curves.least))
+    lost = Tile("trials lost", f"{method.lost} of {_trials(found, found.best)}", "", "diverged or failed", "")
+    return Tile("final best", value, _span(amounts, method.final), note, more), lost
 
 
 def _span(amounts: Amounts, found: Interval) -> str:
@@ -301,51 +314,52 @@ def _ends(found: Interval) -> tuple[float, float, float]:
     return float(found.estimate), float(found.low), float(found.high)
 
 
-def _last(mean: Interval) -> tuple[float, float, float]:
-    return float(mean.estimate[-1]), float(mean.low[-1]), float(mean.high[-1])
-
-
-def _cautions(found: Findings) -> list[tuple[str, str]]:
-    """What limits the headline, the most important first, each as a sentence and in a few words."""
+def _limits(found: Findings) -> list[Limit]:
+    """What limits the headline, the most important first."""
     curves = found.curves
     finished, planned = curves.planned
     said = []
     if finished != planned:
         so_far = f"{finished} of {planned} trials"
-        said.append((f"Not finished: {so_far}; this is what trials 1 to {curves.trials} say.", so_far))
+        sentence = f"Not finished: {so_far}; this is what trials 1 to {curves.trials} say."
+        said.append(Limit(sentence, f"Not finished: {so_far}.", "verdict"))
     elif not curves.is_finished:
-        said.append(("Not decided yet: repeats are added until the methods are told apart.", "not decided yet"))
+        said.append(_alike("not decided yet: repeats are added until the methods are told apart", "verdict"))
     if curves.least < FEW_STUDIES:
-        few = f"only {_studies(curves.least)} per method"
-        said.append((f"{few.capitalize()}: intervals say little, and figures show the studies alone.", few))
+        few = f"Only {_studies(curves.least)} per method"
+        said.append(Limit(f"{few}: intervals say little, and figures show the studies alone.", f"{few}.", "chosen"))
     shares = {label: (curves.methods[label].lost, _trials(found, label)) for label in found.labels}
     mostly = [f"{lost} of {of} trials of {label}" for label, (lost, of) in shares.items() if lost >= MANY_LOST * of]
     if mostly:
-        lost = ", ".join(mostly)
-        sentence = f"Diverged or failed: {lost}; they count as spent, at a value that was not measured."
-        said.append((sentence, f"lost: {lost}"))
+        lost = f"Diverged or failed: {', '.join(mostly)}"
+        said.append(Limit(f"{lost}; they count as spent, at a value that was not measured.", f"{lost}.", "trials"))
     best, *others = by_worth(found)
     if others and (warning := favoured_text(found, best, others[0])):
-        said.append((warning, "seeds scatter unequally"))
+        which = favoured(found, best, others[0])
+        assert which is not None
+        said.append(Limit(warning, f"Best so far flatters {which.noisier}: its results scatter more.", "chosen"))
     if climbs := climb_texts(found):
-        said.append(_alike(f"of the recorded climb only a part is confirmed: {', '.join(climbs)}"))
+        said.append(_alike(f"of the recorded climb only a part is confirmed: {', '.join(climbs)}", "chosen"))
     if found.incumbents.truest.kind == RECORDED:
-        said.append((FLATTERED, "recorded values, flattered by their seeds"))
+        said.append(Limit(FLATTERED, "Recorded values, flattered by their seeds.", "chosen"))
         if others and (by_model := model_text(found, best, others[0])):
-            said.append(_alike(by_model))
-    if narrow := sum(e.crowded is not None for of_method in found.boundaries.values() for e in of_method.values()):
-        said.append(_alike(f"{count(narrow, 'range')} may be too narrow"))
+            said.append(_alike(by_model, "chosen"))
+    if narrow := narrow_ranges(found):
+        named = few_of([f"{name} of {label}" for label, name, _ in narrow], MOST_RANGES)
+        said.append(_alike(f"{count(len(narrow), 'range')} may be too narrow: {named}", "chosen"))
     if worse := _worse(found):
-        said.append(_alike(f"worse on test data: {worse}"))
+        said.append(_alike(f"worse on test data: {worse}", "chosen"))
     if few_lost := sum(lost for lost, of in shares.values() if 0 < lost < MANY_LOST * of):
-        said.append(_alike(f"{count(few_lost, 'trial')} lost"))
+        said.append(_alike(f"{count(few_lost, 'trial')} lost", "trials"))
     if curves.is_finished and any(part.looks for part in found.tables.parts):
-        said.append(_alike("repeats were added until it was decided, which intervals take no account of"))
-    return [*said, _alike(_splits(found))]
+        added = "repeats were added until it was decided, which intervals take no account of"
+        said.append(_alike(added, "verdict"))
+    return [*said, _alike(_splits(found), "made")]
 
 
-def _alike(text: str) -> tuple[str, str]:
-    return f"{text[0].upper()}{text[1:]}.", text
+def _alike(text: str, section: str) -> Limit:
+    sentence = f"{text[0].upper()}{text[1:]}."
+    return Limit(sentence, sentence, section)
 
 
 def _splits(found: Findings) -> str:

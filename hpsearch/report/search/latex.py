@@ -12,19 +12,10 @@ from hpsearch.report.markdown import extra_text
 from hpsearch.report.search.findings import Findings
 from hpsearch.report.search.page import moments
 from hpsearch.report.search.verdict import whole
-from hpsearch.report.text import on_one_line
+from hpsearch.report.tex import escaped
 from hpsearch.statistics.bootstrap import Interval
 from hpsearch.statistics.kaplan_meier import Survival
 
-SPECIAL = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "`": r"\textasciigrave{}", "|": r"\textbar{}",
-    # After the end of a row these would be an argument, and a star.
-    "[": "{[}", "]": "{]}", "*": "{*}",
-}  # fmt: skip
-LIGATURE = re.compile(r"(?<=([-',]))(?=\1)")
-"""Between two characters that LaTeX would make one of."""
 OTHER_SCRIPTS = re.compile(r"[^\x00-\u024f]")
 
 
@@ -74,11 +65,6 @@ def _extra_table(found: Findings, n: str) -> str:
         f"took the second to get there: mean incumbents, 95\\% bootstrap intervals, {n} studies per method.",
         "extra", ["Method", "has what", *(f"after {t}" for t in after)], rows,
     )  # fmt: skip
-
-
-def escaped(text: str) -> str:
-    """The text on one line, with LaTeX's special characters escaped."""
-    return LIGATURE.sub("{}", "".join(SPECIAL.get(character, character) for character in on_one_line(text)))
 
 
 def latex_table(caption: str, label: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,133 +1,47 @@
-"""A section on methods for a paper: what was compared, how it was tuned, and with what statistics.
-
-All of it is from the resolved plan and the recorded provenance. What nobody recorded is not said.
-"""
+"""A section on methods for a paper: what was compared, how it was tuned, and with what statistics."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.objective import Objective
 from hpsearch.contracts.space import Fixed, Float, Int, Parameter, condition_text
 from hpsearch.report.context import ReportContext
-from hpsearch.report.facts import UNKNOWN, counted_at, fact, schedule_of, with_settings
-from hpsearch.report.markdown import plain
-from hpsearch.report.references import bibtex
+from hpsearch.report.facts import counted_at, schedule_of, with_settings
+from hpsearch.report.methods import Prose, distinct, objective_text, place, task, write_prose
 from hpsearch.report.search.findings import Findings
-from hpsearch.report.search.latex import escaped
 from hpsearch.report.search.verdict import count, looks, sources
 from hpsearch.report.text import listed
 from hpsearch.statistics.coverage import FEWEST
 from hpsearch.statistics.superiority import ENOUGH
 from hpsearch.store.rows import Comparison
 
-MARK = "\ue000"
-"""Stands around the number of a citation until the text is Markdown or LaTeX."""
-CITATION = re.compile(f"{MARK}(\\d+){MARK}")
-POWER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-])0*(\d+)(?!\w)")
-HASH = re.compile(r"[0-9a-f]{32,}")
-SOFTWARE = {"botorch": ("botorch", "gpytorch", "torch"), "ax": ("ax-platform", "botorch", "gpytorch", "torch"),
-            "optuna": ("optuna",)}  # fmt: skip
-"""Searcher -> the packages that decide what it proposes."""
-
-
-class Prose:
-    """Paragraphs, with their citations kept apart until it is known how they are written."""
-
-    def __init__(self) -> None:
-        self.paragraphs: list[tuple[str, str]] = []
-        self.cited: list[tuple[str, ...]] = []
-
-    def cite(self, *keys: str) -> str:
-        """What stands in a sentence for a citation of works in `hpsearch.report.references`."""
-        self.cited.append(keys)
-        return f"{MARK}{len(self.cited) - 1}{MARK}"
-
-    def add(self, heading: str, sentences: Iterable[str]) -> None:
-        """Add a paragraph under a heading of its own."""
-        self.paragraphs.append((heading, " ".join(sentence for sentence in sentences if sentence)))
-
-    @property
-    def keys(self) -> set[str]:
-        """The works that are cited."""
-        return {key for keys in self.cited for key in keys}
-
-    def written(
-        self, escape: Callable[[str], str], citation: Callable[[tuple[str, ...]], str]
-    ) -> list[tuple[str, str]]:
-        """Headings and paragraphs, with what is markup in them escaped and citations written."""
-
-        def cited(found: re.Match[str]) -> str:
-            number = int(found[1])
-            return citation(self.cited[number]) if number < len(self.cited) else found[1]
-
-        return [(heading, CITATION.sub(cited, escape(text))) for heading, text in self.paragraphs]
-
 
 def write_methods(found: Findings, context: ReportContext, folder: Path) -> list[Path]:
-    """Write the section as methods.md and methods.tex, and what it cites as references.bib; returns the files."""
-    prose = methods(found, context)
-    markdown = prose.written(plain, lambda keys: f"[{'; '.join(f'@{key}' for key in keys)}]")
-    latex = prose.written(_latex, lambda keys: rf"\cite{{{','.join(keys)}}}")
-    texts = {
-        "methods.md": "\n\n".join(["# Methods", *(f"**{heading}.** {text}" for heading, text in markdown)]),
-        "methods.tex": "\n\n".join(
-            [
-                "% Made by hpsearch report; cites works in references.bib.",
-                *(rf"\paragraph{{{heading}.}} {text}" for heading, text in latex),
-            ]
-        ),
-        "references.bib": bibtex(prose.keys).rstrip(),
-    }
-    paths = [folder / name for name in texts]
-    for path, text in zip(paths, texts.values(), strict=True):
-        path.write_text(text + "\n", encoding="utf-8")
-    return paths
+    """Write the section on methods and what it cites; returns the files."""
+    return write_prose(methods(found, context), folder)
 
 
 def methods(found: Findings, context: ReportContext) -> Prose:
     """The section on methods of a report."""
     prose = Prose()
     parts = context.tables.parts
-    prose.add("Task", _task(found, parts))
+    opening = [
+        f"We compared {count(len(found.labels), 'training method')} ({listed(found.labels)}) by what it costs to tune "
+        f"{'them' if len(found.labels) > 1 else 'it'}.",
+        f"The objective of a trial was its {objective_text(found.tables)}; a study chose its trial with the best "
+        "objective.",
+    ]
+    seen = "was seen" if sum(metric.startswith("test") for metric in found.tables.metrics) < 2 else "were seen"
+    of_tests = f"computed for every trial, and {seen} by no search and no choice."
+    prose.add("Task", task(context, opening, of_tests))
     prose.add("Search spaces", _spaces(found))
     prose.add("Tuning", _tuning(found, parts, prose))
     prose.add("Statistics", _statistics(found, prose))
-    prose.add("Software and hardware", _place(context, prose))
+    prose.add("Software and hardware", place(context, prose))
     return prose
-
-
-def _task(found: Findings, parts: Sequence[Comparison]) -> list[str]:
-    objective, tables = found.curves.objective, found.tables
-    verb = "maximised" if objective.direction == "maximise" else "minimised"
-    unit = f" (in {objective.unit})" if objective.unit else ""
-    tests = [metric for metric in tables.metrics if metric.startswith("test")]
-    said = [
-        f"We compared {count(len(found.labels), 'training method')} ({listed(found.labels)}) by what it costs to tune "
-        f"{'them' if len(found.labels) > 1 else 'it'}.",
-        f"The objective of a trial was its {objective.name}{unit}, which was {verb}; a study chose its trial with the "
-        "best objective.",
-    ]
-    if tests:
-        was = "were" if len(tests) > 1 else "was"
-        said.append(f"{listed(tests)} {was} computed for every trial, and {was} seen by no search and no choice.")
-    said += [f"The task was {task}." for task in _distinct(_task_text(part) for part in parts)]
-    facts = _distinct(
-        f"{name}, {fact(value)}" for part in parts for name, value in part.data.items() if not _is_hash(value)
-    )
-    return [*said, f"Data: {'; '.join(facts)}." if facts else ""]
-
-
-def _is_hash(value: object) -> bool:
-    """Whether what a task says of its data, or of each split of it, tells people nothing."""
-    return all(HASH.fullmatch(str(each)) for each in (value.values() if isinstance(value, dict) else [value]))
-
-
-def _task_text(part: Comparison) -> str:
-    return with_settings(part.spec.task.name, part.resolved["task"])
 
 
 def _spaces(found: Findings) -> list[str]:
@@ -159,7 +73,7 @@ def _tuning(found: Findings, parts: Sequence[Comparison], prose: Prose) -> list[
     for labels in tuned.values():
         how = _tuner(*found.tables.part_with(labels[0]).searcher(labels[0]), prose)
         said.append(how if len(tuned) == 1 else f"For {listed(labels)}: {how[0].lower()}{how[1:]}")
-    said += _distinct(_budget(part) for part in parts)
+    said += distinct(_budget(part) for part in parts)
     finished, planned = found.curves.planned
     said.append(
         f"In all {finished:,} trials were trained." if found.curves.is_finished
@@ -265,53 +179,3 @@ def _statistics(found: Findings, prose: Prose) -> list[str]:
             else "Nothing was tested, since more trials were to come.",
         ]
     return [*said, *looks(found), sources(found)]
-
-
-def _place(context: ReportContext, prose: Prose) -> list[str]:
-    tables = context.tables
-    places = [UNKNOWN | run.provenance for run in tables.runs]
-    searchers = {part.searcher(label)[0] for part in tables.parts for label in part.resolved["methods"]}
-    packages = [
-        "hpsearch",
-        *dict.fromkeys(package for name in SOFTWARE if name in searchers for package in SOFTWARE[name]),
-    ]
-    packages += ["torch"] if tables.precisions and "torch" not in packages else []
-    versions = _distinct(
-        ", ".join(
-            [f"Python {place['python']}"]
-            + [f"{package} {place['versions'][package]}" for package in packages if package in place["versions"]]
-        )
-        for place in places
-    )
-    said = [f"Software: {'; then '.join(versions)}." if versions else ""]
-    if "torch" in packages:
-        said.append(f"Models were computed with PyTorch {prose.cite('paszke2019pytorch')}.")
-    commits = _distinct(str(place["commit"]) for place in places if place["commit"] not in (None, "unknown"))
-    said.append(f"The commit of hpsearch was {', then '.join(commits)}." if commits else "")
-    machines = _distinct(
-        f"{place['processor']} ({place['cores']} cores, {place['system']}), with {place['workers']} workers on "
-        f"{place['device']}"
-        for place in places
-    )
-    said.append(f"Trials were trained on {'; then '.join(machines)}." if machines else "")
-    if tables.precisions:
-        kinds = listed([f"{name} ({trials:,} trials)" for name, trials in tables.precisions.items()])
-        said.append(f"Trainings ran in {kinds}.")
-    trained = float(tables.trials["seconds"].astype(float).sum())
-    said.append(f"The trainings took {trained:,.0f} seconds, summed over workers." if trained else "")
-    return said
-
-
-def _distinct(texts: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(texts))
-
-
-def _latex(text: str) -> str:
-    """Text as LaTeX, powers of ten as one writes them: "1e-05" as 10 to the -5."""
-
-    def power(found: re.Match[str]) -> str:
-        sign = "-" if found[2] == "-" else ""
-        factor = "" if found[1] == "1" else rf"{found[1]} \times "
-        return f"${factor}10^{{{sign}{found[3]}}}$"
-
-    return POWER.sub(power, escaped(text))

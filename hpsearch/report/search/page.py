@@ -72,14 +72,16 @@ def write_page(found: Findings, context: ReportContext, path: Path) -> None:
 def _first_screen(first: Headline) -> str:
     """The same words and numbers as on the first screen of the interactive page."""
     rows = [["", "", "95% interval", "of what"]]
-    rows += [[tile.title, tile.value, tile.interval.removeprefix("95% interval "), tile.note] for tile in first.tiles]
+    for tile in first.tiles:
+        of_what = "; ".join(text.removesuffix(".") for text in (tile.note, tile.more) if text)
+        rows.append([tile.title, tile.value, tile.interval.removeprefix("95% interval "), of_what])
     return "\n\n".join(
         [
             plain(" · ".join(first.facts)),
             f"**{plain(first.sentence)}**",
-            plain(first.caution),
+            plain(first.caution.sentence),
             *([table([[plain(cell) for cell in row] for row in rows])] if first.tiles else []),
-            *([f"Also: {plain('; '.join(first.cautions))}"] if first.cautions else []),
+            *(["\n".join(f"- {plain(limit.brief)}" for limit in first.limits)] if first.limits else []),
         ]
     )
 

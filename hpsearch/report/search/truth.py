@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 
 from hpsearch.report.amounts import Amounts
 from hpsearch.report.search.findings import Findings
 from hpsearch.report.search.values import MEANING, MODEL, MODELLED, RECORDED, Measured, Scatter
 from hpsearch.statistics.bootstrap import Interval
+from hpsearch.statistics.holm import holm
+from hpsearch.statistics.superiority import Superiority
 
 SIGNIFICANT = 0.01
 LEAST_RATIO = 1.25
@@ -23,6 +26,32 @@ class Favoured:
     steadier: str
     by: Scatter
     than: Scatter
+
+
+def by_worth(found: Findings) -> list[str]:
+    """The methods from the best to the worst by what their studies truly ended with, as far as that is known.
+
+    Those that end equally well are in the order of the study file.
+    """
+    measured = found.incumbents.truest
+    sign = 1.0 if measured.maximise else -1.0
+    if measured.kind == RECORDED:  # the leaders' means may differ by a rounding
+        others = sorted((k for k in found.labels if k != found.best), key=lambda k: -sign * measured.final(k))
+        return [found.best, *others]
+    return sorted(found.labels, key=lambda label: -sign * measured.final(label))
+
+
+def truly_beats(found: Findings, a: str, b: str) -> Superiority:
+    """Probability that a study of `a` ends better than one of `b` by the truest values, with its Holm-adjusted p."""
+    measured = found.incumbents.truest
+    if measured.kind == RECORDED:
+        return found.beats(a, b)
+    pairs = list(combinations(found.labels, 2))
+    won = {pair: measured.superiority(*pair) for pair in pairs}
+    tested = [s.p if s is not None and found.curves.is_finished else None for s in won.values()]
+    adjusted = dict(zip(pairs, holm(tested), strict=True))
+    beats = measured.superiority(a, b)
+    return found.beats(a, b) if beats is None else replace(beats, p=adjusted.get((a, b), adjusted.get((b, a))))
 
 
 def favoured(found: Findings, a: str, b: str) -> Favoured | None:
@@ -68,10 +97,11 @@ def model_text(found: Findings, best: str, other: str) -> str:
     measured = found.incumbents.values.get(MODEL)
     if measured is None:
         return ""
-    difference = _difference(Amounts.of(found.curves.objective), measured.difference(best, other))
+    first, second = (best, other) if float(measured.difference(best, other).estimate) >= 0 else (other, best)
+    difference = difference_text(Amounts.of(found.curves.objective), measured.difference(first, second))
     return (
-        f"by a model of each method's other studies {best} ends better by {difference} and matches {other} after "
-        f"{measured.to_final_level(best, other)} trials"
+        f"by a model of each method's other studies {first} ends better by {difference} and matches {second} after "
+        f"{measured.to_final_level(first, second)} trials"
     )
 
 
@@ -108,7 +138,7 @@ def values_table(found: Findings) -> tuple[list[list[str]], str]:
     rows = [["method", *(f"{kind}: {measured.name}" for kind, measured in kinds.items()), "scatter between seeds"]]
     amounts = Amounts.of(found.curves.objective)
     for label in found.labels:
-        cells = [_amount(amounts, measured, label) for measured in kinds.values()]
+        cells = [amount_text(amounts, measured, label) for measured in kinds.values()]
         scatter = found.incumbents.scatter.get(label)
         rows.append([label, *cells, amounts.difference(scatter.deviation) if scatter else "not known"])
     meanings = "; ".join(f"{kind}: {MEANING[kind]}" for kind in kinds)
@@ -127,7 +157,7 @@ def choosing_text(found: Findings) -> str:
     if not found.incumbents.choosing:
         return ""
     amounts = Amounts.of(found.curves.objective)
-    said = "; ".join(f"{label} {_difference(amounts, gain)}" for label, gain in found.incumbents.choosing.items())
+    said = "; ".join(f"{label} {difference_text(amounts, gain)}" for label, gain in found.incumbents.choosing.items())
     return (
         "If each study had chosen, at its end, by the posterior mean of a Gaussian process of its own trials instead "
         "of by the best recorded value, its choice would be better by (value by the model of the other studies): "
@@ -144,7 +174,7 @@ def endpoints_table(found: Findings) -> tuple[list[list[str]], str]:
             difference = measured.difference(found.best, other)
             chance = measured.superiority(found.best, other)
             rows.append([
-                f"{found.best}, {other}", kind, _difference(amounts, difference),
+                f"{found.best}, {other}", kind, difference_text(amounts, difference),
                 str(measured.to_final_level(found.best, other)),
                 "" if chance is None else f"{chance.estimate:.0%} ({chance.low:.0%} to {chance.high:.0%})",
             ])  # fmt: skip
@@ -155,13 +185,15 @@ def endpoints_table(found: Findings) -> tuple[list[list[str]], str]:
     return rows, note
 
 
-def _amount(amounts: Amounts, measured: Measured, label: str) -> str:
+def amount_text(amounts: Amounts, measured: Measured, label: str) -> str:
+    """What a method ends with by one kind of value, with its interval."""
     mean = measured.methods[label].mean
     ends = float(mean.estimate[-1]), float(mean.low[-1]), float(mean.high[-1])
     return f"{amounts.value(*ends)} ({amounts.span(*ends[1:])})" if ends[1] == ends[1] else amounts.value(ends[0])
 
 
-def _difference(amounts: Amounts, difference: Interval) -> str:
+def difference_text(amounts: Amounts, difference: Interval) -> str:
+    """A difference of values with its interval: 1.8 points (1.2 to 2.3)."""
     ends = float(difference.estimate), float(difference.low), float(difference.high)
     return (
         f"{amounts.difference(*ends)} ({amounts.span(*ends[1:])})"

@@ -97,6 +97,10 @@ class Measured:
     methods: Mapping[str, Values]
     _known: dict[tuple[str, str, str], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
+    def final(self, method: str) -> float:
+        """The mean over studies of what they ended with."""
+        return float(self.methods[method].mean.estimate[-1])
+
     def to_final_level(self, method: str, other: str) -> TrialsToLevel:
         """Trials from which on `method` has the mean that `other` ends with."""
         return self._once("level", method, other, self._to_final_level)
@@ -266,9 +270,9 @@ def _modelled(
     # Chosen by what the model expects, not by what was recorded, so that nothing is cut off. Bad places scatter more.
     good = model.means >= np.median(model.means)
     rest = (values - model.means)[good & (rows["state"] == "complete").to_numpy()]
-    scatter = Scatter(float(np.sqrt(np.mean(rest**2))), len(rest), MODELLED)
+    scatter = Scatter(float(np.sqrt(np.mean(rest**2))), len(rest), MODELLED) if len(rest) else None
     gains = _gains(rows, points, values, model.means, picked[:, -1]) if studies * trials <= MOST_TO_CHOOSE else None
-    return made, scatter if len(rest) else None, gains
+    return made, scatter, gains
 
 
 def _gains(rows: pd.DataFrame, points: Array, values: Array, means: Array, last: NDArray[np.int64]) -> Interval:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from hpsearch.report.amounts import Amounts
 from hpsearch.report.facts import counted_at
-from hpsearch.report.markdown import interval, p_number
+from hpsearch.report.markdown import p_number
 from hpsearch.report.search.findings import Findings, Target, Test
+from hpsearch.report.search.truth import amount_text, by_worth, difference_text, truly_beats
+from hpsearch.report.search.values import RECORDED
+from hpsearch.statistics.bootstrap import Interval
 from hpsearch.statistics.boundary import End
 from hpsearch.statistics.gap import Gap
 from hpsearch.statistics.ties import compare
@@ -15,6 +19,8 @@ from hpsearch.store.rows import Look
 
 SIGNIFICANT = 0.05
 MOST_LISTED = 5
+MOST_TRULY = 3
+"""The most methods that the best one is compared with, one by one."""
 ONE_SPLIT = (
     "All intervals are over studies, each with its own seeds of search and training, on one split of the data: they "
     "say nothing about other data."
@@ -45,13 +51,37 @@ def sources(found: Findings) -> str:
 
 
 def _who(found: Findings) -> list[str]:
-    if len(found.labels) == 1:
-        return [_ends(found, found.labels[0]) + "."]
+    is_recorded = found.incumbents.truest.kind == RECORDED
     others = [label for label in found.labels if label != found.best]
-    place = "the best mean" if len(found.leaders) == 1 else "as good as any"
-    said = [_ends(found, found.best) + f", {place} of {len(found.labels)} methods."]
-    said += [_against(found, other) for other in others] if len(others) <= 3 else _against_many(found, others)
-    return [*said, _whatever_the_target(found)]
+    if not others:
+        said = [_ends(found, found.best) + "."]
+    else:
+        place = "the best mean" if len(found.leaders) == 1 else "as good as any"
+        said = [_ends(found, found.best) + f", {place} of {len(found.labels)} methods."]
+        said += [_against(found, other) for other in others] if len(others) <= 3 else _against_many(found, others)
+        said.append(_whatever_the_target(found))
+    return said if is_recorded else [*_truly(found), *(f"As recorded: {sentence}" for sentence in said)]
+
+
+def _truly(found: Findings) -> list[str]:
+    """Who is ahead by values that are truer than the recorded ones, against the next best few."""
+    measured, amounts = found.incumbents.truest, Amounts.of(found.curves.objective)
+    best, *others = by_worth(found)
+    place = f", the best mean of {len(found.labels)} methods" if others else ""
+    said = [
+        f"With {measured.kind} {best} ends at {amount_text(amounts, measured, best)} on average, n = "
+        f"{len(measured.methods[best].of)}{place}."
+    ]
+    for other in others[:MOST_TRULY]:
+        won, reach = truly_beats(found, best, other), measured.to_final_level(best, other)
+        p = f"; {p_text(won.p, won.at_floor)}" if found.curves.is_finished else ""
+        said.append(
+            f"With {measured.kind} {other} ends at {amount_text(amounts, measured, other)}, worse by "
+            f"{difference_text(amounts, measured.difference(best, other))}; {best} is there after {reach} "
+            f"{'trial' if reach.estimate == reach.high == 1 else 'trials'}, and a study of it ends better with "
+            f"probability {won.estimate:.2f} ({won.low:.2f} to {won.high:.2f}{p})."
+        )
+    return said
 
 
 def _unfinished(found: Findings) -> list[str]:
@@ -102,8 +132,16 @@ def _ends(found: Findings, label: str) -> str:
     after = "After" if curves.is_finished else "So far, after"
     return (
         f"{after} {whole(found)} {label} has a mean best {curves.objective.name} of "
-        f"{interval(method.final)}, n = {len(method.incumbents)}"
+        f"{_interval_text(found, method.final)}, n = {len(method.incumbents)}"
     )
+
+
+def _interval_text(found: Findings, of: Interval) -> str:
+    """A value of the objective with its interval, as a colleague says it: 91.9% (91.7 to 92.1)."""
+    amounts, ends = Amounts.of(found.curves.objective), (float(of.estimate), float(of.low), float(of.high))
+    if not math.isfinite(ends[1]):
+        return f"{amounts.value(ends[0])} (too few studies for an interval)"
+    return f"{amounts.value(*ends)} ({amounts.span(*ends[1:])})"
 
 
 def whole(found: Findings) -> str:
@@ -159,7 +197,7 @@ def _more(value: float, room: int) -> str:
 
 
 def _back(found: Findings, other: str) -> str:
-    reach = found.curves.to_final_level(found.best, other)
+    reach = found.incumbents.values[RECORDED].to_final_level(found.best, other)
     trials = "trial" if reach.estimate == reach.high == 1 else "trials"
     return f"{found.best} reaches what {other} ends with after {reach} {trials}."
 
@@ -277,14 +315,7 @@ def _sooner(targets: Sequence[Target], unit: str, a: str, b: str) -> tuple[int, 
 
 def _cautions(found: Findings) -> list[str]:
     said = []
-    incidences = [
-        (end.chosen / end.studies, f"{name} of {label} ({crowd_text(which, end)})")
-        for label, of_method in found.boundaries.items()
-        for name, ends in of_method.items()
-        if ends.crowded is not None
-        for which, end in [ends.crowded]
-    ]
-    narrow = [text for _, text in sorted(incidences, key=lambda pair: -pair[0])]
+    narrow = [f"{name} of {label} ({text})" for label, name, text in narrow_ranges(found)]
     if len(narrow) > MOST_LISTED:
         narrow = [*narrow[:MOST_LISTED], f"and {len(narrow) - MOST_LISTED} more"]
     if narrow:
@@ -292,7 +323,7 @@ def _cautions(found: Findings) -> list[str]:
             "A range may be too narrow, and the method cheaper or costlier than it seems: " + "; ".join(narrow) + "."
         )
     worse = [
-        (float(gap.chosen.estimate), f"{label} by {interval(gap.chosen)}, of which {_parts(gap)}")
+        (float(gap.chosen.estimate), f"{label} by {_by(found, gap.chosen)}, of which {_parts(found, gap)}")
         for label, of_metric in found.gaps.items()
         for gap in list(of_metric.values())[:1]
         if float(gap.chosen.low) > 0
@@ -313,6 +344,25 @@ def _cautions(found: Findings) -> list[str]:
     return said
 
 
+def narrow_ranges(found: Findings) -> list[tuple[str, str, str]]:
+    """Method, hyperparameter and how choices crowd there, of each range that may be too narrow; the worst first."""
+    crowded = [
+        (end.chosen / end.studies, label, name, crowd_text(which, end))
+        for label, of_method in found.boundaries.items()
+        for name, ends in of_method.items()
+        if ends.crowded is not None
+        for which, end in [ends.crowded]
+    ]
+    return [(label, name, text) for _, label, name, text in sorted(crowded, key=lambda of: -of[0])]
+
+
+def few_of(names: Sequence[str], most: int) -> str:
+    """The first names, and how many more there are: a, b and 3 more."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[:most])} and {len(names) - most} more"
+
+
 def crowd_text(which: str, end: End) -> str:
     """How the chosen values crowd at one end of a range, beside where the searcher looked."""
     return (
@@ -321,8 +371,13 @@ def crowd_text(which: str, end: End) -> str:
     )
 
 
-def _parts(gap: Gap) -> str:
-    return f"{interval(gap.everywhere)} is due to the test data and {interval(gap.choosing)} to choosing"
+def _parts(found: Findings, gap: Gap) -> str:
+    everywhere, choosing = _by(found, gap.everywhere), _by(found, gap.choosing)
+    return f"{everywhere} is due to the test data and {choosing} to choosing"
+
+
+def _by(found: Findings, of: Interval) -> str:
+    return difference_text(Amounts.of(found.curves.objective), of)
 
 
 def p_text(p: float | None, at_floor: bool = False) -> str:

@@ -21,6 +21,8 @@ from hpsearch.statistics.bootstrap import Interval
 
 LETTERS_AN_INCH, KEY = 17, 6
 """Letters of a legend that an inch has room for, and how many a sample of a line is as wide as."""
+PANEL = 2.2
+"""Least width of a panel in inches."""
 LETTERS = 34
 """Most letters in a line of a legend below a panel of 2.3 inches."""
 MEAN, ZERO = "mean", "zero"
@@ -63,40 +65,66 @@ def draw_responses(found: Sensitivity, paths: Sequence[Path], look: Look) -> Non
 
 
 def draw_epochs(found: Sensitivity, paths: Sequence[Path], look: Look) -> None:
-    """Draw one column per method, one row per training curve, and one line per configuration."""
+    """Draw one panel per method and training curve, with one line per configuration.
+
+    Methods stand side by side, as many as the width has room for: one in a column, three on a page. Those that follow
+    stand below them.
+    """
     labels, titles = list(found.methods), told_apart(found.methods, LETTERS)
+    across = min(len(labels), max(1, int(look.inches / PANEL)))
+    blocks = [labels[k : k + across] for k in range(0, len(labels), across)]
+    below = [0.085 * max(_lines_of_legend(found, label) for label in block) + 0.35 for block in blocks]
+    ratios = [ratio for legend in below for ratio in (*[1.0] * len(found.curves), legend)]
+    width = look.inches if len(labels) > 1 else min(look.inches, 3.3)
     with look.context():
-        heights = [1.0] * len(found.curves)
-        lengths = [sum(len(_values(r)) for r in method.responses) for method in found.methods.values()]
-        legend = 0.085 * max(lengths) + 0.35
-        size = (max(look.inches if len(labels) > 1 else 3.3, 2.3 * len(labels)), 1.7 * (len(heights) + legend))
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=(width, 1.7 * sum(ratios)), layout="constrained")
         grid = figure.subplots(
-            len(heights) + 1, len(labels), squeeze=False, sharex=True, sharey="row",
-            gridspec_kw={"height_ratios": [*heights, legend]},
+            len(ratios), across, squeeze=False, sharex=True, gridspec_kw={"height_ratios": ratios}
         )  # fmt: skip
-        for column, label in enumerate(labels):
-            responses = found.methods[label].responses
-            for row, name in enumerate(found.curves):
-                for response, shade in zip(responses, _shades(len(responses)), strict=True):
-                    if len(response.curves[name]):
-                        key = "\n".join(_values(response))
-                        _draw_epochs(grid[row, column], found.by_epoch(response, name), key, shade)
-                grid[row, column].xaxis.set_major_locator(MaxNLocator(integer=True))
-            grid[0, column].set_title(titles[label])
-            grid[len(heights) - 1, column].set_xlabel("epoch")
-            grid[len(heights) - 1, column].tick_params(labelbottom=True)
-            grid[-1, column].axis("off")
-            names = ", ".join(verbatim(name, LETTERS) for name in responses[0].varied)
-            lines = max(([x for x in a.get_lines() if x.get_gid() == MEAN] for a in grid[:-1, column]), key=len)
-            grid[-1, column].legend(
-                handles=lines, loc="upper center", frameon=False, fontsize=6.5, title_fontsize=6.5,
-                title="\n".join(wrap(names, LETTERS)) or None, borderaxespad=0.2,
-            )  # fmt: skip
+        panels = {
+            label: grid[k * (len(found.curves) + 1) : (k + 1) * (len(found.curves) + 1), column]
+            for k, block in enumerate(blocks)
+            for column, label in enumerate(block)
+        }
+        for axes in {*grid.ravel()} - {axes for column in panels.values() for axes in column}:
+            axes.axis("off")
+        for label, column in panels.items():
+            _draw_method(found, label, titles[label], column)
         for row, name in enumerate(found.curves):
-            grid[row, 0].set_ylabel(verbatim(name, LETTERS))
-            _logarithmic_if_wide(grid[row])
+            first, *others = (column[row] for column in panels.values())
+            for axes in others:
+                axes.sharey(first)
+            for block in blocks:
+                panels[block[0]][row].set_ylabel(verbatim(name, LETTERS))
+                for label in block[1:]:
+                    panels[label][row].tick_params(labelleft=False)
+            _logarithmic_if_wide([first, *others])
         save(figure, paths)
+
+
+def _lines_of_legend(found: Sensitivity, label: str) -> int:
+    return sum(len(_values(response)) for response in found.methods[label].responses)
+
+
+def _draw_method(found: Sensitivity, label: str, title: str, column: Sequence[Axes]) -> None:
+    """Draw one method's training curves below each other, and their legend below them."""
+    *panels, below = column
+    responses = found.methods[label].responses
+    for axes, name in zip(panels, found.curves, strict=True):
+        for response, shade in zip(responses, _shades(len(responses)), strict=True):
+            if len(response.curves[name]):
+                _draw_epochs(axes, found.by_epoch(response, name), "\n".join(_values(response)), shade)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    panels[0].set_title(title)
+    panels[-1].set_xlabel("epoch")
+    panels[-1].tick_params(labelbottom=True)
+    below.axis("off")
+    names = ", ".join(verbatim(name, LETTERS) for name in responses[0].varied)
+    lines = max(([x for x in axes.get_lines() if x.get_gid() == MEAN] for axes in panels), key=len)
+    below.legend(
+        handles=lines, loc="upper center", frameon=False, fontsize=6.5, title_fontsize=6.5,
+        title="\n".join(wrap(names, LETTERS)) or None, borderaxespad=0.2,
+    )  # fmt: skip
 
 
 def _legend_below(figure: Figure, row: Sequence[Axes]) -> None:

@@ -13,7 +13,7 @@ from hpsearch.contracts.errors import DifferentError
 from hpsearch.contracts.progress import Progress, silent
 from hpsearch.report.context import ReportContext, searches
 from hpsearch.report.search.findings import Findings, compute_findings
-from hpsearch.report.search.headline import headline, told_apart
+from hpsearch.report.search.headline import headline, is_told_apart
 from hpsearch.report.search.values import Measured
 from hpsearch.statistics.bootstrap import Interval
 from hpsearch.statistics.over_settings import (
@@ -207,7 +207,7 @@ def _under(setting: Setting, context: ReportContext, found: Findings, pair: tupl
         found=found,
         sentence=headline(found, context).sentence,
         ahead=ahead if by != 0 else None,
-        is_sure=found.curves.is_finished and by != 0 and told_apart(found, measured, ahead, behind),
+        is_sure=found.curves.is_finished and by != 0 and is_told_apart(found, measured, ahead, behind),
         difference=difference,
         reach=measured.to_final_level(ahead, behind) if by != 0 else None,
         seconds=seconds,

@@ -13,12 +13,13 @@ from hpsearch.contracts.progress import Progress, silent
 from hpsearch.report.facts import discussion, discussion_section, provenance_facts
 from hpsearch.report.folder import PAGE, check_folder, write_sections
 from hpsearch.report.markdown import plain, table
-from hpsearch.report.search.latex import escaped, latex_table
+from hpsearch.report.search.latex import latex_table
 from hpsearch.report.style import KINDS, Look
 from hpsearch.report.suite import words
 from hpsearch.report.suite.compute import SuiteFindings, compute_suite
 from hpsearch.report.suite.figures import axes_of, draw_grid, draw_map, draw_profiles
 from hpsearch.report.suite.html import write_suite_html
+from hpsearch.report.tex import escaped
 from hpsearch.store.suite import Suite
 from hpsearch.system import clock
 

@@ -128,7 +128,7 @@ def test_a_page_of_other_settings_says_so_and_calls_nothing_flattery(file, tmp_p
     spec = spec.model_copy(update={"confirm": spec.confirm.model_copy(update={"changed": {"epochs": 60}})})
     other = replace(tables, parts=(replace(tables.comparison, spec=spec),))
     (tmp_path / "other").mkdir()
-    write_confirmed(ReportContext(other, (file,)), tmp_path / "other" / "README.md")
+    write_confirmed(compute_confirmed(other), ReportContext(other, (file,)), tmp_path / "other" / "README.md")
     text = (tmp_path / "other" / "README.md").read_text()
     assert "**Trained with other settings than own**: epochs = 60." in text
     assert "flattered" not in text

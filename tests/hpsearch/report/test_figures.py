@@ -90,6 +90,19 @@ def test_all_text_of_what_was_varied_lies_inside_the_canvas(drawn, varied, width
     assert outside(drawn(function, varied, Look(width=width))) == {}
 
 
+@pytest.mark.parametrize(("width", "inches", "across"), [("page", 6.9, 3), ("column", 3.3, 1)])
+def test_training_curves_of_many_methods_are_as_wide_as_asked(drawn, varied, width, inches, across):
+    (first, *_) = varied.methods.values()
+    many = replace(varied, methods={f"method-{k}": first for k in range(5)})
+    figure = drawn(sensitivity_figures.draw_epochs, many, Look(width=width))
+    assert figure.get_figwidth() == pytest.approx(inches)
+    assert outside(figure) == {}
+    titled = [axes for axes in figure.axes if axes.get_title()]
+    assert [axes.get_title() for axes in titled] == list(many.methods)
+    assert len({round(axes.get_position().x0, 2) for axes in titled}) == across
+    assert len({axes.get_ylim() for axes in titled}) == 1
+
+
 def bands(figure):
     return [node for axes in figure.axes for node in axes.findobj(PolyCollection)]
 

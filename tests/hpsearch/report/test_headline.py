@@ -1,5 +1,6 @@
 """The first screen's words and numbers: true of two methods, of one, of many, of equal, failing and unfinished ones."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +13,17 @@ from hpsearch.report.context import ReportContext
 from hpsearch.report.search.findings import compute_findings
 from hpsearch.report.search.headline import FLATTERED, headline
 from hpsearch.report.search.values import FRESH, RECORDED, Incumbents, Measured
+from hpsearch.report.search.verdict import few_of, sentences
 from hpsearch.statistics.difference import difference_of_means
 from tests.hpsearch.report.test_verdict import FAST, SLOW, studies, tables
 
 NAN = np.nan
+CHANCE = "chance to end better"
+
+
+def briefly(found):
+    """What limits a headline beside its caution, in a few words each."""
+    return [limit.brief for limit in found.limits]
 
 
 def first_screen(objectives, **named):
@@ -35,7 +43,7 @@ def test_two_methods_have_the_trials_that_the_better_one_needs(direction, sign):
     assert found.sentence == "fast needs 2 trials (2 to 2) to match what slow reaches in 5."
     assert (found.best, found.other, found.trial) == ("fast", "slow", 2)
     assert found.level == pytest.approx(sign * 0.7025)
-    assert found.caution == FLATTERED
+    assert found.caution.sentence == FLATTERED
     reach, ends, chance = found.tiles
     assert (ends.title, ends.value) == ("ends better by", "0.200")
     assert (reach.title, reach.value, reach.interval) == ("trials to match (primary)", "2 of 5", "95% interval 2 to 2")
@@ -93,13 +101,13 @@ def test_of_many_methods_the_best_is_compared_with_the_next_best():
 def test_an_unfinished_comparison_says_so_far():
     found = first_screen({"slow": SLOW, "fast": FAST}, planned=120)
     assert found.sentence.startswith("So far: fast needs 2 trials")
-    assert found.caution == "Not finished: 60 of 120 trials; this is what trials 1 to 5 say."
+    assert found.caution.sentence == "Not finished: 60 of 120 trials; this is what trials 1 to 5 say."
 
 
 def test_few_studies_are_the_main_caution():
     found = first_screen({"slow": SLOW[:2], "fast": FAST[:2]})
-    assert found.caution.startswith("Only 2 studies per method: ")
-    assert "recorded values, flattered by their seeds" in found.cautions
+    assert found.caution.sentence.startswith("Only 2 studies per method: ")
+    assert "Recorded values, flattered by their seeds." in briefly(found)
     alone = first_screen({"slow": SLOW[:1], "fast": FAST[:1]})
     assert alone.sentence == (
         "fast and slow are not told apart after 5 trials: fast ends better by 0.2 (too few studies for an interval)."
@@ -111,10 +119,10 @@ def test_a_method_that_loses_its_trials_is_the_main_caution():
     some = SLOW.copy()
     some[:, 1:4] = NAN
     found = first_screen({"breaks": some, "fast": FAST})
-    assert found.caution.startswith("Diverged or failed: 18 of 30 trials of breaks;")
+    assert found.caution.sentence.startswith("Diverged or failed: 18 of 30 trials of breaks;")
     few = SLOW.copy()
     few[0, 1] = NAN
-    assert "1 trial lost" in first_screen({"slow": few, "fast": FAST}).cautions
+    assert "1 trial lost." in briefly(first_screen({"slow": few, "fast": FAST}))
 
 
 def test_a_method_without_a_complete_trial_is_not_matched():
@@ -129,8 +137,33 @@ def test_what_limits_it_is_counted_in_a_few_words():
     measured = tables({"slow": SLOW, "fast": FAST}, test=0.02)
     measured.trials["x"] = [0.5, 0.5, 0.5, 0.5, 1.0] * 6 + [0.5, 0.5, 1.0, 0.5, 0.5] * 6  # the first best ones
     found = screen_of(measured)
-    assert "2 ranges may be too narrow" in found.cautions
-    assert any(text.startswith("worse on test data: ") and "0.02" in text for text in found.cautions)
+    assert "2 ranges may be too narrow: x of slow, x of fast." in briefly(found)
+    assert any(text.startswith("Worse on test data: ") and "0.02" in text for text in briefly(found))
+
+
+def test_of_many_narrow_ranges_the_first_few_are_named():
+    assert few_of(["a", "b"], 3) == "a, b"
+    assert few_of(["a", "b", "c", "d", "e"], 3) == "a, b, c and 2 more"
+
+
+@pytest.mark.parametrize(
+    ("levels", "interval", "texts"),
+    [
+        ((0.9127, 0.8996), (0.0112, 0.0153), ("91.3%", "90.0%")),
+        ((0.91304, 0.9066), (-0.021, 0.029), ("91.3%", "90.7%")),  # "91%" and "91%" for "1 point"
+        ((0.913, 0.8996), (np.nan, np.nan), ("91.3%", "90.0%")),
+    ],
+)
+def test_levels_have_decimals_in_which_their_difference_is_seen(levels, interval, texts):
+    assert Amounts.of(Objective("accuracy", chance=0.1, bounds=(0, 1))).levels(*levels, *interval) == texts
+
+
+def test_the_tiles_have_the_same_level():
+    measured = tables({"slow": studies(1), "fast": studies(2, shift=0.05)})
+    found = screen_of(replace(measured, objective=Objective("accuracy", chance=0.1, bounds=(0, 1))))
+    first, second = re.findall(r"([\d.]+)%", found.tiles[1].note)
+    assert float(first) - float(second) == pytest.approx(float(found.tiles[1].value.removesuffix(" points")), abs=0.1)
+    assert f"stays at {second}%" in found.tiles[0].note
 
 
 def test_a_share_is_said_in_percent_and_a_difference_of_shares_in_points():
@@ -138,7 +171,7 @@ def test_a_share_is_said_in_percent_and_a_difference_of_shares_in_points():
     measured = replace(measured, objective=Objective("accuracy", chance=0.1, bounds=(0, 1)))
     found = screen_of(measured)
     assert found.tiles[1].value == "20.0 points"
-    assert "fast 90.3% (n = 6) against slow 70.2% (n = 6)" in found.tiles[1].note
+    assert "fast 90.25% against slow 70.25% (n = 6)" in found.tiles[1].note
 
 
 def test_the_endpoint_that_the_study_names_comes_first():
@@ -167,7 +200,15 @@ def test_true_values_decide_who_is_best_and_what_it_takes():
         "(recorded values say more than 5 trials (more than 5 to more than 5))."
     )
     assert (screen.best, screen.other, screen.trial) == ("steady", "lucky", 2)
-    assert FLATTERED not in (screen.caution, *screen.cautions)
+    assert FLATTERED not in [limit.sentence for limit in (screen.caution, *screen.limits)]
+    assert [tile.title for tile in screen.tiles] == ["trials to match (primary)", "ends better by", CHANCE]
+    assert all(tile.note.endswith("with fresh seeds") for tile in screen.tiles)
+    assert screen.tiles[2].value == "100%"  # by recorded values it is 0%
+    said = sentences(found)
+    assert said[0].startswith("With fresh seeds steady ends at 0.903 (")
+    assert "steady is there after 2 (2 to 2) trials, and a study of it ends better with probability 1.00 (" in said[1]
+    assert said[2].startswith("As recorded: After 5 trials lucky has a mean best score of 0.903 (")
+    assert all(sentence.startswith("As recorded: ") for sentence in said[2:5])
 
 
 @pytest.mark.parametrize(

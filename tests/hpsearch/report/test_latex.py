@@ -1,6 +1,6 @@
 import pytest
 
-from hpsearch.report.search.latex import escaped
+from hpsearch.report.tex import escaped
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,11 +12,16 @@ from hpsearch.report import write_report
 from hpsearch.report.context import ReportContext
 from hpsearch.report.references import WORKS, bibtex
 from hpsearch.report.search.findings import compute_findings
-from hpsearch.report.search.methods import _latex, write_methods
+from hpsearch.report.search.methods import write_methods
+from hpsearch.report.tex import as_latex
 from hpsearch.study.schema import Budget, Named
+from tests.hpsearch.report.test_sensitivity import STUDY, TASK
 from tests.hpsearch.report.test_verdict import FAST, SLOW, studies, tables
 from tests.tools.editing import edited
 from tests.tools.studies import OWN_STUDY, run_to_end
+
+DATABASES = Path(__file__).parents[1] / "driver" / "databases"
+"""A comparison and its confirmation, as version 0.1 wrote them."""
 
 
 def written(made, folder, targets=()):
@@ -147,6 +153,34 @@ def test_spaces_are_described_with_scale_schedule_and_condition(tmp_path):
     assert "x from $10^{-5}$ to 1 (logarithmic scale)" in latex
 
 
+def test_given_configurations_have_a_section_of_their_own(tmp_path):
+    (tmp_path / "lines_task.py").write_text(TASK)
+    (tmp_path / "lines.toml").write_text(STUDY.format(module="lines_task"))
+    write_report(run_to_end(tmp_path / "lines.toml"), tmp_path / "report")
+    texts = [(tmp_path / "report" / name).read_text() for name in ("methods.md", "methods.tex", "references.bib")]
+    for said in (
+        "We trained joined and alone at given configurations", "its loss, of which less is better.",
+        "joined had 3 configurations: x was one of 1, 10, 100; twice was one of 2, 20, 200.",
+        "alone had one configuration: y was 3; depth was 3.", "trained 4 to 12 times",
+        "In all 24 trainings were done.", "diverged or failed (joined 4) counted at", "Nothing was tested.",
+    ):  # fmt: skip
+        assert said in texts[0], said
+        assert said in texts[1], said
+    assert keys(*texts) == {"efron1993bootstrap"}
+
+
+def test_fresh_seeds_have_a_section_of_their_own(tmp_path):
+    write_report(DATABASES / "figure8-fsdd-confirm.db", tmp_path)
+    texts = [(tmp_path / name).read_text() for name in ("methods.md", "methods.tex", "references.bib")]
+    for said in (
+        "We trained again, with fresh seeds, what the studies of figure8-fsdd had chosen with ",
+        "Trained was what each study chose in the end (", "All was on one split of the data",
+    ):  # fmt: skip
+        assert said in texts[0], said
+        assert said in texts[1], said
+    assert {"efron1993bootstrap", "holm1979procedure"} <= keys(*texts)
+
+
 def test_given_targets_are_owned_up_to(tmp_path):
     text = written(tables({"a": FAST, "b": SLOW}), tmp_path, [0.85])[0]
     assert "50% to 99% of all trials' objectives, and 0.8500, which we chose." in text
@@ -176,7 +210,7 @@ def test_names_are_text_and_no_markup(tmp_path):
     ],
 )
 def test_powers_of_ten_are_written_as_such(text, latex):
-    assert _latex(text) == latex
+    assert as_latex(text) == latex
 
 
 @pytest.mark.parametrize("key", WORKS)

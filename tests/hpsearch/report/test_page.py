@@ -6,6 +6,8 @@ import re
 import shutil
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,10 +16,13 @@ from playwright.sync_api import expect
 from hpsearch.report import ReportContext, compute_curves
 from hpsearch.report import html as page_html
 from hpsearch.report.markdown import plain
+from hpsearch.report.search.document import document
 from hpsearch.report.search.findings import compute_findings
 from hpsearch.report.search.headline import headline
+from hpsearch.report.search.values import FRESH, RECORDED, Incumbents, Measured
 from hpsearch.report.watch import Watched, open_server
 from hpsearch.store.tables import load_tables
+from tests.hpsearch.report.test_verdict import FAST, SLOW, studies, tables
 from tests.tools.editing import edited
 from tests.tools.pages import HOSTILE, STUDY, TASK, opened
 from tests.tools.studies import going_on, recorded
@@ -55,7 +60,8 @@ def test_it_says_the_finding_first_and_names_stay_text(page, file):
         "near and wide, the best two of 3 methods, are not told apart after 8 trials: near ends "
     )
     said = section.inner_text()
-    for text in (first.caution, *first.cautions, *first.facts, *(tile.value for tile in first.tiles)):
+    limits = [limit.brief for limit in first.limits]
+    for text in (first.caution.sentence, *limits, *first.facts, *(tile.value for tile in first.tiles)):
         assert text in said
     assert page.locator("#tiles .tile").count() == 3
     assert page.locator("#description").inner_text() == "</script><script>alert(3)</script> & more"
@@ -81,6 +87,102 @@ def test_the_first_screen_holds_the_finding_and_on_a_wide_one_both_charts(browse
         if height == 900:
             assert max(box["y"] + box["height"] for box in boxes) <= height
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_what_limits_the_finding_stands_apart_and_leads_to_all_of_it(page):
+    items = page.locator("#cautions li")
+    assert items.count() > 1
+    link = items.get_by_role("link", name="Recorded values, flattered by their seeds.")
+    link.click()
+    assert page.locator("#chosen").bounding_box()["y"] < 100
+    assert page.locator("#chosen table").first.is_visible()
+
+
+def test_how_far_a_tile_can_be_trusted_is_told_on_request(page):
+    assert "simulated" not in page.locator("#tiles").inner_text()
+    button = page.locator("#tiles button").first
+    button.focus()
+    assert "nominal 95%, simulated" in page.locator("#tip").inner_text()
+    assert "nominal 95%, simulated" in button.get_attribute("aria-label")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    assert page.locator("#tip").is_hidden()
+
+
+def test_a_phone_has_the_finding_and_a_chart_first_and_a_list_that_opens(browser, html):
+    with opened(browser, f"file://{html}", viewport={"width": 390, "height": 844}) as page:
+        chart = page.locator("#first svg.chart").first.bounding_box()
+        assert chart["y"] + chart["height"] / 2 < 844  # most of it; names here are longer than a method's
+        assert page.locator("#caution .whole").is_hidden()
+        assert page.locator("#caution .brief").is_visible()
+        button = page.locator("#sections")
+        assert button.inner_text().endswith("Overview")
+        assert page.locator("#places").is_hidden()
+        button.click()
+        page.get_by_role("link", name="Search spaces").click()
+        assert page.locator("#places").is_hidden()
+        assert button.inner_text().endswith("Search spaces")
+        scrolled = (
+            "[...document.querySelectorAll('main *, nav *, header *')].filter((node) => "
+            "node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).overflowX !== 'visible' "
+            "&& !node.closest('svg, .scroll, pre, select')).map((node) => node.outerHTML.slice(0, 100))"
+        )
+        assert page.evaluate(scrolled) == []
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """The page of six methods, and what it was made from."""
+    named = {f"method-{k}": studies(k, n=6, trials=12, shift=-0.05 * k) for k in range(6)}
+    return written(compute_findings(tables(named)), tmp_path_factory.mktemp("many"))
+
+
+@pytest.fixture(scope="module")
+def truer(tmp_path_factory):
+    """The page of two methods of which fresh seeds say the opposite of what was recorded."""
+    found = compute_findings(tables({"lucky": FAST, "steady": SLOW}))
+    recorded = found.incumbents.values[RECORDED]
+    fresh = {"lucky": recorded.methods["steady"], "steady": recorded.methods["lucky"]}
+    values = {RECORDED: recorded, FRESH: Measured(FRESH, "score", True, fresh)}
+    return written(replace(found, incumbents=Incumbents(values, {}, {})), tmp_path_factory.mktemp("truer"))
+
+
+def written(found, folder):
+    page_html.write_html(document(found, ReportContext(found.tables, (Path("n.db"),))), folder / "index.html")
+    return folder / "index.html"
+
+
+def test_of_many_methods_those_that_the_headline_names_are_in_colour(browser, many):
+    data = json.loads(re.search(r'id="data">(.*?)</script>', many.read_text(), re.S)[1])
+    labels = [method["label"] for method in data["methods"]]
+    named = sorted(labels.index(data["headline"][which]) for which in ("best", "other"))
+    with opened(browser, f"file://{many}", viewport={"width": 1440, "height": 900}) as page:
+        lit = page.locator("#curves path.line:not(.grey)")
+        assert sorted(int(line.get_attribute("data-m")) for line in lit.all()) == named
+        assert page.locator("#curves path.line").count() == 6
+        assert page.locator("#soon h3").inner_text() == "Trials to a target, soonest first"
+        assert page.locator("#soon svg text", has_text=re.compile("^10$")).count() == 2  # above the rows and below
+        box = page.locator("#soon svg.chart").bounding_box()
+        assert box["y"] + box["height"] < 900
+        assert box["x"] < page.locator("#curves svg.chart").bounding_box()["x"]
+        page.locator("#curves summary", has_text="Methods in colour").click()
+        page.get_by_role("button", name=labels[-1], exact=True).click()
+        assert lit.count() == 3
+
+
+def test_each_figure_says_of_which_values_it_is(browser, truer, html):
+    with opened(browser, f"file://{truer}") as page:
+        assert page.locator("#curves h3").inner_text() == "Best so far: fresh seeds"
+        assert page.locator("#curves svg text", has_text="score, fresh seeds").count() == 1
+        page.get_by_label("average").select_option("mean")
+        assert page.locator("#curves h3").inner_text() == "Best so far: recorded values"
+        assert page.locator("#soon h3").inner_text() == "Trials to a target (recorded), soonest first"
+        for section in ("target", "range", "extra", "wins", "chosen"):
+            note = page.locator(f"#{section} .note").first
+            assert note.inner_text() == "By recorded values; the headline goes by fresh seeds."
+    with opened(browser, f"file://{html}") as page:
+        assert "the headline goes by" not in page.locator("main").inner_text()
 
 
 def test_the_level_and_the_trial_that_meets_it_are_drawn_in(page, file):
@@ -111,7 +213,7 @@ def test_the_target_slides_and_what_is_not_reached_lies_in_the_gutter(page, file
     edge = page.locator("#soon .gutter").bounding_box()["x"]
     for row, name in zip(rows.all(), names, strict=True):
         assert (row.locator(".mark").bounding_box()["x"] > edge) == (name in never)
-    assert page.locator("#soon text", has_text=">8").count() == 1
+    assert page.locator("#soon text", has_text="beyond 8").count() == 1
     assert page.locator("#target select").first.input_value() == str(some)
 
 
