@@ -144,16 +144,16 @@ class Display:
         elif done == total or self._line_is_due():
             self.say(f"{what}: {done} of {total}")
 
-    def begin(self, database: Database, planned: int | None) -> None:
+    def begin(self, database: Database, planned: int | None, repeats: range | None = None) -> None:
         """Show the trials of a comparison, `planned` per method; those already recorded count as done.
 
-        None stands for as many as a budget allows.
+        None stands for as many as a budget allows. With `repeats` only the trials of these are shown.
         """
         self._forget()
         self._objective = database.existing().objective
         for label, best in database.best_objectives().items():
             self._improve(self._group(label), [best])
-        for label, states in database.counts().items():
+        for label, states in database.counts(repeats).items():
             group = self._group(label)
             self._planned[group] = None if planned is None else (self._planned.get(group) or 0) + planned
             self._done[group] = self._done.get(group, 0) + sum(n for state, n in states.items() if state != "proposed")

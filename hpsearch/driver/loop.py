@@ -110,6 +110,7 @@ def run(
     executor: Executor,
     facts: Mapping[str, str | int],
     doing: Callable[[str], None] = lambda _: None,
+    only: range | None = None,
 ) -> Generator[Recorded | SetAside]:
     """Run a prepared comparison to its end; yields after each record, and may be closed at any of them.
 
@@ -119,13 +120,14 @@ def run(
         executor: where packs are trained; some packs wait beside those in training, as `executor.waiting` says.
         facts: for the provenance of this run.
         doing: told what the loop is about to do, for somebody who waits for the first record.
+        only: the repeats to run; None for all.
 
     Raises:
         TaskError: if trial after trial of a method fails, since then the cause lies outside the trials. They are taken
             back, and the next run tries them again; this run comes to the end of the other methods first.
         DeviceError: if no device works any more. Nothing is recorded about the trials in flight.
     """
-    loop = _Loop(database, plan, executor.device, doing)
+    loop = _Loop(database, plan, executor.device, doing, only)
     packs = loop.packs()
     if not packs:
         return
@@ -191,14 +193,17 @@ class _Loop:
 
     run_id: int
 
-    def __init__(self, database: Database, plan: Plan, device: str, doing: Callable[[str], None]) -> None:
+    def __init__(
+        self, database: Database, plan: Plan, device: str, doing: Callable[[str], None], only: range | None
+    ) -> None:
         self.database, self.plan, self.device, self.doing = database, plan, device, doing
         self.submitted = 0
         self.spaces = plan.spaces
         # Failures at the end of earlier runs count too, or interruptions would let failures use up the trials.
         self.failed_in_a_row = database.last_failures(FAILURES_IN_A_ROW - 1)
         self.set_aside: dict[str, SetAside] = {}
-        comparison, self.studies = database.existing(), database.studies()
+        comparison = database.existing()
+        self.studies = [study for study in database.studies() if only is None or study.repeat in only]
         self.seed_bits = comparison.seed_bits
         self.doubt_after = max(3, comparison.pack_size)  # failures, as long as nothing has worked
         self.last_end = database.last_end()
