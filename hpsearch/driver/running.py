@@ -120,9 +120,7 @@ def repeats_text(repeats: range) -> str:
     return str(first) if first == last else f"{first}-{last}"
 
 
-def _run(
-    database: Database, plan: Plan, executor: Executor, name: str, display: Display, only: range | None
-) -> None:
+def _run(database: Database, plan: Plan, executor: Executor, name: str, display: Display, only: range | None) -> None:
     """Run a comparison that is laid out, or these repeats of it; `name` is the executor's."""
     studies = plan.spec.repeats if only is None else len(only)
     display.begin(database, plan.spec.trials * studies if plan.spec.budget is None else None, only)
