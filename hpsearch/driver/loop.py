@@ -308,7 +308,8 @@ class _Loop:
 
     def _trial_seeds(self, study: StudyRow, trial: int) -> list[int]:
         spec = self.plan.spec
-        return trial_seeds(spec.seed, study.method, study.repeat, trial, self.seed_bits, spec.seeds)
+        label = spec.seed_label(study.method)
+        return trial_seeds(spec.seed, label, study.repeat, trial, self.seed_bits, spec.seeds)
 
     def _seeds(self, job: _Job) -> list[list[int]]:
         """The seeds that each trial of a job is trained with."""

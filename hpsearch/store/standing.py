@@ -82,9 +82,9 @@ def going_on(file: Path, comparison: Comparison, last: Run | None) -> str:
     """
     with suppress(ValueError):  # recorded before words were quoted
         program, command, *words = shlex.split(str(last.provenance.get("command"))) if last else ("", "")
-        if program in ("hpsearch", "__main__.py") and command in ("run", "confirm"):
-            if command == "confirm" or _database_of(words, comparison).name == file.name:
-                return f"with: {shlex.join(['hpsearch', command, *words])}"
+        ours = command == "confirm" or (command == "run" and _database_of(words, comparison).name == file.name)
+        if program in ("hpsearch", "__main__.py") and ours:
+            return f"with: {shlex.join(['hpsearch', command, *words])}"
     study = Path(comparison.study_file)
     if study.name == IN_PYTHON or study.suffix == ".py":
         return f"in Python, as it began: {study}"
