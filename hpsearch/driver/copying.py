@@ -110,8 +110,10 @@ def _method(spec: Spec, label: str, new: Mapping[str, str]) -> MethodSpec:
     reference has to follow.
     """
     method = spec.methods[label]
-    changes: Json = {} if new[label] == label else {"formerly": spec.seed_label(label)}
-    if (other := method.method) in new and spec.methods[other].formerly:
+    seeds_of = spec.seed_label(label)
+    changes: Json = {"formerly": None if new[label] == seeds_of else seeds_of}
+    other = method.method
+    if other is not None and other in new and spec.methods[other].formerly:
         changes["method"] = new[other]
     return method.model_copy(update=changes)
 
