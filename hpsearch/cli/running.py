@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hpsearch.cli.completion import studies
+from hpsearch.cli.on_end import told_at_end
 from hpsearch.cli.options import (
     Address,
     ChangedCode,
@@ -98,7 +99,8 @@ def run(
             _dry_run(plan, file, where, display)
         else:
             until = None if most_repeats is None else Until(most_repeats)
-            run_or_stop(plan, recorded_name(path), file, where, display, changed_code, until, only)
+            with told_at_end(plan, file, display):
+                run_or_stop(plan, recorded_name(path), file, where, display, changed_code, until, only)
 
 
 def run_or_stop(
@@ -226,7 +228,8 @@ def confirm(
                 changed_code=changed_code,
             )
         where = Where(executor, workers, devices, per_device, address)
-        run_or_stop(plan, study, out, where, display, changed_code)
+        with told_at_end(plan, out, display):
+            run_or_stop(plan, study, out, where, display, changed_code)
     for path in write_report(out, folder):
         tell(path, sys.stdout)
 
