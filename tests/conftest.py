@@ -21,6 +21,7 @@ from tests.tools.studies import OWN_STUDY, OWN_TASK
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["HPSEARCH_CACHE"] = str(tmp_path_factory.getbasetemp().parent / "hpsearch-cache")
+    os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.getbasetemp() / "no-configuration")
 
 
 @pytest.fixture

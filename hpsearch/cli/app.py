@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from hpsearch.cli import data, machine, planning, reading, reporting, running, verifying
+from hpsearch.cli import copying, data, machine, planning, reading, reporting, running, showing, starting, verifying
 from hpsearch.contracts.errors import FileError, HpsearchError
 from hpsearch.system.stopping import listen, tell
 
@@ -44,6 +44,8 @@ def _options(
     pass
 
 
+app.command()(starting.new)
+app.command()(showing.show)
 app.command()(running.run)
 app.command()(reading.status)
 app.command()(reporting.report)
@@ -55,6 +57,8 @@ app.command()(reading.trials)
 app.command()(reading.best)
 app.command()(verifying.replay)
 app.command()(verifying.check)
+app.command()(copying.merge)
+app.command()(copying.copy)
 app.command()(reporting.export)
 app.command()(machine.doctor)
 app.command("list")(machine.list_)

@@ -39,6 +39,13 @@ def formats(incomplete: str) -> list[str]:
     return _beginning(registry.Registry.here().names(kinds.EXPORT), incomplete)
 
 
+def kinds_of_starters(incomplete: str) -> list[str]:
+    """Kinds of training for which there are files to begin with."""
+    from hpsearch.study.shipped import starters
+
+    return _beginning(starters(), incomplete)
+
+
 def _files(incomplete: str, ending: str) -> list[str]:
     """Files with one ending; if there are none, the shell offers its own completions."""
     folder, slash, _ = incomplete.rpartition("/")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hpsearch.cli.completion import studies
+from hpsearch.cli.on_end import comparison_summary, suite_summary, told_at_end
 from hpsearch.cli.options import (
     Address,
     ChangedCode,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from hpsearch.driver.display import Display
     from hpsearch.driver.running import Where
     from hpsearch.study.plan import Plan
+    from hpsearch.study.suite import PlannedSuite
 
 
 def run(
@@ -58,6 +60,14 @@ def run(
     most_repeats: Annotated[
         int | None, typer.Option(min=1, max=100_000, help="With --until-decided: the most repeats to add up to.")
     ] = None,
+    only_repeats: Annotated[
+        str | None,
+        typer.Option(
+            "--only-repeats",
+            metavar="FIRST-LAST",
+            help="Run only these repeats, as 11-20 or 3, and others elsewhere: hpsearch merge brings them together.",
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many trials, how long, how much disk.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
@@ -67,9 +77,12 @@ def run(
     use_data(data)
     if until_decided != (most_repeats is not None):
         raise typer.BadParameter("give --until-decided and --most-repeats together, or neither")
+    if until_decided and only_repeats is not None:
+        raise typer.BadParameter("--until-decided looks at all repeats: run it without --only-repeats")
+    only = None if only_repeats is None else _repeats(only_repeats)
     from hpsearch.driver.deciding import Until
     from hpsearch.driver.display import Display
-    from hpsearch.driver.running import Where
+    from hpsearch.driver.running import Where, check_repeats
     from hpsearch.study.plan import read_plan
     from hpsearch.study.shipped import find_study, recorded_name
     from hpsearch.study.suite import find_suite
@@ -77,8 +90,10 @@ def run(
 
     where = Where(executor, workers, devices, per_device, address)
     if (suite := find_suite(study)) is not None:
-        if dry_run or until_decided:
-            raise typer.BadParameter("--dry-run and --until-decided take a study, and this is a suite: leave them out")
+        if dry_run or until_decided or only is not None:
+            raise typer.BadParameter(
+                "--dry-run, --until-decided and --only-repeats take a study, and this is a suite: leave them out"
+            )
         _run_suite(suite, database, where, changed_code, quiet)
         return
     path = find_study(study)
@@ -91,10 +106,15 @@ def run(
                 raise typer.BadParameter("--dry-run measures this machine: try it without --executor ray")
             if most_repeats is not None:  # what it costs at most
                 plan = replace(plan, spec=plan.spec.model_copy(update={"repeats": most_repeats}))
+            if only is not None:
+                check_repeats(plan, only)
+                spec = plan.spec.model_copy(update={"repeats": len(only)})
+                plan = replace(plan, spec=spec, pack_size=min(plan.pack_size, len(only)))
             _dry_run(plan, file, where, display)
         else:
             until = None if most_repeats is None else Until(most_repeats)
-            run_or_stop(plan, recorded_name(path), file, where, display, changed_code, until)
+            with told_at_end(display, lambda: comparison_summary(plan, file)):
+                run_or_stop(plan, recorded_name(path), file, where, display, changed_code, until, only)
 
 
 def run_or_stop(
@@ -105,26 +125,42 @@ def run_or_stop(
     display: Display,
     changed_code: bool,
     until: Until | None = None,
+    only: range | None = None,
 ) -> None:
     """Run a comparison to its end; if somebody stops it, say how to go on."""
-    from hpsearch.driver.running import run_shown
+    from hpsearch.driver.running import repeats_text, run_shown
 
     outlive_terminal()
     try:
-        run_shown(plan, study_file, file, where, display, changed_code=changed_code, until=until)
+        run_shown(plan, study_file, file, where, display, changed_code=changed_code, until=until, only=only)
     except Stopped as stop:
         display.stop()
         kept = f"everything finished is in {file}" if file.exists() else "before the first trial"
         display.always(f"stopped; {kept}; the same command goes on", whole=True)
         raise SystemExit(stop.code) from None
     lost = display.lost()
-    display.say(f"finished: {file}{lost}; see it with: hpsearch report {file}", whole=True)
+    if only is None or len(only) == plan.spec.repeats:
+        display.say(f"finished: {file}{lost}; see it with: hpsearch report {file}", whole=True)
+    else:
+        said = f"finished: repeats {repeats_text(only)} of {plan.spec.repeats} in {file}{lost}"
+        display.say(f"{said}; bring it together with the others: hpsearch merge {file} ... --into ALL.db", whole=True)
+
+
+def _repeats(words: str) -> range:
+    """Repeats from words like "11-20" or "3"."""
+    first, _, last = words.partition("-")
+    try:
+        found = range(int(first), int(last or first) + 1)
+    except ValueError:
+        found = range(0)
+    if not found or found.start < 1:
+        raise typer.BadParameter(f"--only-repeats {words}: expected FIRST-LAST, as 11-20, or one number from 1")
+    return found
 
 
 def _run_suite(path: Path, to: Path | None, where: Where, changed_code: bool, quiet: bool) -> None:
     """Run every setting of a suite; if somebody stops it, say how to go on."""
     from hpsearch.driver.display import Display
-    from hpsearch.driver.running import run_suite_shown
     from hpsearch.study.suite import read_suite
     from hpsearch.system.output import hushed
 
@@ -134,20 +170,28 @@ def _run_suite(path: Path, to: Path | None, where: Where, changed_code: bool, qu
             suite = read_suite(path)
         folder = to or Path(suite.name)
         outlive_terminal()
-        try:
-            failed = run_suite_shown(suite, folder, where, display, changed_code=changed_code)
-        except Stopped as stop:
-            display.stop()
-            display.always(f"stopped; everything finished is in {folder}; the same command goes on", whole=True)
-            raise SystemExit(stop.code) from None
-        if failed:
-            display.stop()
-            for label, error in failed.items():
-                display.always(f"{label}: {error}")
-            whole = len(suite.settings) - len(failed)
-            display.always(f"{whole} of {len(suite.settings)} settings are finished in {folder}", whole=True)
-            raise SystemExit(max(error.exit_code for error in failed.values()))
+        with told_at_end(display, lambda: suite_summary(suite, folder)):
+            _run_suite_or_stop(suite, folder, where, display, changed_code)
         display.say(f"finished: {folder}{display.lost()}; see it with: hpsearch report {folder}", whole=True)
+
+
+def _run_suite_or_stop(suite: PlannedSuite, folder: Path, where: Where, display: Display, changed_code: bool) -> None:
+    """Run every setting to its end; what stops or fails ends the command with its exit code."""
+    from hpsearch.driver.running import run_suite_shown
+
+    try:
+        failed = run_suite_shown(suite, folder, where, display, changed_code=changed_code)
+    except Stopped as stop:
+        display.stop()
+        display.always(f"stopped; everything finished is in {folder}; the same command goes on", whole=True)
+        raise SystemExit(stop.code) from None
+    if failed:
+        display.stop()
+        for label, error in failed.items():
+            display.always(f"{label}: {error}")
+        whole = len(suite.settings) - len(failed)
+        display.always(f"{whole} of {len(suite.settings)} settings are finished in {folder}", whole=True)
+        raise SystemExit(max(error.exit_code for error in failed.values()))
 
 
 def _dry_run(plan: Plan, file: Path, where: Where, display: Display) -> None:
@@ -265,7 +309,8 @@ def _confirm(
             moments=_moments(along, tables.comparison.trials),
             changed_code=changed_code,
         )
-    run_or_stop(plan, study, out, where, display, changed_code)
+    with told_at_end(display, lambda: comparison_summary(plan, out)):
+        run_or_stop(plan, study, out, where, display, changed_code)
 
 
 def _moments(words: str | None, trials: int) -> list[int] | None:

@@ -121,7 +121,8 @@ def _records(
         faults.append(f"there are {len(studies)} studies, but {planned} were planned")
     for study in studies:
         name = f"{study.method}, study {study.repeat}"
-        if study.seed != derived_seed(seed, study.method, study.repeat):
+        label = comparison.spec.seed_label(study.method)
+        if study.seed != derived_seed(seed, label, study.repeat):
             faults.append(f"{name}: its seed is not the one that derives from the comparison's")
         if [t.trial for t in trials[study.id]] != list(range(1, len(trials[study.id]) + 1)):
             faults.append(f"{name}: its trials have gaps")
@@ -129,7 +130,7 @@ def _records(
             faults.append(f"{name}: has more trials than planned")
         for trial in trials[study.id]:
             where = f"{name}, trial {trial.trial}"
-            if trial.seed != trial_seed(seed, study.method, study.repeat, trial.trial, bits):
+            if trial.seed != trial_seed(seed, label, study.repeat, trial.trial, bits):
                 faults.append(f"{where}: its seed is not the one that derives from the comparison's")
             if trial.state not in STATES:
                 faults.append(f"{where}: its state is {trial.state!r}")
@@ -150,7 +151,8 @@ def _seeds(
         for trial in trials[study.id]:
             place = (study.method, study.repeat, trial.trial)
             rows = of_seeds.get(place, [])
-            wanted = trial_seeds(comparison.seed, *place, comparison.seed_bits, spec.seeds)
+            of_label = (spec.seed_label(study.method), study.repeat, trial.trial)
+            wanted = trial_seeds(comparison.seed, *of_label, comparison.seed_bits, spec.seeds)
             where = f"{study.method}, study {study.repeat}, trial {trial.trial}"
             if spec.seeds == 1 or (not rows and trial.state in ("failed", "proposed")):
                 if rows:

@@ -55,7 +55,7 @@ def confirmation(
 
     def add(label: str, name: str, study: int, values: Mapping[str, Value], objective: float) -> None:
         old = spec.methods[label]
-        named = None if without_methods else old.method or label
+        named = None if without_methods else spec.method_name(label)
         methods[name] = MethodSpec(method=named, space={**values}, schedules=old.schedules, settings=old.settings)
         recorded[name] = objective
         if split := of_study.get(str(study)):

@@ -144,11 +144,11 @@ class Display:
         elif done == total or self._line_is_due():
             self.say(f"{what}: {done} of {total}")
 
-    def begin(self, database: Database, planned: int | None, setting: str = "") -> None:
+    def begin(self, database: Database, planned: int | None, repeats: range | None = None, setting: str = "") -> None:
         """Show the trials of a comparison, `planned` per method; those already recorded count as done.
 
-        None stands for as many as a budget allows. The comparison of a suite's `setting` has one bar for all its
-        methods, beside those of other settings.
+        None stands for as many as a budget allows. With `repeats` only the trials of these are shown. The comparison of
+        a suite's `setting` has one bar for all its methods, beside those of other settings.
         """
         if not setting:
             self._forget()
@@ -156,7 +156,7 @@ class Display:
         known = dict(self._done)
         for label, best in database.best_objectives().items():
             self._improve(setting or self._group(label), [best], database.existing().objective)
-        for label, states in database.counts().items():
+        for label, states in database.counts(repeats).items():
             group = setting or self._group(label)
             self._objectives[group] = database.existing().objective
             self._planned[group] = None if planned is None else (self._planned.get(group) or 0) + planned

@@ -57,7 +57,7 @@ def prepare(
         old = None
     if old is None:
         _create(database, plan, study_file, data)
-    elif _defining(old.spec) != _defining(plan.spec):
+    elif defining(old.spec) != defining(plan.spec):
         if not changed_code:
             _refuse_changed_code(database, plan)
         _extend(database, plan, old, data)
@@ -84,7 +84,7 @@ def _refuse_changed_code(database: Database, plan: Plan) -> None:
 
 def _another(old: Comparison, plan: Plan) -> str:
     """Why a file's comparison is not the plan's, nor the plan's with fewer trials or studies; empty if it is."""
-    if changed := _not_an_extension(_defining(old.spec), _defining(plan.spec)):
+    if changed := _not_an_extension(defining(old.spec), defining(plan.spec)):
         return (
             f"holds a comparison from another study file: {'; '.join(shortened(changed, MOST_LISTED))}; give another "
             "database with --database, or the old study file (more trials, budget, repeats or methods may be added)"
@@ -96,7 +96,7 @@ def _another(old: Comparison, plan: Plan) -> str:
             f"was begun with another objective, {old.objective}, and the task now has {measured}; give another "
             "database with --database"
         )
-    if changed := list(_changed_settings(_deciding(old.resolved), plan.settings(), "")):
+    if changed := list(_changed_settings(deciding(old.resolved), plan.settings(), "")):
         return (
             f"was begun with other settings: {'; '.join(shortened(changed, MOST_LISTED))}; give another database with "
             "--database, or set them back (a default may be that of another version of hpsearch)"
@@ -104,7 +104,7 @@ def _another(old: Comparison, plan: Plan) -> str:
     return ""
 
 
-def _deciding(resolved: Json) -> Json:
+def deciding(resolved: Json) -> Json:
     """Recorded settings that decide trials: without bounds, and without `confirm`, which version 0.1 kept there."""
     searcher = {name: value for name, value in resolved.get("searcher", {}).items() if name not in MOVED}
     parts = {name: part for name, part in resolved.items() if name != "objective"}
@@ -139,7 +139,7 @@ def _create(database: Database, plan: Plan, study_file: str, data: Json) -> None
         ),
         [MethodRow(label, method.space, method.schedules) for label, method in plan.methods.items()],
         [
-            NewStudy(label, repeat, derived_seed(spec.seed, label, repeat), pack)
+            NewStudy(label, repeat, derived_seed(spec.seed, spec.seed_label(label), repeat), pack)
             for label in plan.methods
             for repeat, pack in _packs(plan, label, range(1, spec.repeats + 1), plan.pack_size)
         ],
@@ -174,7 +174,7 @@ def _extend(database: Database, plan: Plan, old: Comparison, data: Json) -> None
         data,
         [MethodRow(label, m.space, m.schedules) for label, m in plan.methods.items() if label not in known],
         [
-            NewStudy(label, repeat, derived_seed(spec.seed, label, repeat), pack)
+            NewStudy(label, repeat, derived_seed(spec.seed, spec.seed_label(label), repeat), pack)
             for label in plan.methods
             for repeat, pack in _packs(
                 plan, label, range(first[label], spec.repeats + 1), old.pack_size, packs.get(label, 0)
@@ -197,7 +197,7 @@ def _not_an_extension(old: Json, new: Json) -> list[str]:
             key: {label: of for label, of in value.items() if label in old["methods"]} if key in BY_METHOD else value
             for key, value in new["confirm"].items()
         }
-    return list(_changes(old, grown, ""))
+    return list(changes(old, grown, ""))
 
 
 BY_METHOD = ("recorded", "incumbents", "splits")
@@ -214,10 +214,11 @@ def _grown(old: Json | None, new: Json | None) -> Json | None:
     }
 
 
-def _changes(old: object, new: object, path: str) -> Iterator[str]:
+def changes(old: object, new: object, path: str) -> Iterator[str]:
+    """A sentence on each key whose values differ between two tables; `path` is the key that has these tables."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted({*old, *new}):
-            yield from _changes(old.get(key), new.get(key), f"{path}.{key}" if path else key)
+            yield from changes(old.get(key), new.get(key), f"{path}.{key}" if path else key)
     elif old != new:
         yield f"{path} is {_brief(new)} here and {_brief(old)} there"
 
@@ -229,7 +230,7 @@ def _brief(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _defining(spec: Spec) -> Json:
+def defining(spec: Spec) -> Json:
     """The settings that decide the trials. Keys that an older version lacked have the value that it used."""
     return {key: value for key, value in spec.model_dump(mode="json").items() if key not in FREE}
 

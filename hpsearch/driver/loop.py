@@ -118,6 +118,7 @@ def run(
     executor: Executor,
     facts: Mapping[str, str | int],
     doing: Callable[[str], None] = lambda _: None,
+    only: range | None = None,
 ) -> Generator[Recorded | SetAside]:
     """Run a prepared comparison to its end; yields after each record, and may be closed at any of them.
 
@@ -127,13 +128,14 @@ def run(
         executor: where packs are trained; some packs wait beside those in training, as `executor.waiting` says.
         facts: for the provenance of this run.
         doing: told what the loop is about to do, for somebody who waits for the first record.
+        only: the repeats to run; None for all.
 
     Raises:
         TaskError: if trial after trial of a method fails, since then the cause lies outside the trials. They are taken
             back, and the next run tries them again; this run comes to the end of the other methods first.
         DeviceError: if no device works any more. Nothing is recorded about the trials in flight.
     """
-    with closing(run_all([(database, plan)], executor, facts, doing)) as records:
+    with closing(run_all([(database, plan)], executor, facts, doing, only)) as records:
         for _, told in records:
             if not isinstance(told, Ended):
                 yield told
@@ -146,6 +148,7 @@ def run_all(
     executor: Executor,
     facts: Mapping[str, str | int],
     doing: Callable[[str], None] = lambda _: None,
+    only: range | None = None,
 ) -> Generator[tuple[Database, Recorded | SetAside | Ended]]:
     """Run prepared comparisons that share the workers, each to its end; yields what became of which.
 
@@ -166,7 +169,7 @@ def run_all(
                     loop, job = following
                     flying[loop.submit(job, executor)] = following
                 elif (comparison := next(coming, None)) is not None:
-                    going.append(_Loop(*comparison, executor.device, doing))
+                    going.append(_Loop(*comparison, executor.device, doing, only))
                     if going[-1].begin(executor, facts):
                         yield going[-1].database, going.pop().end()
                 else:
@@ -203,7 +206,9 @@ class _Loop:
 
     run_id: int
 
-    def __init__(self, database: Database, plan: Plan, device: str, doing: Callable[[str], None]) -> None:
+    def __init__(
+        self, database: Database, plan: Plan, device: str, doing: Callable[[str], None], only: range | None
+    ) -> None:
         self.database, self.plan, self.device, self.doing = database, plan, device, doing
         self.submitted = 0
         self.spaces = plan.spaces
@@ -215,7 +220,8 @@ class _Loop:
         self.ready: list[_Job] = []
         self.in_training = 0
         self.has_begun = False
-        comparison, self.studies = database.existing(), database.studies()
+        comparison = database.existing()
+        self.studies = [study for study in database.studies() if only is None or study.repeat in only]
         self.seed_bits = comparison.seed_bits
         self.doubt_after = max(3, comparison.pack_size)  # failures, as long as nothing has worked
         self.last_end = database.last_end()
@@ -381,7 +387,8 @@ class _Loop:
 
     def _trial_seeds(self, study: StudyRow, trial: int) -> list[int]:
         spec = self.plan.spec
-        return trial_seeds(spec.seed, study.method, study.repeat, trial, self.seed_bits, spec.seeds)
+        label = spec.seed_label(study.method)
+        return trial_seeds(spec.seed, label, study.repeat, trial, self.seed_bits, spec.seeds)
 
     def _seeds(self, job: _Job) -> list[list[int]]:
         """The seeds that each trial of a job is trained with."""

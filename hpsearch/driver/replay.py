@@ -109,7 +109,8 @@ def _first_gpu(file: Path, recorded: str) -> str:
 def _train(plan: Plan, comparison: Comparison, row: Trial) -> tuple[Result, list[Result]]:
     """The trial's result, and those of its seeds if it has several."""
     numbers = range(1, plan.spec.seeds + 1)
-    _, *more = trial_seeds(comparison.seed, *row[:3], comparison.seed_bits, plan.spec.seeds)
+    label = comparison.spec.seed_label(row.method)
+    _, *more = trial_seeds(comparison.seed, label, row.repeat, row.trial, comparison.seed_bits, plan.spec.seeds)
     places = [(row.repeat, row.trial, number) for number in numbers]
     try:
         configurations = [row.configuration for _ in numbers]

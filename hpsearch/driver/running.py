@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from hpsearch.contracts.errors import HpsearchError, SpecError
+from hpsearch.contracts.errors import HpsearchError, SpecError, UsageError
 from hpsearch.contracts.executor import Executor
 from hpsearch.driver import deciding, layout, loop
 from hpsearch.driver.display import Display
@@ -63,6 +63,7 @@ def run_shown(
     *,
     changed_code: bool = False,
     until: deciding.Until | None = None,
+    only: range | None = None,
 ) -> None:
     """Run or resume a comparison in a database; whatever stops it leaves all that is finished there.
 
@@ -74,7 +75,13 @@ def run_shown(
         display: shows preparation and trials.
         changed_code: whether to extend a comparison although the user's own code has changed since its last run.
         until: how long to add repeats; None to run those of the plan.
+        only: the repeats to run of those of the plan; None for all. The database is laid out for all of them.
+
+    Raises:
+        UsageError: if `only` has repeats that the plan does not have.
     """
+    if only is not None:
+        check_repeats(plan, only)
     if until is not None:
         deciding.check(plan, until)
     executor = where.start(plan.found_in, plan.spec.time_limit)
@@ -93,7 +100,7 @@ def run_shown(
                 for line in lines:
                     display.say(line)
                 lines = []
-                _run(database, each, executor, where.executor, display)
+                _run(database, each, executor, where.executor, display, only)
             for line in stand_ins_said(database.stand_ins()):
                 display.say(f"warning: {line}")
     finally:
@@ -142,7 +149,7 @@ def run_suite_shown(
                         failed[label] = error
                         display.say(f"{label}: cannot be run: {error}")
                         continue
-                    display.begin(database, _planned(plan), label)
+                    display.begin(database, _planned(plan), setting=label)
                     for difference in loop.differs_from_last_run(database, plan):
                         display.say(f"warning: {label}: {difference}")
                     yield database, plan
@@ -170,19 +177,37 @@ def run_suite_shown(
     return failed
 
 
-def _planned(plan: Plan) -> int | None:
-    """How many trials each method has; None where a budget decides."""
-    return plan.spec.trials * plan.spec.repeats if plan.spec.budget is None else None
+def check_repeats(plan: Plan, only: range) -> None:
+    """Raise UsageError if the plan does not have these repeats."""
+    if only.stop - 1 > plan.spec.repeats:
+        raise UsageError(
+            f"--only-repeats {repeats_text(only)}: {plan.spec.name} has {plan.spec.repeats} repeats; let repeats in "
+            "its study file be those of all machines together"
+        )
 
 
-def _run(database: Database, plan: Plan, executor: Executor, name: str, display: Display) -> None:
-    """Run a comparison that is laid out; `name` is the executor's."""
-    display.begin(database, _planned(plan))
+def repeats_text(repeats: range) -> str:
+    """Repeats as `--only-repeats` takes them: "11-20", or "3"."""
+    first, last = repeats.start, repeats.stop - 1
+    return str(first) if first == last else f"{first}-{last}"
+
+
+def _planned(plan: Plan, only: range | None = None) -> int | None:
+    """How many trials each method has, in these repeats; None where a budget decides."""
+    studies = plan.spec.repeats if only is None else len(only)
+    return plan.spec.trials * studies if plan.spec.budget is None else None
+
+
+def _run(database: Database, plan: Plan, executor: Executor, name: str, display: Display, only: range | None) -> None:
+    """Run a comparison that is laid out, or these repeats of it; `name` is the executor's."""
+    display.begin(database, _planned(plan, only), only)
     for difference in loop.differs_from_last_run(database, plan):
         display.say(f"warning: {difference}")
     known = len(executor.lost)
     facts: dict[str, str | int] = {"executor": name, "threads": 1}
-    with closing(loop.run(database, plan, executor, facts, display.phase)) as records:
+    if only is not None:
+        facts["only_repeats"] = repeats_text(only)
+    with closing(loop.run(database, plan, executor, facts, display.phase, only)) as records:
         for told in records:
             if isinstance(told, loop.SetAside):
                 display.set_aside(told)

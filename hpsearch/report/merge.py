@@ -57,7 +57,8 @@ def _shared_seeds(files: Sequence[Path], all_tables: Sequence[Tables]) -> list[s
     said = []
     for file, tables in zip(files, all_tables, strict=True):
         for label in tables.methods:
-            other = seen.setdefault((label, tables.comparison.seed), file)
+            of_label = tables.comparison.spec.seed_label(label)
+            other = seen.setdefault((of_label, tables.comparison.seed), file)
             if other is not file:
                 said.append(
                     f"{label} has the same seed in {other.name} and {file.name}: these studies are not independent, "

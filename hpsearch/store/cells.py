@@ -96,6 +96,7 @@ class _Provenance(BaseModel):
     versions: dict[str, str] = Field(default_factory=dict)
     commit: str | None = None
     command: str = ""
+    only_repeats: str = ""
     searcher_version: int = 1
     searcher_versions: dict[str, int] = Field(default_factory=dict)
     rounding: str = ""

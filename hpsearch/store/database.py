@@ -42,7 +42,7 @@ from hpsearch.store.rows import (
 from hpsearch.store.schema import columns
 from hpsearch.store.seeds import all_of as all_seeds
 from hpsearch.store.seeds import keep as keep_seeds
-from hpsearch.study.schema import Spec
+from hpsearch.study.schema import MOST, Spec
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -435,12 +435,15 @@ class Database(DatabaseFile):
         return bool(self._rows("SELECT 1 FROM trials WHERE state != 'proposed' LIMIT 1"))
 
     @_reading
-    def counts(self) -> dict[str, dict[str, int]]:
-        """Label -> state -> number of trials."""
+    def counts(self, repeats: range | None = None) -> dict[str, dict[str, int]]:
+        """Label -> state -> number of trials, of all repeats or of these."""
         counts: dict[str, dict[str, int]] = {label: {} for label in self.methods()}
+        first, last = (1, MOST) if repeats is None else (repeats.start, repeats.stop - 1)
         for row in self._rows(
             "SELECT label, state, count(*) AS n FROM trials JOIN studies ON studies.id = study_id "
-            "JOIN methods ON methods.id = method_id GROUP BY label, state"
+            "JOIN methods ON methods.id = method_id WHERE repeat BETWEEN ? AND ? GROUP BY label, state",
+            first,
+            last,
         ):
             counts[row["label"]][row["state"]] = row["n"]
         return counts

@@ -95,7 +95,7 @@ class Comparison:
 
     def method_name(self, label: str) -> str:
         """Name of the method that has this label, which is the label itself unless the study file says otherwise."""
-        return self.spec.methods[label].method or label
+        return self.spec.method_name(label)
 
     def searcher(self, label: str) -> tuple[str, Json]:
         """Name and settings of the searcher that proposes a method's trials: its own, or else the comparison's."""

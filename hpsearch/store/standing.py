@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -69,15 +71,19 @@ def standing(database: Database, writer: str) -> Standing:
         state, finished, planned,
         last.started if last else "", (last.ended or "") if last else "", database.last_end(),
         database.recorded_by(last.id) if last else 0,
-        going_on(database.path, comparison, last),
+        going_on(database.path, comparison, None if _ran_its_repeats(database, comparison, last) else last),
     )  # fmt: skip
 
 
 def going_on(file: Path, comparison: Comparison, last: Run | None) -> str:
-    """How to go on with a comparison: by the last command, or by what does the same where that was a script."""
+    """How to go on with a comparison: by the last command, or by what does the same.
+
+    The last command is another one's if it was a script's, or made another file, which was merged into this one.
+    """
     with suppress(ValueError):  # recorded before words were quoted
         program, command, *words = shlex.split(str(last.provenance.get("command"))) if last else ("", "")
-        if program in ("hpsearch", "__main__.py") and command in ("run", "confirm"):
+        ours = command == "confirm" or (command == "run" and _database_of(words, comparison).name == file.name)
+        if program in ("hpsearch", "__main__.py") and ours:
             return f"with: {shlex.join(['hpsearch', command, *words])}"
     study = Path(comparison.study_file)
     if study.name == IN_PYTHON or study.suffix == ".py":
@@ -87,9 +93,26 @@ def going_on(file: Path, comparison: Comparison, last: Run | None) -> str:
     return f"with: {command}"
 
 
-def _have_ended(database: Database, comparison: Comparison) -> bool:
-    """Whether all studies have spent their budget."""
+def _database_of(words: Sequence[str], comparison: Comparison) -> Path:
+    """The database of the command `hpsearch run` with these words."""
+    of_option = [word for before, word in pairwise(words) if before == "--database"]
+    of_option += [word.partition("=")[2] for word in words if word.startswith("--database=")]
+    return Path(of_option[0] if of_option else f"{comparison.name}.db")
+
+
+def _ran_its_repeats(database: Database, comparison: Comparison, last: Run | None) -> bool:
+    """Whether the last run was to run only some of the repeats, and has."""
+    first, _, end = str(last.provenance.get("only_repeats", "") if last else "").partition("-")
+    with suppress(ValueError):
+        only = range(int(first), int(end or first) + 1)
+        return _have_ended(database, comparison, only)
+    return False
+
+
+def _have_ended(database: Database, comparison: Comparison, only: range | None = None) -> bool:
+    """Whether all studies, or those of these repeats, have spent their budget."""
     return all(
         has_ended([trial for trial in database.trials(study.id) if trial.state != "proposed"], comparison.spec)
         for study in database.studies()
+        if only is None or study.repeat in only
     )

@@ -36,7 +36,7 @@ def own_code(spec: Spec, found_in: Registry, methods: str | type[Method] | None)
     training = {found_in.own_file(kinds.TASK, spec.task.name)}
     if methods is not None:
         package = methods if isinstance(methods, str) else None
-        names = {method.method or label for label, method in spec.methods.items()}
+        names = {spec.method_name(label) for label in spec.methods}
         training |= {found_in.own_file(kinds.METHOD, name, package) for name in names}
     searchers = {(method.searcher or spec.searcher).name for method in spec.methods.values()}
     proposing = {found_in.own_file(kinds.SEARCHER, name) for name in searchers}

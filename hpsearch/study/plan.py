@@ -236,6 +236,7 @@ def resolve(spec: Spec, found_in: Registry, source: str = "") -> Plan:
             )
         methods = _methods(task, spec, found_in)
         _refuse_lookalikes("methods", methods)
+        _refuse_shared_seeds(spec)
         _refuse_lookalikes("hyperparameters", [name for method in methods.values() for name in method.space.names])
         if spec.confirm is not None:
             for name, named in (("recorded", spec.confirm.recorded), ("splits", spec.confirm.splits)):
@@ -288,6 +289,19 @@ def _refuse_lookalikes(what: str, names: Iterable[str]) -> None:
             raise SpecError(f"{what}: {other!a} and {name!a} are the same text; write both in the same way")
 
 
+def _refuse_shared_seeds(spec: Spec) -> None:
+    """Raise SpecError if the seeds of two methods derive from one label: their studies would not be independent."""
+    seen: dict[str, str] = {}
+    for label, method in spec.methods.items():
+        other = seen.setdefault(spec.seed_label(label), label)
+        if other != label:
+            key = label if method.formerly else other
+            raise SpecError(
+                f"methods.{key}.formerly: {label} and {other} would have the same seeds, those of "
+                f"{spec.seed_label(label)!r}; leave it out"
+            )
+
+
 def _methods(task: Task, spec: Spec, found_in: Registry) -> dict[str, Method]:
     """Label -> method; a method with several labels is looked for once."""
     if strange := [name for name in spec.space if name not in task.hyperparameters.names]:
@@ -298,7 +312,7 @@ def _methods(task: Task, spec: Spec, found_in: Registry) -> dict[str, Method]:
         if task.methods is None:
             methods[label] = _only_a_space(label, wanted, spec.methods, task.hyperparameters, spec.space)
             continue
-        name, key = wanted.method or label, f"methods.{label}"
+        name, key = spec.method_name(label), f"methods.{label}"
         if name not in found:
             package = task.methods if isinstance(task.methods, str) else None
             found[name] = found_in.find(kinds.METHOD, name, f"{key}.method", package=package)
@@ -330,17 +344,25 @@ def _only_a_space(
         wrong = "schedules" if spec.schedules else "settings"
         raise SpecError(f"{key}.{wrong}: this task has no methods to choose from; give only a space")
     if spec.method is not None:
-        if spec.method not in others or others[spec.method].method is not None:
+        other = _labelled(spec.method, others)
+        if other is None or others[other].method is not None:
             raise SpecError(
                 f"{key}.method: this task has no methods to choose from; give only a space, or the label of another "
                 "method of this file that has one"
             )
-        same = _only_a_space(spec.method, others[spec.method], others, common, changes)
+        same = _only_a_space(other, others[other], others, common, changes)
         return Method(changed(same.space, spec.space, key, open_space=False))
     if not spec.space:
         raise SpecError(f"{key}.space: this task has no methods, so a space is needed here")
     shared = Space(tuple(p for p in common if p.name in changes))
     return Method(changed(shared, {**changes, **spec.space}, key, open_space=True))
+
+
+def _labelled(label: str, methods: Mapping[str, MethodSpec]) -> str | None:
+    """The label of the method that has this one, or had it formerly."""
+    if label in methods:
+        return label
+    return next((now for now, method in methods.items() if method.formerly == label), None)
 
 
 def _changed(method: Method, label: str, spec: MethodSpec, common: Space, *, confirming: bool) -> Method:

@@ -112,11 +112,13 @@ LINE = "expected a value, [low, high], {low, high, log, when} or {choices = [...
 class MethodSpec(BaseModel):
     """One method of the comparison: where it is found, what differs from its defaults, and who searches it.
 
-    Without a `searcher` of its own it is searched by the comparison's.
+    Without a `searcher` of its own it is searched by the comparison's. `formerly` is the label that it had when it was
+    run first: its seeds derive from that, and it is also the method's name where `method` is left out.
     """
 
     model_config = STRICT
     method: str | None = None
+    formerly: str | None = None
     space: dict[str, SpaceChange] = Field(default_factory=dict)
     schedules: dict[str, str] = Field(default_factory=dict)
     settings: dict[str, Scalar] = Field(default_factory=dict)
@@ -211,6 +213,14 @@ class Spec(BaseModel):
     def _as_many_as_the_budget_allows(cls, given: object) -> object:
         without = isinstance(given, dict) and "budget" in given and "trials" not in given
         return {**given, "trials": MOST} if without else given  # type: ignore[dict-item]
+
+    def method_name(self, label: str) -> str:
+        """Name of the method that has this label, which is the label itself unless the study file says otherwise."""
+        return self.methods[label].method or self.seed_label(label)
+
+    def seed_label(self, label: str) -> str:
+        """The label that the seeds of a method derive from, which keeps them when it gets another label."""
+        return self.methods[label].formerly or label
 
     @property
     def length(self) -> str:

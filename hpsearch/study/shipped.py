@@ -8,6 +8,8 @@ from hpsearch.contracts.errors import SpecError
 from hpsearch.contracts.text import in_characters
 from hpsearch.study.faults import unknown
 
+STARTER = "my_training"
+"""What the files to begin with are named, the study in them and the task."""
 IN_PYTHON = "a Python session"
 """What a database remembers in the place of a study file's name if a notebook described the comparison."""
 
@@ -26,6 +28,13 @@ def _shipped(kind: str) -> dict[str, Path]:
     here = Path(__file__).resolve().parent.parent
     folder = next((f for f in (here / kind, here.parent / kind) if f.is_dir()), here)
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def starters() -> dict[str, Path]:
+    """The folders of a task file and a study file to begin with, by the kind of training."""
+    here = Path(__file__).resolve().parent.parent
+    folder = next((f for f in (here / "starters", here.parent / "examples" / "starters") if f.is_dir()), here)
+    return {path.name: path for path in sorted(folder.iterdir()) if (path / f"{STARTER}.toml").is_file()}
 
 
 def find_study(name: str) -> Path:

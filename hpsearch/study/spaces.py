@@ -197,12 +197,23 @@ def _described(parameter: Parameter) -> str:
 
 
 def _values_described(parameter: Parameter) -> str:
+    kind, values, _ = in_words(parameter)
     if isinstance(parameter, Fixed):
-        return f"{parameter.name} = {parameter.value}"
+        return f"{parameter.name} = {values}"
     if isinstance(parameter, Choice):
-        return f"{parameter.name} one of {' | '.join(shortened([str(v) for v in parameter.values], 6))}"
+        return f"{parameter.name} one of {values}"
+    return f"{parameter.name} {kind} ({values}{', logarithmic' if parameter.log else ''})"
+
+
+def in_words(parameter: Parameter) -> tuple[str, str, str]:
+    """A hyperparameter's type, its values and its scale, for people to read."""
+    if isinstance(parameter, Fixed):
+        return "fixed", str(parameter.value), ""
+    if isinstance(parameter, Choice):
+        values = " | ".join(shortened([str(value) for value in parameter.values], 6))
+        return "choice", values, "ordered" if parameter.ordered else ""
     low, high = (
         f"{bound:,}" if isinstance(parameter, Int) else f"{bound:g}" for bound in (parameter.low, parameter.high)
     )
-    kind, scale = "integer" if isinstance(parameter, Int) else "real", ", logarithmic" if parameter.log else ""
-    return f"{parameter.name} {kind} ({low} to {high}{scale})"
+    kind = "integer" if isinstance(parameter, Int) else "real"
+    return kind, f"{low} to {high}", "logarithmic" if parameter.log else "linear"

@@ -89,7 +89,7 @@ def draw_epochs(found: Sensitivity, paths: Sequence[Path], look: Look) -> None:
         for axes in {*grid.ravel()} - {axes for column in panels.values() for axes in column}:
             axes.axis("off")
         for label, column in panels.items():
-            _draw_method(found, label, titles[label], column)
+            _draw_method(found, label, titles[label], list(column))
         for row, name in enumerate(found.curves):
             first, *others = (column[row] for column in panels.values())
             for axes in others:
