@@ -28,7 +28,8 @@ LONGEST_STEM = 80
 
 
 class SuiteSpec(BaseModel):
-    """A study, and what varies: a grid of values (`vary`) or a list of labelled changes (`settings`).
+    """A study, and what varies: a grid of values (`vary`), a list of labelled changes (`settings`), or first the one
+    and then the other.
 
     A change is a part of a study file: tables are merged key by key, everything else is replaced. A table with a `name`
     or `method` of its own replaces the study's whole table. `methods.LABEL = false` leaves a method out.
@@ -108,8 +109,10 @@ def read_suite(path: Path) -> PlannedSuite:
     except ValidationError as error:
         lines = shortened(faults(error, SuiteSpec, read), MOST_FAULTS)
         raise SpecError("\n".join(f"{path}: {line}" for line in lines)) from error
-    if bool(spec.vary) == bool(spec.settings):
-        raise SpecError(f"{path}: a suite has [vary], with lists of values, or [settings.LABEL], with changes by label")
+    if not spec.vary and not spec.settings:
+        raise SpecError(
+            f"{path}: a suite needs [vary], with lists of values, or [settings.LABEL], with changes by label"
+        )
     study = _study_of(spec, path)
     base, found_in = _toml(study), Registry.here(study.resolve().parent, path.resolve().parent)
     settings: list[PlannedSetting] = []
@@ -147,11 +150,15 @@ def _study_of(spec: SuiteSpec, path: Path) -> Path:
 
 
 def _settings(spec: SuiteSpec, source: str) -> Iterator[tuple[str, dict[str, Scalar], Json]]:
-    """Each setting's label, its place on the axes, and what it changes."""
-    if spec.settings:
-        for label, change in spec.settings.items():
-            yield label, {}, change
-        return
+    """Each setting's label, its place on the axes, and what it changes: those of the grid, then those of the list."""
+    if spec.vary:
+        yield from _grid(spec, source)
+    for label, change in spec.settings.items():
+        yield label, {}, change
+
+
+def _grid(spec: SuiteSpec, source: str) -> Iterator[tuple[str, dict[str, Scalar], Json]]:
+    """Every combination of the values that vary."""
     axes = list(_axes(spec.vary, (), source))
     if (settings := _product([values for _, values in axes])) > MOST_SETTINGS:
         raise SpecError(f"{source}: vary: asks for {settings:,} settings, and a suite has {MOST_SETTINGS:,} at most")

@@ -220,15 +220,15 @@ def _cost(found: Findings, label: str) -> float:
 
 
 def _flips(under: Sequence[Under]) -> list[Flip]:
-    """Neighbours with different sure winners: along each axis with the others fixed, or, without axes, none.
+    """Neighbours with different sure winners along each axis of numbers, with the other axes fixed.
 
     A setting between them that tells nothing apart is passed over: the verdict turns somewhere between the two.
     """
-    axes = list(under[0].setting.at)
+    placed = [each for each in under if each.setting.at]
     found = []
-    for axis in axes:
+    for axis in placed[0].setting.at if placed else ():
         lines: dict[tuple[object, ...], list[Under]] = {}
-        for each in under:
+        for each in placed:
             fixed = tuple(value for name, value in each.setting.at.items() if name != axis)
             lines.setdefault(fixed, []).append(each)
         for line in lines.values():

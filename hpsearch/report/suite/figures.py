@@ -84,9 +84,10 @@ def _label(axes: Axes, found: SuiteFindings) -> None:
 
 
 def axes_of(found: SuiteFindings) -> tuple[str, str] | None:
-    """The two axes of a suite that is a whole grid of two; None for any other."""
+    """The two axes of a suite whose settings all lie on a grid of two; None for any other."""
     axes = list(found.under[0].setting.at)
-    return (axes[0], axes[1]) if len(axes) == 2 else None
+    on_grid = all(list(under.setting.at) == axes for under in found.under)
+    return (axes[0], axes[1]) if len(axes) == 2 and on_grid else None
 
 
 def draw_grid(found: SuiteFindings, paths: Sequence[Path], look: Look) -> None:

@@ -63,6 +63,13 @@ def test_what_names_another_thing_takes_the_place_of_the_whole_table(suite):
     assert ax.plan.spec.searcher.settings == {"initial": 2}
 
 
+def test_a_list_may_follow_a_grid(suite):
+    found = suite("[vary]\ntrials = [1, 2]\n[settings.long]\ntrials = 9").settings
+    assert [(s.label, dict(s.at)) for s in found] == [
+        ("trials = 1", {"trials": 1}), ("trials = 2", {"trials": 2}), ("long", {})
+    ]  # fmt: skip
+
+
 def test_a_method_may_be_left_out(suite):
     (only,) = suite("[settings.alone]\nmethods.wide = false").settings
     assert list(only.plan.methods) == ["narrow"]
@@ -71,8 +78,7 @@ def test_a_method_may_be_left_out(suite):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "has [vary], with lists of values, or [settings.LABEL]"),
-        ("[vary]\ntrials = [1]\n[settings.a]", "has [vary], with lists of values, or [settings.LABEL]"),
+        ("", "needs [vary], with lists of values, or [settings.LABEL]"),
         ("[vary]\ntrials = 5", "vary.trials: expected a list of values to try, got 5"),
         ("[vary]\ntrials = []", "vary.trials: expected a list of values"),
         ("[vary]\ntrails = [1]", "setting 'trails = 1': trails: unknown key; did you mean 'trials'?"),
