@@ -74,14 +74,19 @@ def test_the_notebook_and_the_module_are_the_same_code():
     assert here == there[: len(here)]
 
 
-def test_the_readme_shows_the_module_and_its_study_file_as_they_are():
-    page = (EXAMPLE.parents[1] / "README.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(# optimizers\.py.*?)```", page, re.DOTALL)
-    (study,) = re.findall(r"```toml\n(# optimizers\.toml.*?)```", page, re.DOTALL)
+@pytest.mark.parametrize(("page", "statements"), [("README.md", 6), ("docs/own-task.md", 9)])
+def test_pages_show_the_module_as_it_is(page, statements):
+    text = (EXAMPLE.parents[1] / page).read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(# optimizers\.py.*?)```", text, re.DOTALL)
     module = [ast.dump(statement) for statement in ast.parse((EXAMPLE / "optimizers.py").read_text()).body]
     shown = [ast.dump(statement) for statement in ast.parse(code).body]
-    assert len(shown) == 9
+    assert len(shown) == statements
     assert set(shown) <= set(module)
+
+
+def test_a_page_shows_its_study_file_as_it_is():
+    text = (EXAMPLE.parents[1] / "docs" / "own-task.md").read_text(encoding="utf-8")
+    (study,) = re.findall(r"```toml\n(# optimizers\.toml.*?)```", text, re.DOTALL)
     whole = tomllib.loads((EXAMPLE / "optimizers.toml").read_text())
     assert tomllib.loads(study) == {key: value for key, value in whole.items() if key != "description"}
 
