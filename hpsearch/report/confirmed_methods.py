@@ -32,14 +32,13 @@ def _trainings(found: Mapping[str, Confirmed], context: ReportContext) -> list[s
     tables, confirm = context.tables, context.tables.comparison.spec.confirm
     finished, planned = int((tables.trials["state"] != "proposed").sum()), tables.planned
     chosen = listed([f"{len(of.studies)} of {label}" for label, of in found.items()])
-    along = "everything that led at a trial where it was asked for, " if confirm and confirm.incumbents else ""
     counts = sorted({len(seeds) for of in found.values() for seeds in of.objectives})
     times = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     lost = listed([f"{label} {of.lost}" for label, of in found.items() if of.lost])
     changed = ", ".join(f"{name} = {value}" for name, value in confirm.changed.items()) if confirm else ""
     return [
-        f"Trained were {along}and in the end what each study chose ({chosen})." if along
-        else f"Trained was what each study chose in the end ({chosen}).",
+        f"Trained was what each study chose in the end ({chosen})"
+        f"{', and what it would have chosen at earlier trials' if confirm and confirm.incumbents else ''}.",
         f"Studies that chose alike share trainings. Each configuration was trained with {times} seeds that no search "
         f"had used, derived from the seed {tables.comparison.seed} of the confirmation.",
         f"In all {finished:,} trainings were done." if finished == planned

@@ -12,6 +12,7 @@ from hpsearch.report.context import ReportContext
 from hpsearch.report.facts import counted_at, schedule_of, with_settings
 from hpsearch.report.methods import Prose, distinct, objective_text, place, task, write_prose
 from hpsearch.report.search.findings import Findings
+from hpsearch.report.search.values import FRESH, MODEL
 from hpsearch.report.search.verdict import count, looks, sources
 from hpsearch.report.text import listed
 from hpsearch.statistics.coverage import FEWEST
@@ -136,6 +137,16 @@ def _statistics(found: Findings, prose: Prose) -> list[str]:
         "The best objective so far is averaged over studies; its interval is the outer of the studentised bootstrap "
         f"{prose.cite('efron1993bootstrap')} and Student's t." if fewest > 1 else "",
     ]  # fmt: skip
+    if found.incumbents.truest.kind == FRESH:
+        said.append(
+            "What led each study was trained again with fresh seeds; who ends better, by how much and after how many "
+            "trials goes by the means of these, targets and curves of extra trials by what was recorded."
+        )
+    if MODEL in found.incumbents.values:
+        said.append(
+            "Beside it stands what a Gaussian process, fitted to the trials of a method's other studies, expects of "
+            "what led each study."
+        )
     counts = fewest >= FEWEST
     if several:
         said.append(
