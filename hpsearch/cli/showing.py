@@ -9,6 +9,9 @@ import typer
 from hpsearch.cli.completion import studies
 from hpsearch.system.threads import pin_threads
 
+OBJECTS = frozenset(("function", "provide", "objective"))
+"""Fields of tasks and methods made of functions, which are no settings that a study file may give."""
+
 if TYPE_CHECKING:
     from hpsearch.contracts.json import Json
     from hpsearch.study.plan import Plan
@@ -73,7 +76,7 @@ def _facts(plan: Plan, settings: Json) -> dict[str, str]:
 
 
 def _with_settings(name: str, settings: Json) -> str:
-    shown = ", ".join(f"{key} = {value}" for key, value in settings.items() if key not in ("function", "objective"))
+    shown = ", ".join(f"{key} = {value}" for key, value in settings.items() if key not in OBJECTS)
     return f"{name} ({shown})" if shown else name
 
 

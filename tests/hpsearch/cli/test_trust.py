@@ -66,6 +66,8 @@ def imported(received, monkeypatch):
         ["export", "sent.db", "--to", "csv", "--out", "OUT"],
         ["report", "sent.db", "--to", "OUT"],
         ["check", "sent.db", "--quick"],
+        ["copy", "sent.db", "OUT", "--rename", "wide=broad"],
+        ["merge", "sent.db", "sent.db", "--into", "OUT"],
     ],
     ids=" ".join,
 )
