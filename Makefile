@@ -8,7 +8,7 @@ ESLINT := 9.39.1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format clean
+.PHONY: help demo test check wheel format clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,12 +30,15 @@ check: .venv/developing  ## Check style, types and the floors of the design
 	@if command -v npx >/dev/null; then npx --yes eslint@$(ESLINT) hpsearch/report/page; \
 	else echo "The page's JavaScript is not linted: there is no npx here"; fi
 
+wheel:  ## Build dist/, and run the demo with the wheel alone in an empty environment
+	PYTHON=$(PYTHON) .ci/wheel
+
 format: .venv/developing  ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:  ## Remove the environment, the demo and all caches
-	rm -rf .venv demo.db demo.db-* demo-report .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv dist demo.db demo.db-* demo-report .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:

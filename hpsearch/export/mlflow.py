@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -39,8 +40,7 @@ def _write(file: Path, out: Path, progress: Progress) -> None:
     done, total = 0, sum(len(study.trials) for study in studies)
     progress("writing trials", done, total)  # before what takes seconds to import
     # Written under a plain name first: MLflow takes addresses, where some characters of a path mean something else.
-    with quiet(), _without_telemetry(), TemporaryDirectory(prefix="hpsearch-mlflow-") as folder:
-        optional("sqlalchemy")
+    with quiet(), _without_telemetry(), _unsynchronised(), TemporaryDirectory(prefix="hpsearch-mlflow-") as folder:
         entities, refused = optional("mlflow.entities"), optional("mlflow.exceptions").MlflowException
         written = Path(folder) / "mlflow.db"
         store = optional("mlflow.store.tracking.sqlalchemy_store").SqlAlchemyStore(f"sqlite:///{written}", ARTIFACTS)
@@ -138,6 +138,21 @@ def _without_telemetry() -> Iterator[None]:
             del os.environ[NO_TELEMETRY]
         else:
             os.environ[NO_TELEMETRY] = before
+
+
+@contextmanager
+def _unsynchronised() -> Iterator[None]:
+    """A context in which SQLite waits for no disk: nobody sees the file before it is whole."""
+    sqlalchemy = optional("sqlalchemy")
+
+    def hasten(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute("PRAGMA synchronous=OFF")
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "connect", hasten)
+    try:
+        yield
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.Engine, "connect", hasten)
 
 
 EXPORT = Format("-mlflow.db", _write)
