@@ -86,13 +86,12 @@ def file_name(label: str) -> str:
 
 
 def optional(package: str) -> Any:
-    """Import a package that only exports need. Raises ExportError if it is missing."""
+    """Import a module that only exports need. Raises ExportError if it is missing."""
     try:
         return importlib.import_module(package)
     except ImportError as error:
-        raise ExportError(
-            f"this export needs {package}: pip install -e '.[export]' where hpsearch was installed from"
-        ) from error
+        name = package.partition(".")[0]
+        raise ExportError(f"this export needs {name}: pip install 'hpsearch[export]'") from error
 
 
 @contextmanager

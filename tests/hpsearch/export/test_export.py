@@ -201,7 +201,7 @@ class TestEveryFormat:
     )  # fmt: skip
     def test_names_the_package_to_install(self, name, package, losses, tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, package, None)
-        with pytest.raises(ExportError, match=rf"needs {package}: pip install -e '\.\[export\]'"):
+        with pytest.raises(ExportError, match=rf"needs {package.partition('.')[0]}: pip install 'hpsearch\[export\]'"):
             load_format(name)(losses, tmp_path / "out", lambda *_: None)
 
     def test_an_unknown_one_is_told_the_valid_ones(self):

@@ -9,9 +9,10 @@ import time
 import pytest
 
 from hpsearch.contracts.progress import silent
+from hpsearch.store.database import Database
 from hpsearch.study import kinds
 from hpsearch.study.registry import Registry
-from tests.tools.studies import run_to_end, table
+from tests.tools.studies import run_to_end
 
 TASK = """
 import math
@@ -54,8 +55,13 @@ def losses(tmp_path_factory):
     (folder / "tracked_losses.py").write_text(TASK)
     (folder / "losses.toml").write_text(STUDY)
     file = run_to_end(folder / "losses.toml")
-    assert {row.state for row in table(file)} == {"complete", "failed"}
+    assert {row.state for row in recorded(file)} == {"complete", "failed"}
     return file
+
+
+def recorded(file):
+    with Database(file) as database:
+        return database.all_trials()
 
 
 def export(file, name):
@@ -100,7 +106,7 @@ class TestMLflow:
         assert float(tags["chance"]) == 5.0
 
     def test_every_trial_is_a_run_below_its_study(self, client, runs, losses):
-        rows = table(losses)
+        rows = recorded(losses)
         studies = {f"{row.method}/{row.repeat}" for row in rows}
         assert set(runs) == studies | {f"{row.method}/{row.repeat}/{row.trial}" for row in rows}
         for row in rows:
@@ -115,7 +121,7 @@ class TestMLflow:
             assert 0 < run.info.start_time <= run.info.end_time <= 1000 * time.time()
 
     def test_curves_have_an_epoch_a_step(self, client, runs, losses):
-        row = next(row for row in table(losses) if row.state == "complete")
+        row = next(row for row in recorded(losses) if row.state == "complete")
         run = runs[f"{row.method}/{row.repeat}/{row.trial}"]
         points = client.get_metric_history(run.info.run_id, "curves/validation_loss")
         assert [point.step for point in points] == [1, 2, 3]
@@ -123,14 +129,15 @@ class TestMLflow:
 
     def test_a_study_has_the_objectives_of_its_complete_trials(self, client, runs, losses):
         points = client.get_metric_history(runs["all/of them/2"].info.run_id, "objective")
-        rows = [row for row in table(losses) if (row.method, row.repeat) == ("all/of them", 2)]
+        rows = [row for row in recorded(losses) if (row.method, row.repeat) == ("all/of them", 2)]
         assert [(p.step, p.value) for p in points] == [(r.trial, r.objective) for r in rows if r.state == "complete"]
 
     def test_nothing_is_told_to_its_makers(self, losses, tmp_path):
         pytest.importorskip("mlflow")
         program = (
             "import sys; from pathlib import Path; from hpsearch.contracts.progress import silent\n"
-            "from hpsearch.study import kinds, registry\n"
+            "from hpsearch.store.database import Database
+from hpsearch.study import kinds, registry\n"
             "registry.Registry().find(kinds.EXPORT, 'mlflow')(Path(sys.argv[1]), Path(sys.argv[2]), silent)\n"
             "from mlflow.telemetry import get_telemetry_client\n"
             "import os; print(get_telemetry_client(), os.environ.get('MLFLOW_DISABLE_TELEMETRY'))"
@@ -182,7 +189,7 @@ class TestTensorBoard:
     def test_every_trial_is_a_session_with_its_hyperparameters(self, sessions, losses):
         from tensorboard.plugins.hparams import api_pb2
 
-        rows = table(losses)
+        rows = recorded(losses)
         names = {"all/of them": "all%2Fof%20them", "rate": "rate"}
         assert set(sessions) == {f"{names[row.method]}/{row.repeat}/{row.trial}" for row in rows}
         for row in rows:
@@ -196,7 +203,7 @@ class TestTensorBoard:
             assert 0 < session.start_time_secs <= session.end_time_secs <= time.time()
 
     def test_sessions_have_the_objective_and_the_metrics(self, sessions, losses):
-        for row in table(losses):
+        for row in recorded(losses):
             name = f"{row.method.replace('/', '%2F').replace(' ', '%20')}/{row.repeat}/{row.trial}"
             (session,) = sessions[name].sessions
             got = {metric.name.tag: metric.value for metric in session.metric_values}
@@ -209,7 +216,7 @@ class TestTensorBoard:
     def test_curves_have_an_epoch_a_step(self, provider, losses):
         from tensorboard.context import RequestContext
 
-        row = next(row for row in table(losses) if row.method == "rate" and row.state == "complete")
+        row = next(row for row in recorded(losses) if row.method == "rate" and row.state == "complete")
         run, tag = f"rate/{row.repeat}/{row.trial}", "curves/validation_loss"
         asked = {"experiment_id": "", "plugin_name": "scalars", "downsample": 1000}
         points = provider.read_scalars(RequestContext(), **asked)[run][tag]
