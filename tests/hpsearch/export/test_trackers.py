@@ -136,8 +136,7 @@ class TestMLflow:
         pytest.importorskip("mlflow")
         program = (
             "import sys; from pathlib import Path; from hpsearch.contracts.progress import silent\n"
-            "from hpsearch.store.database import Database
-from hpsearch.study import kinds, registry\n"
+            "from hpsearch.study import kinds, registry\n"
             "registry.Registry().find(kinds.EXPORT, 'mlflow')(Path(sys.argv[1]), Path(sys.argv[2]), silent)\n"
             "from mlflow.telemetry import get_telemetry_client\n"
             "import os; print(get_telemetry_client(), os.environ.get('MLFLOW_DISABLE_TELEMETRY'))"
