@@ -8,7 +8,7 @@ ESLINT := 9.39.1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs format clean
+.PHONY: help demo test check docs wheel format clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,12 +34,15 @@ docs: .venv/documenting  ## Build the documentation in site/, with every link ch
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "The documentation is in $(CURDIR)/site/index.html"
 
+wheel:  ## Build dist/, and run the demo with the wheel alone in an empty environment
+	PYTHON=$(PYTHON) .ci/wheel
+
 format: .venv/developing  ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:  ## Remove the environment, the demo and all caches
-	rm -rf .venv site demo.db demo.db-* demo-report .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv site dist demo.db demo.db-* demo-report .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hpsearch.store.tables import Tables
     from hpsearch.study.comparison import Comparison
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "contracts.dataset": ("DataSet",),

@@ -151,7 +151,7 @@ def export(
     file: File,
     to: Annotated[
         str,
-        typer.Option(help="Format: parquet, csv, optuna or ax.", autocompletion=formats),
+        typer.Option(help="Format: parquet, csv, optuna, ax, mlflow or tensorboard.", autocompletion=formats),
     ],
     out: Annotated[
         Path | None, typer.Option(help="File or folder to make. [default: FILE's name + '-' + format]")

@@ -15,21 +15,17 @@ from collections.abc import Collection
 from keyword import iskeyword
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from hpsearch.contracts.export import Format
 from hpsearch.contracts.objective import Objective
 from hpsearch.contracts.progress import Progress
-from hpsearch.contracts.seeds import derived_seed
 from hpsearch.contracts.space import INACTIVE, Choice, Fixed, Float, Int, Parameter, Space, Value
-from hpsearch.export.studies import Study, optional, quiet, read_studies
+from hpsearch.export.studies import Study, file_name, optional, quiet, read_studies
 from hpsearch.searchers.ax import MOST_VALUES
 from hpsearch.store.rows import Trial
 
 NARROW = 1.5e-5
 """Ax refuses a range that is no wider than this."""
-LONGEST = 200
-"""Letters of a label in a file's name, of which file systems allow 255."""
 
 
 def _write(file: Path, out: Path, progress: Progress) -> None:
@@ -45,13 +41,7 @@ def _write(file: Path, out: Path, progress: Progress) -> None:
                 _attach(client, study.space, trial, metric)
                 done += 1
                 progress("writing trials", done, total)
-            client.save_to_json_file(str(out / f"{_file_name(study.method)}-{study.repeat}.json"))
-
-
-def _file_name(label: str) -> str:
-    """A label as a file's name; a long one's end is a number that tells it from others with the same beginning."""
-    quoted = quote(label, safe="")
-    return quoted if len(quoted) <= LONGEST else f"{quoted[:LONGEST]}-{derived_seed(0, label):x}"
+            client.save_to_json_file(str(out / f"{file_name(study.method)}-{study.repeat}.json"))
 
 
 def _client(study: Study, goal: str) -> Any:

@@ -1,4 +1,4 @@
-"""What several formats need: the studies of a comparison, packages that may be missing, and quiet."""
+"""What several formats need: the studies of a comparison, names of files, packages that may be missing, and quiet."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from hpsearch.contracts.errors import ExportError
 from hpsearch.contracts.objective import Objective
+from hpsearch.contracts.seeds import derived_seed
 from hpsearch.contracts.space import Space
 from hpsearch.store.database import Database
 from hpsearch.store.rows import Trial
+
+LONGEST = 200
+"""Letters of a label in a file's name, of which file systems allow 255."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,7 @@ class Study:
     """One study as exports need it.
 
     Attributes:
-        name: comparison, method and repeat, with slashes between them.
+        comparison: the comparison's name.
         method: the method's label.
         repeat: number of the study, from 1.
         seed: seed of all randomness in the study.
@@ -31,12 +36,17 @@ class Study:
         trials: finished trials, in order.
     """
 
-    name: str
+    comparison: str
     method: str
     repeat: int
     seed: int
     space: Space
     trials: Sequence[Trial]
+
+    @property
+    def name(self) -> str:
+        """Comparison, method and repeat, with slashes between them."""
+        return f"{self.comparison}/{self.method}/{self.repeat}"
 
 
 def read_studies(file: Path) -> tuple[Objective, list[Study]]:
@@ -58,7 +68,7 @@ def read_studies(file: Path) -> tuple[Objective, list[Study]]:
             trials[trial.method, trial.repeat].append(trial)
     return comparison.objective, [
         Study(
-            f"{comparison.name}/{study.method}/{study.repeat}",
+            comparison.name,
             study.method,
             study.repeat,
             study.seed,
@@ -69,14 +79,19 @@ def read_studies(file: Path) -> tuple[Objective, list[Study]]:
     ]
 
 
+def file_name(label: str) -> str:
+    """A label as a file's name; a long one's end is a number that tells it from others with the same beginning."""
+    quoted = quote(label, safe="")
+    return quoted if len(quoted) <= LONGEST else f"{quoted[:LONGEST]}-{derived_seed(0, label):x}"
+
+
 def optional(package: str) -> Any:
-    """Import a package that only exports need. Raises ExportError if it is missing."""
+    """Import a module that only exports need. Raises ExportError if it is missing."""
     try:
         return importlib.import_module(package)
     except ImportError as error:
-        raise ExportError(
-            f"this export needs {package}: pip install -e '.[export]' where hpsearch was installed from"
-        ) from error
+        name = package.partition(".")[0]
+        raise ExportError(f"this export needs {name}: pip install 'hpsearch[export]'") from error
 
 
 @contextmanager

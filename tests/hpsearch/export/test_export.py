@@ -194,21 +194,27 @@ class TestEveryFormat:
             load_format(name)(tmp_path / "missing.db", tmp_path / "out", lambda *_: None)
         assert not (tmp_path / "out").exists()
 
-    @pytest.mark.parametrize(("name", "package"), [("parquet", "pyarrow"), ("optuna", "optuna")])
+    @pytest.mark.parametrize(("name", "package"), [
+            ("parquet", "pyarrow"), ("optuna", "optuna"), ("mlflow", "mlflow.entities"), ("mlflow", "sqlalchemy"),
+            ("tensorboard", "tensorboard.summary.writer.record_writer"),
+        ],
+    )  # fmt: skip
     def test_names_the_package_to_install(self, name, package, losses, tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, package, None)
-        with pytest.raises(ExportError, match=rf"needs {package}: pip install -e '\.\[export\]'"):
+        with pytest.raises(ExportError, match=rf"needs {package.partition('.')[0]}: pip install 'hpsearch\[export\]'"):
             load_format(name)(losses, tmp_path / "out", lambda *_: None)
 
     def test_an_unknown_one_is_told_the_valid_ones(self):
-        with pytest.raises(SpecError, match=r"'excel'.*ax, csv, optuna, parquet"):
+        with pytest.raises(SpecError, match=r"'excel'.*ax, csv, mlflow, optuna, parquet, tensorboard"):
             load_format("excel")
 
     def test_looking_for_one_imports_none_of_the_packages(self):
         program = (
             "import sys; from hpsearch.study import kinds, registry\n"
-            "for name in ('csv', 'parquet', 'optuna', 'ax'): registry.Registry().find(kinds.EXPORT, name)\n"
-            "print(sorted({'ax', 'optuna', 'pandas', 'pyarrow', 'torch', 'sympy'} & set(sys.modules)))"
+            "for name in ('csv', 'parquet', 'optuna', 'ax', 'mlflow', 'tensorboard'):\n"
+            "    registry.Registry().find(kinds.EXPORT, name)\n"
+            "heavy = {'ax', 'mlflow', 'optuna', 'pandas', 'pyarrow', 'sympy', 'tensorboard', 'torch'}\n"
+            "print(sorted(heavy & set(sys.modules)))"
         )
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
         assert done.stdout.strip() == "[]"
