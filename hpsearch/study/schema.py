@@ -184,6 +184,7 @@ class Spec(BaseModel):
     the pack counts as failed. `on_failure` says what becomes of a trial that fails whenever it is tried: it counts at
     chance level ("count"), or it ends the run with its reason and is tried again by the next run ("stop"). A trial that
     diverges has a result, which would be the same again: it counts at chance level either way, and stops no run.
+    `keep_correct` keeps which examples each incumbent classified correctly, if the task says so.
     """
 
     model_config = STRICT
@@ -199,6 +200,7 @@ class Spec(BaseModel):
     pack: Annotated[int, Field(ge=1)] | None = None
     time_limit: Annotated[float, Field(gt=0, le=1e9), BeforeValidator(_seconds)] | None = None
     on_failure: Literal["count", "stop"] = "count"
+    keep_correct: bool = True
     primary: Literal["trials", "difference"] = "trials"
     task: Annotated[Named, BeforeValidator(_named)]
     searcher: Annotated[Named, BeforeValidator(_named)] = Named(name="botorch")

@@ -13,7 +13,7 @@ from hpsearch.report.context import ReportContext
 from hpsearch.report.facts import UNKNOWN
 from hpsearch.report.search.figure import FEW_STUDIES
 from hpsearch.report.search.findings import Findings
-from hpsearch.report.search.truth import climb_texts, favoured_text, model_text
+from hpsearch.report.search.truth import OTHER_EXAMPLES, climb_texts, favoured_text, model_text
 from hpsearch.report.search.values import RECORDED, Measured
 from hpsearch.report.search.verdict import SIGNIFICANT, count, p_text, whole
 from hpsearch.statistics.bootstrap import Interval
@@ -244,10 +244,12 @@ def _difference_tile(found: Findings, measured: Measured, best: str, other: str)
     span = NO_INTERVAL
     if math.isfinite(float(difference.low)):
         span = f"95% interval {_difference_span(amounts, difference)}"
+    both = measured.difference_with_examples(best, other)
+    examples = "" if both is None else f"; {OTHER_EXAMPLES} {amounts.span(float(both.low), float(both.high))}"
     picked = ", not adjusted for picking this pair" if len(found.labels) > 2 else ""
     note = (
         f"{' against '.join(means)}, means over studies{picked}, {measured.kind}; "
-        f"{coverage('difference of means', found.curves.least)}"
+        f"{coverage('difference of means', found.curves.least)}{examples}"
     )
     title = "ends better by" if found.curves.is_finished else "ahead by"
     return Tile(title, amounts.difference(*_ends(difference)), span, note)

@@ -13,6 +13,12 @@ SIGNIFICANT = 0.01
 LEAST_RATIO = 1.25
 """Deviations that differ by less than this favour nobody much."""
 MOST_OF_A_CLIMB = 0.5
+OTHER_EXAMPLES = "with other examples too"
+"""Heads intervals that hold the luck of the examples beside that of the studies."""
+EXAMPLES_NOTE = (
+    f'Intervals "{OTHER_EXAMPLES}" also hold the luck of which examples were there to be measured on, each counted as '
+    "drawn independently (simulated: benchmarks/examples.py)."
+)
 
 
 @dataclass(frozen=True)
@@ -105,10 +111,15 @@ def _sign(found: Findings) -> float:
 def values_table(found: Findings) -> tuple[list[list[str]], str]:
     """What each method's studies end with, by each kind of value: rows, the head first, and a note."""
     kinds = found.incumbents.values
-    rows = [["method", *(f"{kind}: {measured.name}" for kind, measured in kinds.items()), "scatter between seeds"]]
+    with_examples = [measured for measured in kinds.values() if measured.examples]
+    head = ["method", *(f"{kind}: {measured.name}" for kind, measured in kinds.items())]
+    rows = [[*head, *(f"{measured.kind}, {OTHER_EXAMPLES}" for measured in with_examples), "scatter between seeds"]]
     amounts = Amounts.of(found.curves.objective)
     for label in found.labels:
         cells = [_amount(amounts, measured, label) for measured in kinds.values()]
+        for measured in with_examples:
+            mean = measured.mean_with_examples(label)
+            cells.append("" if mean is None else amounts.span(float(mean.low), float(mean.high)))
         scatter = found.incumbents.scatter.get(label)
         rows.append([label, *cells, amounts.difference(scatter.deviation) if scatter else "not known"])
     meanings = "; ".join(f"{kind}: {MEANING[kind]}" for kind in kinds)
@@ -117,6 +128,7 @@ def values_table(found: Findings) -> tuple[list[list[str]], str]:
         f"Means over studies of what each ended with (95% interval). By kind of value: {meanings}. The interval "
         "of the model holds its own error, which all studies share; simulated at n = 20 it holds the truth in 78 to "
         "100%, least where values are not smooth (benchmarks/incumbents.py)."
+        + (f" {EXAMPLES_NOTE}" if with_examples else "")
         + (f" The scatter is a standard deviation, from {source}." if source else "")
     )
     return rows, note
@@ -137,20 +149,25 @@ def choosing_text(found: Findings) -> str:
 
 def endpoints_table(found: Findings) -> tuple[list[list[str]], str]:
     """The difference and the trials to match by each kind of value, best against each other: rows and a note."""
-    rows = [["pair", "value", "ends better by", "trials to match", "chance to end better"]]
+    kept = any(measured.examples for measured in found.incumbents.values.values())
+    head = ["pair", "value", "ends better by", *([OTHER_EXAMPLES] if kept else []), "trials to match"]
+    rows = [[*head, "chance to end better"]]
     amounts = Amounts.of(found.curves.objective)
     for other in (label for label in found.labels if label != found.best):
         for kind, measured in found.incumbents.values.items():
             difference = measured.difference(found.best, other)
             chance = measured.superiority(found.best, other)
+            both = measured.difference_with_examples(found.best, other)
+            span = "" if both is None else amounts.span(float(both.low), float(both.high))
             rows.append([
-                f"{found.best}, {other}", kind, _difference(amounts, difference),
+                f"{found.best}, {other}", kind, _difference(amounts, difference), *([span] if kept else []),
                 str(measured.to_final_level(found.best, other)),
                 "" if chance is None else f"{chance.estimate:.0%} ({chance.low:.0%} to {chance.high:.0%})",
             ])  # fmt: skip
     note = (
         "By how much the first ends better, and from which trial on its mean has what the second ends with (95% "
         "intervals). The model's values share an error, so that it has no chance of one study against another."
+        + (f" {EXAMPLES_NOTE}" if kept else "")
     )
     return rows, note
 

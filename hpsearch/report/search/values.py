@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hpsearch.contracts.correctness import Part
 from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.objective import last_word
 from hpsearch.report.search.curves import Curves, MethodCurves
 from hpsearch.report.search.places import places
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean, widened
 from hpsearch.statistics.difference import difference_of_means
+from hpsearch.statistics.examples import difference_with_examples, mean_with_examples
 from hpsearch.statistics.incumbents import incumbent_trials
 from hpsearch.statistics.left_out import left_out
 from hpsearch.statistics.model_choice import model_choice
@@ -35,6 +37,8 @@ MEANING = {
     MODEL: "what a Gaussian process of the method's other studies expects there, which has not seen the study",
     FRESH: "the mean over trainings with fresh seeds",
 }
+PART: Mapping[str, Part] = {RECORDED: "validation", TEST: "test"}
+"""Kinds of which single examples may be known -> the part of the data that they are of."""
 LEAST_STUDIES = 3
 """Studies that it takes to have others to learn from."""
 MOST_TO_CHOOSE = 1_000
@@ -89,12 +93,15 @@ class Measured:
         name: of what was measured: the objective, or the metric on test data.
         maximise: whether larger is better.
         methods: label -> values.
+        examples: label -> how often what each study ended with was right about each example of the data, (studies,
+            examples), whose means over examples are the last values; empty where that is not known of all methods.
     """
 
     kind: str
     name: str
     maximise: bool
     methods: Mapping[str, Values]
+    examples: Mapping[str, Array] = field(default_factory=dict)
     _known: dict[tuple[str, str, str], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def to_final_level(self, method: str, other: str) -> TrialsToLevel:
@@ -114,6 +121,18 @@ class Measured:
         found = difference_of_means(self._oriented(of_a)[:, -1], self._oriented(of_b)[:, -1])
         errors = [values.error[-1, -1] for values in (of_a, of_b) if values.error is not None]
         return widened(found, np.array(sum(errors))) if errors else found
+
+    def mean_with_examples(self, label: str) -> Interval | None:
+        """What `label` ends with on average, for other examples too; None where nobody kept which were right."""
+        if not self.examples:
+            return None
+        return self._once("mean", label, "", lambda label, _: mean_with_examples(self.examples[label]))
+
+    def difference_with_examples(self, a: str, b: str) -> Interval | None:
+        """By how much `a` ends better than `b` on average, for other examples too; None where nobody can tell."""
+        if not self.examples:
+            return None
+        return self._once("examples", a, b, lambda a, b: difference_with_examples(self.examples[a], self.examples[b]))
 
     def superiority(self, a: str, b: str) -> Superiority | None:
         """Probability that a study of `a` ends better than one of `b`; None where their values share an error."""
@@ -211,11 +230,13 @@ def compute_incumbents(tables: Tables, curves: Curves, confirmed: Tables | None 
     found[MODEL] = objective.name, {label: model and model[0] for label, model in models.items()}
     if confirmed is not None:
         found[FRESH] = objective.name, _fresh(tables, curves, confirmed)
-    measured = {
-        kind: Measured(kind, name, maximise, there)
-        for kind, (name, methods) in found.items()
-        if len(there := {label: values for label, values in methods.items() if values is not None}) == len(methods)
-    }
+    last = {label: rows.iloc[picked[label][:, -1]] for label, rows in of_method.items()}
+    measured = {}
+    for kind, (name, methods) in found.items():
+        there = {label: values for label, values in methods.items() if values is not None}
+        if len(there) == len(methods):
+            examples = _examples(tables, PART[kind], last, there) if kind in PART else {}
+            measured[kind] = Measured(kind, name, maximise, there, examples)
     scatters = (
         {label: _within(seeds, FRESH) for label, seeds in _fresh_groups(curves, confirmed).items()},
         {label: _within(seeds, "trials of several seeds") for label, seeds in _seed_groups(tables, curves).items()},
@@ -225,6 +246,36 @@ def compute_incumbents(tables: Tables, curves: Curves, confirmed: Tables | None 
     gains = {label: model and model[2] for label, model in models.items()}
     choosing = {label: gain for label, gain in gains.items() if gain is not None}
     return Incumbents(measured, next((of for of in whole if len(of) == len(curves.methods)), {}), choosing)
+
+
+def _examples(
+    tables: Tables, part: Part, last: Mapping[str, pd.DataFrame], values: Mapping[str, Values]
+) -> dict[str, Array]:
+    """Label -> how often what each study ended with was right about each example, (studies, examples).
+
+    Empty unless that is known of all studies of all methods, on the same examples, and is what the values are means of.
+
+    Args:
+        tables: the comparison.
+        part: of the data.
+        last: label -> rows of the trials table that the studies ended with.
+        values: label -> their values, the last of each study.
+    """
+    first, *others = tables.parts
+    data = (first.data, first.resolved["task"])
+    if first.resolved.get("splits") or any((other.data, other.resolved["task"]) != data for other in others):
+        return {}
+    found = {}
+    for label, rows in last.items():
+        places = [(label, int(study), int(trial)) for study, trial in zip(rows["repeat"], rows["trial"], strict=True)]
+        kept = [of[part] for place in places if part in (of := tables.correct.get(place, {}))]
+        if len(kept) < max(2, len(places)) or len({len(of.counts) for of in kept}) != 1:
+            return {}
+        found[label] = np.array([np.array(of.counts, float) / of.of for of in kept])
+        if not np.allclose(found[label].mean(axis=1), values[label].of[:, -1], rtol=0, atol=1e-6):
+            return {}
+    sizes = {of.shape[1] for of in found.values()}
+    return found if len(sizes) == 1 and min(sizes) > 1 else {}
 
 
 def _test_metric(tables: Tables) -> str | None:

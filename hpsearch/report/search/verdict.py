@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from hpsearch.report.facts import counted_at
 from hpsearch.report.markdown import interval, p_number
 from hpsearch.report.search.findings import Findings, Target, Test
+from hpsearch.report.search.values import PART
 from hpsearch.statistics.boundary import End
 from hpsearch.statistics.gap import Gap
 from hpsearch.statistics.ties import compare
@@ -30,7 +31,7 @@ def sources(found: Findings) -> str:
     """What varies between studies, and so is in the intervals over them."""
     splits = [part.resolved.get("splits", {}) for part in found.tables.parts]
     if not any(splits):
-        return ONE_SPLIT
+        return f"{ONE_SPLIT[:-1]}{_examples(found)}."
     seeds = "All intervals are over studies, each with its own seeds of search and training"
     if not all(splits):
         return f"{seeds}; some comparisons have a split of the data for each study, the others a single one."
@@ -41,6 +42,21 @@ def sources(found: Findings) -> str:
     return (
         f"{seeds} and its own split of the data, so that they hold the luck of the split, too.{shared} Splits overlap: "
         "of data from elsewhere they say nothing."
+    )
+
+
+def _examples(found: Findings) -> str:
+    """Which intervals say something about other examples; empty if none does."""
+    counts = [
+        f"{next(iter(measured.examples.values())).shape[1]:,} {PART[kind]}"
+        for kind, measured in found.incumbents.values.items()
+        if measured.examples
+    ]
+    if not counts:
+        return ""
+    return (
+        f", except those of the final difference with other examples too, which also hold the luck of which "
+        f"{' and '.join(counts)} examples there were (of other training data they say nothing either)"
     )
 
 
