@@ -14,7 +14,9 @@ SINCE = 8
 """The first version of a file that has them."""
 
 
-def keep(connection: sqlite3.Connection, study_id: int, trial: int, correct: Mapping[Part, Correctness]) -> None:
+def keep(
+    connection: sqlite3.Connection, study_id: int, trial: int, correct: Mapping[Part, Correctness], every: bool
+) -> None:
     """Keep those of a trial if it is an incumbent, and drop those of trials that it shows not to be any.
 
     Trials of a round end in any order. So what is kept after each of them is what has led, by the order of numbers,
@@ -25,9 +27,20 @@ def keep(connection: sqlite3.Connection, study_id: int, trial: int, correct: Map
         study_id: the trial's study.
         trial: its number.
         correct: of each part of the data; nothing is looked for if there is none.
+        every: whether to keep those of trials that are no incumbents, too.
     """
     if not correct:
         return
+    if not every and not _leads(connection, study_id, trial):
+        return
+    connection.executemany(
+        "INSERT INTO correct VALUES (?, ?, ?, ?, ?, ?)",
+        [(study_id, trial, part, len(of.counts), of.of, _packed(of.counts)) for part, of in correct.items()],
+    )
+
+
+def _leads(connection: sqlite3.Connection, study_id: int, trial: int) -> bool:
+    """Whether a trial is an incumbent; drops what is kept of those that it shows not to be any."""
     (direction,) = connection.execute("SELECT direction FROM comparison").fetchone()
     best = ">" if direction == "maximise" else "<"
     this = "SELECT objective FROM trials WHERE study_id = ?1 AND trial = ?2"
@@ -37,16 +50,13 @@ def keep(connection: sqlite3.Connection, study_id: int, trial: int, correct: Map
         (study_id, trial),
     ).fetchone()
     if ahead is not None:
-        return
+        return False
     connection.execute(
         "DELETE FROM correct WHERE study_id = ?1 AND trial IN (SELECT trial FROM trials "
         f"WHERE study_id = ?1 AND trial > ?2 AND NOT objective {best} ({this}))",
         (study_id, trial),
     )
-    connection.executemany(
-        "INSERT INTO correct VALUES (?, ?, ?, ?, ?, ?)",
-        [(study_id, trial, part, len(of.counts), of.of, _packed(of.counts)) for part, of in correct.items()],
-    )
+    return True
 
 
 def all_of(connection: sqlite3.Connection) -> list[tuple[str, int, int, str, int, int, bytes]]:

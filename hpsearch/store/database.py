@@ -210,11 +210,12 @@ class Database(DatabaseFile):
         warnings: int = 0,
         output: str = "",
         seeds: Mapping[tuple[int, int], Sequence[tuple[int, Result]]] | None = None,
+        every_correct: bool = False,
     ) -> None:
         """Record results, (study id, trial, result), and what was printed, in one transaction. A result is final.
 
         `seeds` has what each seed gave, (study id, trial) -> (seed, result), of trials that are trained with several.
-        Which examples a trial classified correctly is kept if it is an incumbent.
+        Which examples a trial classified correctly is kept if it is an incumbent, or of all with `every_correct`.
         """
         changed = 0
         with self.transaction() as connection:
@@ -253,7 +254,7 @@ class Database(DatabaseFile):
                 if new:
                     keep_seeds(connection, study_id, trial, of_seeds)
                 if new and kept.state == "complete":
-                    keep_correct(connection, study_id, trial, result.correct)
+                    keep_correct(connection, study_id, trial, result.correct, every_correct)
             if changed:
                 self._count_warnings(connection, run_id, warnings)
             else:  # a stop at the end of a transaction has the same results recorded twice

@@ -22,6 +22,7 @@ from hpsearch.report.search.verdict import count, looks, sources
 from hpsearch.report.text import listed
 from hpsearch.statistics.coverage import FEWEST
 from hpsearch.statistics.superiority import ENOUGH
+from hpsearch.store.chosen import by_model
 from hpsearch.store.rows import Comparison
 
 MARK = "\ue000"
@@ -100,6 +101,16 @@ def methods(found: Findings, context: ReportContext) -> Prose:
     return prose
 
 
+def _choice(found: Findings) -> str:
+    """Which trial a study chose."""
+    recorded = "its trial with the best objective"
+    model = "its trial with the best posterior mean of a Gaussian process"
+    by = {by_model(found.tables, label) for label in found.labels}
+    if len(by) > 1:
+        return f"{recorded}, or {model}"
+    return model if by == {True} else recorded
+
+
 def _task(found: Findings, parts: Sequence[Comparison]) -> list[str]:
     objective, tables = found.curves.objective, found.tables
     verb = "maximised" if objective.direction == "maximise" else "minimised"
@@ -108,8 +119,7 @@ def _task(found: Findings, parts: Sequence[Comparison]) -> list[str]:
     said = [
         f"We compared {count(len(found.labels), 'training method')} ({listed(found.labels)}) by what it costs to tune "
         f"{'them' if len(found.labels) > 1 else 'it'}.",
-        f"The objective of a trial was its {objective.name}{unit}, which was {verb}; a study chose its trial with the "
-        "best objective.",
+        f"The objective of a trial was its {objective.name}{unit}, which was {verb}; a study chose {_choice(found)}.",
     ]
     if tests:
         was = "were" if len(tests) > 1 else "was"

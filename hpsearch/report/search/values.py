@@ -14,16 +14,16 @@ from hpsearch.contracts.correctness import Part
 from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.objective import last_word
 from hpsearch.report.search.curves import Curves, MethodCurves
-from hpsearch.report.search.places import places
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean, widened
 from hpsearch.statistics.difference import difference_of_means
 from hpsearch.statistics.examples import difference_with_examples, mean_with_examples
+from hpsearch.statistics.extra_trials import ExtraTrials, extra_trials
 from hpsearch.statistics.incumbents import incumbent_trials
 from hpsearch.statistics.left_out import left_out
-from hpsearch.statistics.model_choice import model_choice
 from hpsearch.statistics.superiority import Superiority, probability_of_superiority
 from hpsearch.statistics.trials_to_level import TrialsToLevel, trials_to_final_level
-from hpsearch.store.chosen import method_of, study_of
+from hpsearch.store.chosen import by_model, expected, method_of, study_of
+from hpsearch.store.places import places
 from hpsearch.store.tables import Tables, counted, numbers
 from hpsearch.study.schema import Confirm, Incumbent
 
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 RECORDED, TEST, MODEL, FRESH = "recorded", "test", "model", "fresh seeds"
 MEANING = {
-    RECORDED: "the objective that each study chose by",
+    RECORDED: "the best recorded objective of each study",
     TEST: "the same trained networks on test data",
     MODEL: "what a Gaussian process of the method's other studies expects there, which has not seen the study",
     FRESH: "the mean over trainings with fresh seeds",
@@ -112,6 +112,14 @@ class Measured:
         a, b = self.methods[method], self.methods[other]
         return trials_to_final_level(self._oriented(a), self._oriented(b), errors=(a.error, b.error)).at(a.trials)
 
+    def extra(self, a: str, b: str) -> ExtraTrials | None:
+        """How many more trials `b` needs to have what `a` has; None where not every trial's incumbent is known."""
+        return self._once("extra", a, b, self._extra) if self.is_whole else None
+
+    def _extra(self, a: str, b: str) -> ExtraTrials:
+        of_a, of_b = self.methods[a], self.methods[b]
+        return extra_trials(self._oriented(of_a), self._oriented(of_b), errors=(of_a.error, of_b.error))
+
     def difference(self, a: str, b: str) -> Interval:
         """By how much `a` ends better than `b` on average, shape ()."""
         return self._once("difference", a, b, self._difference)
@@ -179,13 +187,13 @@ class Incumbents:
     Attributes:
         values: kind -> values of all methods' incumbents, for those kinds that all methods have; RECORDED is first.
         scatter: label -> scatter between seeds, from one source for all methods; empty if there is none.
-        choosing: label -> how much better, by MODEL, a study's last choice would be if it chose by a model of its own
-            trials rather than by the best recorded value; empty where there is no MODEL.
+        choosing: kind (MODEL, TEST) -> label -> how much better, by that kind, a study's last choice is if it chooses
+            by a model of its own trials rather than by the best recorded value; only kinds that all methods have.
     """
 
     values: Mapping[str, Measured]
     scatter: Mapping[str, Scatter]
-    choosing: Mapping[str, Interval]
+    choosing: Mapping[str, Mapping[str, Interval]]
 
     @property
     def truest(self) -> Measured:
@@ -212,7 +220,11 @@ def compute_incumbents(tables: Tables, curves: Curves, confirmed: Tables | None 
     objective, maximise = tables.objective, curves.maximise
     rows = tables.trials[curves.rows]
     of_method = {label: rows[rows["method"] == label] for label in curves.methods}
-    picked = {label: _picked(of_method[label], m.objectives, maximise) for label, m in curves.methods.items()}
+    led = {label: _picked(of_method[label], m.objectives, maximise) for label, m in curves.methods.items()}
+    picked = {
+        label: _last_alone(of_method[label], m.chosen) if by_model(tables, label) else led[label]
+        for label, m in curves.methods.items()
+    }
     every = np.arange(1, curves.trials + 1)
     found: dict[str, tuple[str, dict[str, Values | None]]] = {
         RECORDED: (objective.name, {k: Values(m.incumbents, every, None, m.mean) for k, m in curves.methods.items()})
@@ -222,19 +234,20 @@ def compute_incumbents(tables: Tables, curves: Curves, confirmed: Tables | None 
         found[TEST] = (
             metric,
             {
-                label: Values.made(numbers(of_method[label][metric].astype(float))[picked[label]], ends)
-                for label in curves.methods
+                label: Values.made(_at(numbers(rows[metric].astype(float)), picked[label], curves.trials), ends)
+                for label, rows in of_method.items()
             },
         )
-    models = {k: _modelled(tables, k, of_method[k], picked[k], maximise) for k in curves.methods}
+    models = {k: _modelled(tables, k, of_method[k], picked[k], curves.trials) for k in curves.methods}
     found[MODEL] = objective.name, {label: model and model[0] for label, model in models.items()}
     if confirmed is not None:
         found[FRESH] = objective.name, _fresh(tables, curves, confirmed)
-    last = {label: rows.iloc[picked[label][:, -1]] for label, rows in of_method.items()}
     measured = {}
     for kind, (name, methods) in found.items():
         there = {label: values for label, values in methods.items() if values is not None}
         if len(there) == len(methods):
+            picks = led if kind == RECORDED else picked
+            last = {label: rows.iloc[picks[label][:, -1]] for label, rows in of_method.items()}
             examples = _examples(tables, PART[kind], last, there) if kind in PART else {}
             measured[kind] = Measured(kind, name, maximise, there, examples)
     scatters = (
@@ -243,8 +256,7 @@ def compute_incumbents(tables: Tables, curves: Curves, confirmed: Tables | None 
         {label: model and model[1] for label, model in models.items()},
     )
     whole = [{k: s for k, s in of.items() if s is not None} for of in scatters]
-    gains = {label: model and model[2] for label, model in models.items()}
-    choosing = {label: gain for label, gain in gains.items() if gain is not None}
+    choosing = _choosing(tables, of_method, {label: of[:, -1] for label, of in led.items()}, models, metric)
     return Incumbents(measured, next((of for of in whole if len(of) == len(curves.methods)), {}), choosing)
 
 
@@ -295,11 +307,23 @@ def _picked(rows: pd.DataFrame, objectives: Array, maximise: bool) -> NDArray[np
     return np.asarray(first[:, None] + incumbent_trials(candidates))
 
 
+def _last_alone(rows: pd.DataFrame, chosen: pd.DataFrame) -> NDArray[np.int64]:
+    """Which row each study chose at its end, (studies, 1): what a model would have chosen before is not asked."""
+    return rows.index.get_indexer(chosen.index)[:, None]
+
+
+def _at(values: Array, picked: NDArray[np.int64], trials: int) -> Array:
+    """Values of picked rows, (studies, trials); NaN after the first trials if rows are picked after the last ones."""
+    found = np.full((len(picked), trials), np.nan)
+    found[:, trials - picked.shape[1] :] = values[picked]
+    return found
+
+
 def _modelled(
-    tables: Tables, label: str, rows: pd.DataFrame, picked: NDArray[np.int64], maximise: bool
-) -> tuple[Values, Scatter | None, Interval | None] | None:
-    """Values by the model, what scatters around it, and what choosing by models gains; None for too few trials."""
-    space, (studies, trials) = tables.methods[label], picked.shape
+    tables: Tables, label: str, rows: pd.DataFrame, picked: NDArray[np.int64], trials: int
+) -> tuple[Values, Scatter | None, Array] | None:
+    """Values by the model, what scatters around it, and what it expects of each row; None for too few trials."""
+    space, studies, maximise = tables.methods[label], len(picked), tables.objective.direction == "maximise"
     if studies < LEAST_STUDIES or not space.searched or len(rows) < LEAST_TRIALS * len(space.searched):
         return None
     values = counted(rows, tables.lost) if maximise else -counted(rows, tables.lost)
@@ -308,24 +332,53 @@ def _modelled(
             return None
     points = places(space, rows)
     model = left_out(points, values, rows["repeat"].to_numpy())
-    means = model.means[picked]
+    means = _at(model.means, picked, trials)
     weights = np.zeros((trials, len(rows)))
     for of_study in picked:
-        weights[np.arange(trials), of_study] += 1 / studies
+        weights[np.arange(trials - len(of_study), trials), of_study] += 1 / studies
     made = Values.made(means if maximise else -means, tables.objective.ends, model.error(weights))
     assert made is not None  # the model has a value everywhere
     # Chosen by what the model expects, not by what was recorded, so that nothing is cut off. Bad places scatter more.
     good = model.means >= np.median(model.means)
     rest = (values - model.means)[good & (rows["state"] == "complete").to_numpy()]
     scatter = Scatter(float(np.sqrt(np.mean(rest**2))), len(rest), MODELLED)
-    gains = _gains(rows, points, values, model.means, picked[:, -1]) if studies * trials <= MOST_TO_CHOOSE else None
-    return made, scatter if len(rest) else None, gains
+    return made, scatter if len(rest) else None, model.means
 
 
-def _gains(rows: pd.DataFrame, points: Array, values: Array, means: Array, last: NDArray[np.int64]) -> Interval:
-    """How much better each study's last choice would be if it chose by a model of its own trials, by `means`."""
-    instead = [of_study[model_choice(points[of_study], values[of_study])] for of_study in _studies(rows)]
-    return bootstrap_mean(means[instead] - means[last])
+def _choosing(
+    tables: Tables,
+    of_method: Mapping[str, pd.DataFrame],
+    last: Mapping[str, NDArray[np.int64]],
+    models: Mapping[str, tuple[Values, Scatter | None, Array] | None],
+    metric: str | None,
+) -> dict[str, dict[str, Interval]]:
+    """Kind -> label -> how much better each study's last choice is by a model of its own trials; see `Incumbents`.
+
+    Args:
+        tables: the comparison.
+        of_method: label -> rows of the trials table.
+        last: label -> which of them has the best recorded value of each study.
+        models: label -> what `_modelled` gives.
+        metric: that on test data, if there is one.
+    """
+    found: dict[str, dict[str, Interval]] = {MODEL: {}, TEST: {}}
+    sign = 1.0 if tables.objective.direction == "maximise" else -1.0
+    for label, rows in of_method.items():
+        model = models[label]
+        if model is None or len(rows) > MOST_TO_CHOOSE:
+            return {}
+        instead = []
+        for of_study in _studies(rows):
+            complete = (rows["state"].iloc[of_study] == "complete").to_numpy()
+            means = np.where(complete, expected(tables, label, rows.iloc[of_study]), -np.inf)
+            instead.append(of_study[int(np.argmax(means))])
+        found[MODEL][label] = bootstrap_mean(model[2][instead] - model[2][last[label]])
+        if metric is not None:
+            tested = sign * numbers(rows[metric].astype(float))
+            gains = tested[instead] - tested[last[label]]
+            if np.isfinite(gains).all():
+                found[TEST][label] = bootstrap_mean(gains)
+    return {kind: gains for kind, gains in found.items() if len(gains) == len(of_method)}
 
 
 def _studies(rows: pd.DataFrame) -> list[NDArray[np.int64]]:

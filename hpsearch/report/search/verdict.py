@@ -12,6 +12,7 @@ from hpsearch.report.search.values import PART
 from hpsearch.statistics.boundary import End
 from hpsearch.statistics.gap import Gap
 from hpsearch.statistics.ties import compare
+from hpsearch.store.chosen import by_model
 from hpsearch.store.rows import Look
 
 SIGNIFICANT = 0.05
@@ -24,7 +25,7 @@ ONE_SPLIT = (
 
 def sentences(found: Findings) -> list[str]:
     """The verdict, in the order a reader wants: who is ahead, by how many trials, how surely, and with what limits."""
-    return [*_unfinished(found), *looks(found), *_who(found), *_cautions(found), sources(found)]
+    return [*_unfinished(found), *looks(found), *_who(found), *_cautions(found), *_choices(found), sources(found)]
 
 
 def sources(found: Findings) -> str:
@@ -58,6 +59,19 @@ def _examples(found: Findings) -> str:
         f", except those of the final difference with other examples too, which also hold the luck of which "
         f"{' and '.join(counts)} examples there were (of other training data they say nothing either)"
     )
+
+
+def _choices(found: Findings) -> list[str]:
+    """What is of trials that a model chose, and what is not."""
+    labels = [label for label in found.labels if by_model(found.tables, label)]
+    if not labels:
+        return []
+    whose = "" if len(labels) == len(found.labels) else f" of {', '.join(labels)}"
+    return [
+        f"Studies{whose} choose by a model of their own trials: test values, fresh seeds and all that is said of "
+        "chosen configurations are of that choice. Best-so-far curves, trials to a target and tests of them are of "
+        "recorded values."
+    ]
 
 
 def _who(found: Findings) -> list[str]:
