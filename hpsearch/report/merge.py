@@ -156,5 +156,5 @@ def _renamed(tables: Tables, names: dict[str, str]) -> Tables:
         curves=labelled(tables.curves),
         seeds=labelled(tables.seeds),
         attempts=[replace(attempt, method=names[attempt.method]) for attempt in tables.attempts],
-        correct={(names[label], *place): of for (label, *place), of in tables.correct.items()},
+        correct={(names[label], repeat, trial): of for (label, repeat, trial), of in tables.correct.items()},
     )

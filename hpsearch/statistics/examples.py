@@ -60,4 +60,4 @@ def _interaction(shares: Array) -> float:
     """Variance of the mean of `shares`, (studies, examples), that is due to neither studies nor examples alone."""
     studies, examples = shares.shape
     rest = shares - shares.mean(axis=0) - shares.mean(axis=1, keepdims=True) + shares.mean()
-    return float((rest**2).sum()) / ((studies - 1) * (examples - 1) * studies * examples)
+    return float((rest**2).sum() / ((studies - 1) * (examples - 1) * studies * examples))

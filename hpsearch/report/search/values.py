@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hpsearch.contracts.correctness import Part
+from hpsearch.contracts.correctness import Correctness, Part
 from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.objective import last_word
 from hpsearch.report.search.curves import Curves, MethodCurves
@@ -37,7 +37,7 @@ MEANING = {
     MODEL: "what a Gaussian process of the method's other studies expects there, which has not seen the study",
     FRESH: "the mean over trainings with fresh seeds",
 }
-PART: Mapping[str, Part] = {RECORDED: "validation", TEST: "test"}
+PART: Mapping[str, Part] = {RECORDED: "validation", TEST: "test", FRESH: "validation"}
 """Kinds of which single examples may be known -> the part of the data that they are of."""
 LEAST_STUDIES = 3
 """Studies that it takes to have others to learn from."""
@@ -248,7 +248,12 @@ def compute_incumbents(tables: Tables, curves: Curves, confirmed: Tables | None 
         if len(there) == len(methods):
             picks = led if kind == RECORDED else picked
             last = {label: rows.iloc[picks[label][:, -1]] for label, rows in of_method.items()}
-            examples = _examples(tables, PART[kind], last, there) if kind in PART else {}
+            shares = {}
+            if kind == FRESH and confirmed is not None:
+                shares = _fresh_shares(tables, curves, confirmed)
+            elif kind in PART:
+                shares = _shares(tables, PART[kind], last)
+            examples = _examples(tables, shares, there) if shares else {}
             measured[kind] = Measured(kind, name, maximise, there, examples)
     scatters = (
         {label: _within(seeds, FRESH) for label, seeds in _fresh_groups(curves, confirmed).items()},
@@ -261,7 +266,7 @@ def compute_incumbents(tables: Tables, curves: Curves, confirmed: Tables | None 
 
 
 def _examples(
-    tables: Tables, part: Part, last: Mapping[str, pd.DataFrame], values: Mapping[str, Values]
+    tables: Tables, shares: Mapping[str, Sequence[Array | None]], values: Mapping[str, Values]
 ) -> dict[str, Array]:
     """Label -> how often what each study ended with was right about each example, (studies, examples).
 
@@ -269,25 +274,63 @@ def _examples(
 
     Args:
         tables: the comparison.
-        part: of the data.
-        last: label -> rows of the trials table that the studies ended with.
-        values: label -> their values, the last of each study.
+        shares: label -> of each study, (examples,), or None where nobody knows.
+        values: label -> values of what the studies ended with.
     """
     first, *others = tables.parts
     data = (first.data, first.resolved["task"])
     if first.resolved.get("splits") or any((other.data, other.resolved["task"]) != data for other in others):
         return {}
     found = {}
-    for label, rows in last.items():
-        places = [(label, int(study), int(trial)) for study, trial in zip(rows["repeat"], rows["trial"], strict=True)]
-        kept = [of[part] for place in places if part in (of := tables.correct.get(place, {}))]
-        if len(kept) < max(2, len(places)) or len({len(of.counts) for of in kept}) != 1:
+    for label, of_studies in shares.items():
+        known = [of for of in of_studies if of is not None]
+        if len(known) < max(2, len(of_studies)) or len({len(of) for of in known}) != 1:
             return {}
-        found[label] = np.array([np.array(of.counts, float) / of.of for of in kept])
+        found[label] = np.array(known)
         if not np.allclose(found[label].mean(axis=1), values[label].of[:, -1], rtol=0, atol=1e-6):
             return {}
     sizes = {of.shape[1] for of in found.values()}
     return found if len(sizes) == 1 and min(sizes) > 1 else {}
+
+
+def _shares(tables: Tables, part: Part, last: Mapping[str, pd.DataFrame]) -> dict[str, list[Array | None]]:
+    """Label -> how often each study's network was right about each example of a part of the data.
+
+    Args:
+        tables: the comparison.
+        part: of the data.
+        last: label -> rows of the trials table that the studies ended with.
+    """
+    places = {label: zip(rows["repeat"], rows["trial"], strict=True) for label, rows in last.items()}
+    return {
+        label: [
+            _share(tables.correct.get((label, int(study), int(trial)), {}).get(part)) for study, trial in of_studies
+        ]
+        for label, of_studies in places.items()
+    }
+
+
+def _share(of: Correctness | None) -> Array | None:
+    return None if of is None else np.array(of.counts, float) / of.of
+
+
+def _fresh_shares(tables: Tables, curves: Curves, confirmed: Tables) -> dict[str, list[Array | None]]:
+    """Label -> mean over fresh seeds of how often what each study ended with was right about each example."""
+    confirm = confirmed.comparison.spec.confirm
+    of_trained: dict[str, list[Array]] = {}
+    for (trained, *_), parts in confirmed.correct.items():
+        if (share := _share(parts.get("validation"))) is not None:
+            of_trained.setdefault(trained, []).append(share)
+    found = {}
+    for label, method in curves.methods.items():
+        own: dict[int, Array | None] = {int(study): None for study in method.chosen["repeat"]}
+        for trained, shares in of_trained.items():
+            for held in _held(confirm, trained, label, method) if confirm is not None else []:
+                at_end = held.last in (curves.trials, tables.lengths[label, held.study].trials)
+                if at_end and held.study in own and len({len(share) for share in shares}) == 1:
+                    own[held.study] = np.mean(shares, axis=0)
+        found[label] = list(own.values())
+    return found
 
 
 def _test_metric(tables: Tables) -> str | None:

@@ -57,7 +57,7 @@ def _examples(found: Findings) -> str:
         return ""
     return (
         f", except those of the final difference with other examples too, which also hold the luck of which "
-        f"{' and '.join(counts)} examples there were (of other training data they say nothing either)"
+        f"{' and '.join(dict.fromkeys(counts))} examples there were (of other training data they say nothing either)"
     )
 
 

@@ -16,10 +16,11 @@ from hpsearch.driver.returned import checked_results
 from hpsearch.report import write_report
 from hpsearch.report.search.findings import compute_findings
 from hpsearch.report.search.truth import OTHER_EXAMPLES, endpoints_table
-from hpsearch.report.search.values import RECORDED, TEST
+from hpsearch.report.search.values import FRESH, RECORDED, TEST
 from hpsearch.report.search.verdict import ONE_SPLIT, sources
 from hpsearch.statistics.examples import difference_with_examples
 from hpsearch.store.tables import load_tables
+from tests.tools.commands import cli
 from tests.tools.editing import edited
 from tests.tools.studies import going_on, recorded, run_to_end
 
@@ -165,6 +166,19 @@ class TestReport:
         assert "which also hold the luck of which 50 validation and 70 test examples there were" in page
         for text in (page, html):
             assert OTHER_EXAMPLES in text
+
+    def test_fresh_seeds_have_it_too(self, folder, file):
+        done = cli("confirm", "whole.db", "--trust", "--seeds", 2, "--executor", "inline", "-q", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        tables, confirmed = load_tables(file), load_tables(folder / "whole-confirm.db")
+        fresh = compute_findings(tables, confirmed=confirmed).incumbents.values[FRESH]
+        for label, values in fresh.methods.items():
+            of_study = [
+                [np.array(confirmed.correct[f"{label} / study {n}", seed, 1]["validation"].counts) for seed in (1, 2)]
+                for n in (1, 2, 3, 4)
+            ]
+            assert fresh.examples[label] == pytest.approx(np.mean(of_study, axis=1) / 2)
+            assert fresh.examples[label].mean(axis=1) == pytest.approx(values.of[:, -1])
 
     def test_nothing_is_said_of_examples_if_the_objective_is_not_their_share(self, file, tmp_path):
         other = tmp_path / "other.db"
