@@ -119,7 +119,7 @@ def on_device(features: Features, device: str, precision: str) -> Data:
     labels = {part: torch.from_numpy(features.labels[part]).to(device) for part in PARTS}
 
     def flat(part: Part) -> Labelled:
-        return Labelled(inputs[part].flatten(0, 1), labels[part].repeat(len(inputs[part])))
+        return Labelled(inputs[part].flatten(0, 1), labels[part].repeat(len(inputs[part])), len(inputs[part]))
 
     return Data(Variants(inputs["training"], labels["training"]), flat("validation"), flat("test"))
 

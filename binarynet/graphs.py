@@ -17,7 +17,7 @@ class Repeated:
     records them all as one graph, and from then on a call is one launch. On a CPU every call runs the function.
     """
 
-    def __init__(self, function: Callable[[], None], device: str) -> None:
+    def __init__(self, function: Callable[[], object], device: str) -> None:
         self.function = function
         self.eager_calls = EAGER_CALLS
         self.stream = torch.cuda.Stream(device) if torch.device(device).type == "cuda" else None  # type: ignore[no-untyped-call]

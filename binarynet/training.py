@@ -19,6 +19,7 @@ from binarynet.stacked import Stacked
 from binarynet.targets import Targets
 from binarynet.task import Recipe
 from binarynet.weights import BinaryWeights, Values, binary_weights, start_noise
+from hpsearch.contracts.correctness import Correctness
 from hpsearch.contracts.objective import Result
 from hpsearch.contracts.seeds import derived_seed
 from hpsearch.contracts.space import Configuration
@@ -70,10 +71,14 @@ class Variants:
 
 @dataclass(frozen=True)
 class Labelled:
-    """Validation or test data: inputs (n, ...), the same for all trials, and classes (n,)."""
+    """Validation or test data: inputs (n, ...), the same for all trials, and classes (n,).
+
+    With several `versions` of each example (noise draws), one version of all examples comes after the other.
+    """
 
     inputs: Tensor
     labels: Tensor
+    versions: int = 1
 
 
 @dataclass(frozen=True)
@@ -206,9 +211,9 @@ class Training:
             if epoch < self.epochs - 1:
                 evaluate()
                 self.end(epoch, self.watched)
-        self.evaluate(self.data.validation)
+        right = self.evaluate(self.data.validation)
         self.end(self.epochs - 1, self.data.validation)
-        return self.results()
+        return self.results(right)
 
     def begin(self) -> None:
         """Begin an epoch: draw the examples' order and variants on the CPU, from each trial's own streams."""
@@ -243,10 +248,12 @@ class Training:
         self.now += len(self.now)
         self.steps_done += 1
 
-    def evaluate(self, counted: Labelled) -> None:
-        """Count the examples that each trial classifies correctly."""
+    def evaluate(self, counted: Labelled) -> Tensor:
+        """Count the examples that each trial classifies correctly; returns which, (k, n)."""
         self.weights.show(self.values.at(self.steps_done - 1), training=False)
-        self.correct.copy_(_correct(self.network, self.k, counted))
+        right = _right(self.network, self.k, counted)
+        self.correct.copy_(right.sum(dim=1))
+        return right
 
     def end(self, epoch: int, counted: Labelled) -> None:
         """Note the epoch's values of the curves, the accuracy on what was counted."""
@@ -256,12 +263,17 @@ class Training:
         if self.layers is not None:
             self.layers.end(epoch)
 
-    def results(self) -> list[Result]:
-        """One result per trial, after the last epoch."""
-        test = (_correct(self.network, self.k, self.data.test).double() / len(self.data.test.labels)).tolist()
+    def results(self, validated: Tensor) -> list[Result]:
+        """One result per trial, after the last epoch; `validated` says what it classified correctly then, (k, n)."""
+        tested = _right(self.network, self.k, self.data.test)
+        test = (tested.sum(dim=1).double() / len(self.data.test.labels)).tolist()
         curves = [values.T.tolist() for values in (self.losses, self.accuracies, self.flip_ratios)]
+        correct = zip(_correct(validated, self.data.validation), _correct(tested, self.data.test), strict=True)
         of_trials = zip(*curves, test, self.weights.not_finite(), strict=True)
-        results = [replace(_result(*of_trial), precision=self.precision) for of_trial in of_trials]
+        results = [
+            replace(_result(*of_trial), precision=self.precision, correct={"validation": validation, "test": test})
+            for of_trial, (validation, test) in zip(of_trials, correct, strict=True)
+        ]
         if self.layers is None:
             return results
         return [
@@ -320,14 +332,20 @@ def _activations(network: nn.Module) -> Iterator[Sign]:
 
 
 @torch.no_grad()
-def _correct(network: nn.Module, k: int, data: Labelled, chunk: int = 1024) -> Tensor:
-    """How many examples each trial's network classifies correctly, (k,)."""
+def _right(network: nn.Module, k: int, data: Labelled, chunk: int = 1024) -> Tensor:
+    """Which of the data each trial's network classifies correctly, (k, n), bool."""
     network.eval()
-    correct = torch.zeros(k, dtype=torch.int64, device=data.labels.device)
+    right = []
     # Evenly: a product with one example alone is rounded by k.
     chunk = -(-len(data.labels) // -(-len(data.labels) // chunk))
     for inputs, labels in zip(torch.split(data.inputs, chunk), torch.split(data.labels, chunk), strict=True):
         # With a step of 0 from trial to trial, also where there is but one: layers see by it that all share the inputs.
         logits = network(inputs.as_strided((k, *inputs.shape), (0, *inputs.stride())))
-        correct += (logits.argmax(dim=1) == labels).sum(dim=1)
-    return correct
+        right.append(logits.argmax(dim=1) == labels)
+    return torch.cat(right, dim=1)
+
+
+def _correct(right: Tensor, data: Labelled) -> list[Correctness]:
+    """How often each example was classified correctly, of its versions, for each trial; `right` is (k, n)."""
+    counts = right.view(len(right), data.versions, -1).sum(dim=1)
+    return [Correctness(of_trial, data.versions) for of_trial in counts.tolist()]

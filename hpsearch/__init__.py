@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hpsearch.contracts.correctness import Correctness
     from hpsearch.contracts.dataset import DataSet
     from hpsearch.contracts.errors import HpsearchError, TaskError
     from hpsearch.contracts.executor import Executor
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 
 _HOMES = {
+    "contracts.correctness": ("Correctness",),
     "contracts.dataset": ("DataSet",),
     "contracts.errors": ("HpsearchError", "TaskError"),
     "contracts.executor": ("Executor",),
@@ -36,9 +38,9 @@ _HOMES = {
     "study.comparison": ("Comparison",),
 }
 __all__ = [
-    "Choice", "Comparison", "Context", "DataSet", "DataTask", "Executor", "Float", "Format", "FunctionMethod",
-    "FunctionTask", "History", "HpsearchError", "Int", "Method", "Objective", "Result", "Searcher", "Space", "Study",
-    "Task", "TaskError", "Trial", "load", "run", "write_report",
+    "Choice", "Comparison", "Context", "Correctness", "DataSet", "DataTask", "Executor", "Float", "Format",
+    "FunctionMethod", "FunctionTask", "History", "HpsearchError", "Int", "Method", "Objective", "Result", "Searcher",
+    "Space", "Study", "Task", "TaskError", "Trial", "load", "run", "write_report",
 ]  # fmt: skip
 
 

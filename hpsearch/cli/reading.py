@@ -236,9 +236,13 @@ def best(
     method: Annotated[str | None, typer.Option(help="Only this method's.")] = None,
     overall: Annotated[bool, typer.Option("--overall", help="Only the best study of each method.")] = False,
 ) -> None:
-    """Show the configuration that each study chose: its trial with the best objective. --as toml has the seeds too."""
+    """Show the configuration that each study chose. --as toml has the seeds too.
+
+    It is that of its trial with the best objective, or of the one that a model of its trials expects most of, as the
+    study file says.
+    """
     from hpsearch.cli.tables import printable
-    from hpsearch.store.chosen import chosen, chosen_as_settings
+    from hpsearch.store.chosen import by_model, chosen, chosen_as_settings
     from hpsearch.store.tables import load_tables
 
     tables = load_tables(file)
@@ -255,5 +259,6 @@ def best(
         print(json.dumps(chosen_as_settings(tables, found), indent=2))
     else:
         for label, rows in found.items():
-            print(f"{printable(label)}: best {printable(tables.objective.name)} of each study")
+            what = "choice by a model of its trials" if by_model(tables, label) else f"best {tables.objective.name}"
+            print(f"{printable(label)}: {printable(what)} of each study")
             _print_table(rows.drop(columns="seed"))

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from numbers import Complex, Real
 from typing import Literal, Protocol, SupportsFloat, TypeGuard, runtime_checkable
 
+from hpsearch.contracts.correctness import Correctness, Part
+
 Direction = Literal["maximise", "minimise"]
 Outcome = Literal["complete", "diverged", "failed"]
 Bounds = tuple[float | None, float | None]
@@ -107,6 +109,8 @@ class Result:
         outcome: "complete"; "diverged" if training left the finite numbers; "failed" if it broke.
         reason: one line saying why, unless complete.
         precision: the type of numbers that it was trained in, such as "fp32", if the task says so.
+        correct: which examples were classified correctly, if the task says so: those whose share is the objective
+            ("validation"), and those of the same metric on test data ("test"). It is kept for incumbents only.
     """
 
     objective: float | None
@@ -115,6 +119,7 @@ class Result:
     outcome: Outcome = "complete"
     reason: str = ""
     precision: str = ""
+    correct: Mapping[Part, Correctness] = field(default_factory=dict)
 
 
 def is_precision(text: object) -> bool:

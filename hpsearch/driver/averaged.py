@@ -7,6 +7,7 @@ from itertools import zip_longest
 from math import isfinite
 from statistics import fmean, mean
 
+from hpsearch.contracts.correctness import PARTS, Correctness, Part, summed
 from hpsearch.contracts.objective import Objective, Result
 
 
@@ -18,7 +19,8 @@ def averaged(results: Sequence[Result], objective: Objective) -> Result:
     complete is lost.
 
     Metrics and curves are means over the complete seeds that have them; a curve's value at an epoch is the mean over
-    those that came so far.
+    those that came so far. How often an example was classified correctly is counted over all seeds, so that its share
+    is the mean; where a seed is lost nobody can tell.
     """
     if len(results) == 1:
         return results[0]
@@ -35,7 +37,17 @@ def averaged(results: Sequence[Result], objective: Objective) -> Result:
         _curves(complete),
         reason=f"{len(lost)} of {len(results)} seeds {lost[0].outcome}: {lost[0].reason}" if lost else "",
         precision=complete[0].precision,  # one worker trains all seeds of a trial
+        correct={} if lost else _correct(complete),
     )
+
+
+def _correct(results: Sequence[Result]) -> dict[Part, Correctness]:
+    found = {}
+    for part in PARTS:
+        of_part = [result.correct[part] for result in results if part in result.correct]
+        if len(of_part) == len(results) and (together := summed(of_part)) is not None:
+            found[part] = together
+    return found
 
 
 def _curves(results: Sequence[Result]) -> dict[str, list[float]]:

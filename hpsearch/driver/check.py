@@ -73,7 +73,8 @@ def check(file: Path, *, proposals: bool, progress: Progress, trust: bool = Fals
         try:
             database.failed_attempts()
             database.all_trials()
-        except DatabaseError as error:  # metrics, curves or times, which nothing else here looks at
+            database.correct()
+        except DatabaseError as error:  # metrics, curves, times or correctness, which nothing else here looks at
             faults.append(str(error))
     progress("records", 0, 1)
     faults += _settings(comparison)

@@ -40,7 +40,8 @@ def confirmation(
         changed_code: whether the user's own code may have changed since the search.
 
     Raises:
-        DatabaseError: if no method has a complete trial, or the code has changed.
+        DatabaseError: if no method has a complete trial, the code has changed, or studies choose by a model and
+            `moments` ask for more than what they ended with.
     """
     comparison = tables.comparison
     spec = comparison.spec
@@ -62,6 +63,11 @@ def confirmation(
             splits[name] = split
 
     if moments is None or moments:
+        if spec.incumbent == "model":
+            raise DatabaseError(
+                f'{comparison.name}: its studies choose by a model (incumbent = "model"), which they do at their end '
+                "only: confirm it without --along"
+            )
         for label, held in along(tables, moments).items():
             for values, spans in held:
                 first = spans[0]

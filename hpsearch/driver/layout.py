@@ -18,7 +18,7 @@ from hpsearch.study.schema import MOVED, Spec
 from hpsearch.system import clock
 from hpsearch.system.provenance import changed_modules
 
-FREE = frozenset(("description", "time_limit", "on_failure"))
+FREE = frozenset(("description", "time_limit", "on_failure", "keep_correct", "incumbent"))
 """Keys of a study file that may change between runs, since they affect no trial that completes."""
 MOST_LISTED = 3
 """How many differences between two study files a message names at most; it counts the others."""

@@ -517,7 +517,8 @@ class _Loop:
             (trial.study_id, trial.trial): list(zip(own, of_trial, strict=True))
             for trial, own, of_trial in zip(job.trials, self._seeds(job), of_seeds, strict=bool(of_seeds))
         }
-        self.database.record(self.run_id, rows, measured, warned, output, seeds)
+        every = self.plan.spec.incumbent == "model"  # which one a study chooses is known at its end
+        self.database.record(self.run_id, rows, measured, warned, output, seeds, every_correct=every)
         for study_id, trial, _ in rows:
             self.trials[study_id][trial - 1] = self.database.trial(study_id, trial)
         job.pack.open -= len(rows)

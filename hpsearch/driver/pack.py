@@ -7,7 +7,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 
@@ -102,7 +102,8 @@ def train_pack(
                     size = _fitting[fits] = -(-min(size, len(configurations)) // 2)
                 else:
                     count = len(configurations[now])
-                    results += checked_results(returned, count, taken, returned_by(task, method))
+                    checked = checked_results(returned, count, taken, returned_by(task, method))
+                    results += checked if plan.spec.keep_correct else [replace(each, correct={}) for each in checked]
         except (Stopped, KeyboardInterrupt):
             raise
         except BaseException as error:  # a task may raise anything

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import cast
 
+from hpsearch.contracts.correctness import PARTS, Correctness
 from hpsearch.contracts.method import Method
 from hpsearch.contracts.objective import Result, is_precision, number
 from hpsearch.contracts.space import RESERVED, RESERVED_OF_CURVES
@@ -68,6 +69,7 @@ def _faults(result: Result, taken: Collection[str]) -> Iterator[str]:
             yield from _no_number(name, value)
     if isinstance(curves, dict):
         yield from _no_curves(curves)
+    yield from _no_correctness(result.correct)
 
 
 def _named(what: str, given: object) -> dict[object, object] | str:
@@ -89,6 +91,22 @@ def _no_curves(curves: dict[object, object]) -> Iterator[str]:
         yield from (fault for i, value in enumerate(values) for fault in _no_number(f"{name}[{i}]", value))
     if len(lengths) > 1:
         yield "the curves of a result must all have one value per epoch"
+
+
+def _no_correctness(given: object) -> Iterator[str]:
+    if not isinstance(given, Mapping):
+        yield f"a result's correct must be a mapping of {' and '.join(PARTS)}, got {type(given).__name__}"
+        return
+    for part, correct in given.items():
+        if part not in PARTS:
+            yield f"a result's correct is of {' or '.join(PARTS)}, got {part!r}"
+        elif not isinstance(correct, Correctness):
+            yield f"a result's correct[{part!r}] must be an hpsearch.Correctness, got {type(correct).__name__}"
+        else:
+            try:
+                yield from (f"a result's correct[{part!r}].{fault}" for fault in correct.faults())
+            except (TypeError, ValueError) as error:
+                yield f"a result's correct[{part!r}] must have whole numbers: {error}"
 
 
 def _misnamed(name: object, taken: Collection[str]) -> Iterator[str]:
@@ -115,6 +133,7 @@ def _plain(result: Result) -> Result:
         metrics={name: _or_nan(value) for name, value in result.metrics.items()},
         curves={name: [_or_nan(value) for value in curve] for name, curve in result.curves.items()},
         reason=text_kept(result.reason),
+        correct={part: Correctness([int(n) for n in one.counts], int(one.of)) for part, one in result.correct.items()},
     )
     if plain.outcome != "complete" or (plain.objective is not None and math.isfinite(plain.objective)):
         return plain

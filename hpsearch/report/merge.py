@@ -130,6 +130,7 @@ def _joined(files: Sequence[Path], all_tables: Sequence[Tables]) -> Tables:
         halved=sum(tables.halved for tables in renamed),
         stand_ins=[attempt for tables in renamed for attempt in tables.stand_ins],
         attempts=[attempt for tables in renamed for attempt in tables.attempts],
+        correct={place: of for tables in renamed for place, of in tables.correct.items()},
     )
 
 
@@ -156,4 +157,5 @@ def _renamed(tables: Tables, names: dict[str, str]) -> Tables:
         curves=labelled(tables.curves),
         seeds=labelled(tables.seeds),
         attempts=[replace(attempt, method=names[attempt.method]) for attempt in tables.attempts],
+        correct={(names[label], repeat, trial): of for (label, repeat, trial), of in tables.correct.items()},
     )

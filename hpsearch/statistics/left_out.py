@@ -74,8 +74,8 @@ def left_out(points: Array, values: Array, studies: NDArray[np.int64], seed: int
     centre, scale = float(values.mean()), float(values.std()) or 1.0
     standard = (values - centre) / scale
     random = np.random.default_rng(seed)
-    some = _some(random, len(values), CONDITIONED_ON)
-    few = some[_some(random, len(some), FITTED_ON)]
+    some = drawn(random, len(values), CONDITIONED_ON)
+    few = some[drawn(random, len(some), FITTED_ON)]
     lengthscales, variance, noise, mean = fitted(points[few], standard[few])
     places = points / lengthscales
     x, y = places[some], standard[some] - mean
@@ -149,5 +149,6 @@ def fitted(points: Array, values: Array) -> tuple[Array, float, float, float]:
     return np.exp(theta[:columns]), math.exp(theta[-2]), math.exp(theta[-1]), at(theta)[2]
 
 
-def _some(random: np.random.Generator, n: int, most: int) -> NDArray[np.int64]:
+def drawn(random: np.random.Generator, n: int, most: int) -> NDArray[np.int64]:
+    """Places of all n trials, or of as many as the most, drawn at random, in rising order."""
     return np.arange(n) if n <= most else np.sort(random.choice(n, most, replace=False))

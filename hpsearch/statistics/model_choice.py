@@ -9,28 +9,38 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.statistics.left_out import fitted, floored, kernel
+from hpsearch.statistics.left_out import CONDITIONED_ON, FITTED_ON, drawn, fitted, floored, kernel
 
 Array = NDArray[np.float64]
 FEWEST = 5
-"""Trials below which the best recorded one is chosen: a model of fewer knows no noise from a slope."""
+"""Trials below which there is no model: one of fewer knows no noise from a slope."""
 
 
-def model_choice(points: Array, values: Array) -> int:
-    """The 0-based trial with the best posterior mean of a Gaussian process of these trials, the first of equals.
+def posterior_means(points: Array, values: Array, seed: int = 0) -> Array:
+    """Posterior mean of a Gaussian process of these trials at each of them; the values themselves if there is none.
 
-    The model is that of `left_out`.
+    The model is that of `left_out`. There is none of fewer than 5 trials, of equal values, or of values whose squares
+    are no numbers.
 
     Args:
         points: places of one study's configurations, (trials, columns), in about [0, 1].
         values: their results, larger is better, (trials,), finite.
+        seed: of the draws of trials where there are more than the model takes.
+
+    Returns:
+        Shape (trials,), in the unit of the values.
     """
-    standard = floored(values) - floored(values).mean()
-    spread = float(standard.std())
-    if len(values) < FEWEST or spread == 0:
-        return int(np.argmax(values))
-    standard = standard / spread
-    lengthscales, variance, noise, mean = fitted(points, standard)
+    with np.errstate(over="ignore", invalid="ignore"):
+        standard = floored(values)
+        centre, spread = float(standard.mean()), float(standard.std())
+    if len(values) < FEWEST or spread == 0 or not np.isfinite(spread) or not points.size:
+        return values
+    standard = (standard - centre) / spread
+    random = np.random.default_rng(seed)
+    some = drawn(random, len(values), CONDITIONED_ON)
+    few = some[drawn(random, len(some), FITTED_ON)]
+    lengthscales, variance, noise, mean = fitted(points[few], standard[few])
     places = points / lengthscales
-    covariance = variance * kernel(places, places)
-    return int(np.argmax(covariance @ np.linalg.solve(covariance + noise * np.eye(len(values)), standard - mean)))
+    known = variance * kernel(places[some], places[some]) + noise * np.eye(len(some))
+    found = variance * kernel(places, places[some]) @ np.linalg.solve(known, standard[some] - mean)
+    return np.asarray(centre + spread * (mean + found))

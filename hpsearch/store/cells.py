@@ -12,11 +12,13 @@ from typing import Annotated, Any, Literal, TypeVar
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from hpsearch.contracts.correctness import PARTS, Correctness, Part
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.objective import Objective, is_precision
 from hpsearch.contracts.seeds import SEED_BITS, TRIAL_SEED_BITS
 from hpsearch.contracts.space import RESERVED, RESERVED_OF_CURVES, RESERVED_OF_SEEDS, Space, space_from_json
 from hpsearch.contracts.text import in_characters
+from hpsearch.store.correct import unpacked
 from hpsearch.store.rows import Comparison, Look, MethodRow, Run, SeedRow, StudyRow, Trial, TrialRow
 from hpsearch.store.schema import STATES
 from hpsearch.study.schema import MOST, STRICT, Scalar, When, from_record
@@ -293,6 +295,21 @@ def seeds(rows: Sequence[Sequence[Any]]) -> list[SeedRow]:
             where = f"{each.method}, study {each.repeat}, trial {each.trial}, seed {each.number}"
             raise UndecodableError(f"{where}: {fault}")
         found.append(each)
+    return found
+
+
+def correct(rows: Sequence[Sequence[Any]]) -> dict[tuple[str, int, int], dict[Part, Correctness]]:
+    """Rows of incumbents' correctness: method, repeat, trial, part of the data, examples, tries, and packed counts."""
+    found: dict[tuple[str, int, int], dict[Part, Correctness]] = {}
+    for label, repeat, trial, part, examples, tries, counts in rows:
+        where = f"what {label}, study {repeat}, trial {trial} classified correctly"
+        try:
+            of_part = Correctness(unpacked(counts, examples), tries)
+        except (ValueError, OverflowError) as error:
+            raise UndecodableError(f"{where}: {error}") from error
+        if part not in PARTS or any(of_part.faults()):
+            raise UndecodableError(f"{where}: is not what it should be")
+        found.setdefault((label, repeat, trial), {})[part] = of_part
     return found
 
 

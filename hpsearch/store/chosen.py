@@ -1,4 +1,8 @@
-"""The configuration that each study chose: that of its complete trial with the best objective, the first of equals."""
+"""The configuration that each study chose, of its complete trials, the first of equals.
+
+It is the one with the best recorded objective, or, with `incumbent = "model"` in the study file, the one of which a
+Gaussian process of all the study's trials expects most.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,8 @@ from numpy.typing import NDArray
 
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.space import Choice, Fixed, Int, Parameter, Space, Value
+from hpsearch.statistics.model_choice import posterior_means
+from hpsearch.store.places import places
 from hpsearch.store.tables import Tables, counted
 
 BETWEEN = " / study "
@@ -46,16 +52,42 @@ def final_values(tables: Tables) -> dict[str, NDArray[np.float64]]:
     }
 
 
+def by_model(tables: Tables, label: str) -> bool:
+    """Whether the studies of a method choose by a model."""
+    return tables.part_with(label).spec.incumbent == "model"
+
+
+def expected(tables: Tables, label: str, rows: pd.DataFrame) -> NDArray[np.float64]:
+    """What the model of a study expects of its finished trials, (trials,), larger is better.
+
+    Where there is none (statistics/model_choice.py), or nothing is searched, it is what was recorded.
+
+    Args:
+        tables: the comparison.
+        label: the study's method.
+        rows: its finished trials, of the trials table.
+    """
+    sign = 1.0 if tables.objective.direction == "maximise" else -1.0
+    values, space = sign * counted(rows, tables.lost), tables.methods[label]
+    return posterior_means(places(space, rows), values) if space.searched else values
+
+
 def chosen(tables: Tables, *, overall: bool = False) -> dict[str, pd.DataFrame]:
     """Label -> one row of the trials table per study: repeat, trial, objective, hyperparameters, metrics, seed.
 
-    A study without a complete trial has no row. With `overall` only the best study of each method has one.
+    A study without a complete trial has no row. With `overall` only the best study of each method has one: that which
+    chose the best value, by what studies choose by.
     """
-    maximise = tables.objective.direction == "maximise"
-    complete = tables.trials[tables.trials["state"] == "complete"]
+    sign = 1.0 if tables.objective.direction == "maximise" else -1.0
+    finished = tables.trials[tables.trials["state"] != "proposed"]
     found = {}
     for label, space in tables.methods.items():
-        rows = complete[complete["method"] == label].sort_values("objective", ascending=not maximise, kind="stable")
+        rows = finished[finished["method"] == label]
+        rows = rows.assign(worth_=sign * rows["objective"])
+        if by_model(tables, label):
+            for _, of_study in rows.groupby("repeat"):
+                rows.loc[of_study.index, "worth_"] = expected(tables, label, of_study)
+        rows = rows[rows["state"] == "complete"].sort_values("worth_", ascending=False, kind="stable")
         rows = rows.head(1) if overall else rows.groupby("repeat").head(1).sort_values("repeat")
         columns = ["repeat", "trial", "objective", *space.names, *tables.metrics, "seed"]
         found[label] = rows[columns].reset_index(drop=True)
@@ -86,7 +118,8 @@ def along(tables: Tables, moments: Collection[int] | None) -> dict[str, list[tup
 
     Args:
         tables: a comparison that searches.
-        moments: numbers of trials after which incumbents are wanted, beside those at the end; None for all.
+        moments: numbers of trials after which incumbents are wanted, beside those at the end; None for all. They are
+            those with the best recorded objective.
     """
     sign = 1 if tables.objective.direction == "maximise" else -1
     complete = tables.trials[tables.trials["state"] == "complete"]

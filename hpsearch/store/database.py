@@ -15,11 +15,14 @@ from contextlib import suppress
 from functools import cached_property, wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
+from hpsearch.contracts.correctness import Correctness, Part
 from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.json import Json
 from hpsearch.contracts.objective import Result
 from hpsearch.contracts.space import Configuration, Space, space_as_json
 from hpsearch.store import cells
+from hpsearch.store.correct import all_of as all_correct
+from hpsearch.store.correct import keep as keep_correct
 from hpsearch.store.file import DatabaseFile, is_ours, unreadable
 from hpsearch.store.outputs import drop_unused, keep, of_trial
 from hpsearch.store.rows import (
@@ -207,10 +210,12 @@ class Database(DatabaseFile):
         warnings: int = 0,
         output: str = "",
         seeds: Mapping[tuple[int, int], Sequence[tuple[int, Result]]] | None = None,
+        every_correct: bool = False,
     ) -> None:
         """Record results, (study id, trial, result), and what was printed, in one transaction. A result is final.
 
         `seeds` has what each seed gave, (study id, trial) -> (seed, result), of trials that are trained with several.
+        Which examples a trial classified correctly is kept if it is an incumbent, or of all with `every_correct`.
         """
         changed = 0
         with self.transaction() as connection:
@@ -248,6 +253,8 @@ class Database(DatabaseFile):
                 )
                 if new:
                     keep_seeds(connection, study_id, trial, of_seeds)
+                if new and kept.state == "complete":
+                    keep_correct(connection, study_id, trial, result.correct, every_correct)
             if changed:
                 self._count_warnings(connection, run_id, warnings)
             else:  # a stop at the end of a transaction has the same results recorded twice
@@ -481,3 +488,8 @@ class Database(DatabaseFile):
     def seeds(self) -> list[SeedRow]:
         """What each seed gave, of trials that were trained with several, by method, repeat, trial and number."""
         return cells.seeds(all_seeds(self.connection))
+
+    @_reading
+    def correct(self) -> dict[tuple[str, int, int], dict[Part, Correctness]]:
+        """Which examples incumbents classified correctly: (method, repeat, trial) -> part of the data -> how often."""
+        return cells.correct(all_correct(self.connection))

@@ -96,6 +96,18 @@ def _keep_looks(connection: sqlite3.Connection) -> None:
     )
 
 
+def _keep_correct(connection: sqlite3.Connection) -> None:
+    # How often each example was classified correctly, of so many tries, by the trials that became incumbents.
+    connection.execute(
+        """CREATE TABLE correct (
+            study_id INTEGER NOT NULL, trial INTEGER NOT NULL, part TEXT NOT NULL,
+            examples INTEGER NOT NULL, tries INTEGER NOT NULL, counts BLOB NOT NULL,
+            PRIMARY KEY (study_id, trial, part),
+            FOREIGN KEY (study_id, trial) REFERENCES trials ON DELETE CASCADE
+        ) STRICT"""
+    )
+
+
 UPGRADES: list[Callable[[sqlite3.Connection], None]] = [
     _create,
     _note_halved_packs,
@@ -104,6 +116,7 @@ UPGRADES: list[Callable[[sqlite3.Connection], None]] = [
     _keep_seeds_and_epochs,
     _keep_precisions,
     _keep_looks,
+    _keep_correct,
 ]
 """Upgrade i takes a file from version i to i + 1, in the transaction that records the new version."""
 

@@ -11,6 +11,7 @@ from itertools import chain, product
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from hpsearch.contracts.correctness import Correctness, Part
 from hpsearch.contracts.objective import Objective
 from hpsearch.contracts.space import Space
 from hpsearch.store.database import Database
@@ -61,6 +62,7 @@ class Tables:
         stand_ins: one for each trial for which its searcher had no proposal, with the reason.
         precisions: type of numbers -> how many trials were trained in it, of those whose task says so.
         attempts: every failed attempt to propose or to train a trial.
+        correct: (method, repeat, trial) -> which examples it classified correctly, of incumbents where that was kept.
     """
 
     parts: tuple[Comparison, ...]
@@ -76,6 +78,7 @@ class Tables:
     stand_ins: Sequence[FailedAttempt] = ()
     precisions: Mapping[str, int] = field(default_factory=dict)
     attempts: Sequence[FailedAttempt] = ()
+    correct: Mapping[tuple[str, int, int], Mapping[Part, Correctness]] = field(default_factory=dict)
 
     @property
     def comparison(self) -> Comparison:
@@ -125,7 +128,7 @@ def load_tables(path: Path) -> Tables:
         comparison = database.existing()
         spaces = {label: method.space for label, method in database.methods().items()}
         found, runs, attempts = database.all_trials(), database.runs(), database.failed_attempts()
-        of_seeds = database.seeds()
+        of_seeds, correct = database.seeds(), database.correct()
     names = list(dict.fromkeys(name for space in spaces.values() for name in space.names))
     metrics = list(dict.fromkeys(name for trial in found for name in trial.metrics if name not in names))
     trials = pd.DataFrame(
@@ -157,6 +160,7 @@ def load_tables(path: Path) -> Tables:
         [attempt for attempt in attempts if attempt.attempt == PROPOSING],
         Counter(trial.precision for trial in found if trial.precision),
         attempts,
+        correct,
     )
 
 

@@ -182,10 +182,14 @@ class Spec(BaseModel):
     learning rate of a part that no method moves, which are searched with every method's own.
     `primary` names the endpoint that decides: "trials", those that one method needs to match what another ends with, or
     the "difference" at the end. All others are secondary.
+    `incumbent` says how a study chooses among its trials at its end: the one with the best "recorded" objective, or the
+    one of which a "model" of all its trials expects most. No proposal depends on it.
     `time_limit` is how many seconds a worker may train a pack, with the loading of its data, before it is ended and
     the pack counts as failed. `on_failure` says what becomes of a trial that fails whenever it is tried: it counts at
     chance level ("count"), or it ends the run with its reason and is tried again by the next run ("stop"). A trial that
     diverges has a result, which would be the same again: it counts at chance level either way, and stops no run.
+    `keep_correct` keeps which examples each incumbent classified correctly, if the task says so; where a model chooses,
+    those of every trial.
     """
 
     model_config = STRICT
@@ -201,7 +205,9 @@ class Spec(BaseModel):
     pack: Annotated[int, Field(ge=1)] | None = None
     time_limit: Annotated[float, Field(gt=0, le=1e9), BeforeValidator(_seconds)] | None = None
     on_failure: Literal["count", "stop"] = "count"
+    keep_correct: bool = True
     primary: Literal["trials", "difference"] = "trials"
+    incumbent: Literal["recorded", "model"] = "recorded"
     task: Annotated[Named, BeforeValidator(_named)]
     searcher: Annotated[Named, BeforeValidator(_named)] = Named(name="botorch")
     space: dict[str, SpaceChange] = Field(default_factory=dict)

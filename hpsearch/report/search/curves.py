@@ -13,6 +13,7 @@ from hpsearch.contracts.objective import Objective
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
 from hpsearch.statistics.incumbents import chosen_trials, incumbents
 from hpsearch.statistics.trials_to_level import TrialsToLevel, trials_to_final_level
+from hpsearch.store.chosen import by_model, expected
 from hpsearch.store.tables import Tables, counted
 
 Array = NDArray[np.float64]
@@ -28,7 +29,7 @@ class MethodCurves:
         incumbents: best so far in the objective's own unit, shape (studies, trials); it stays after a study's end.
         mean: the incumbents' mean over studies, with its band, shape (trials,).
         final: the same after the last trial, shape ().
-        chosen: rows of the trials table, one per study: its trial with the best validation objective.
+        chosen: rows of the trials table, one per study: the trial that it chose.
         lost: number of trials that diverged or failed.
     """
 
@@ -123,13 +124,13 @@ def compute_curves(tables: Tables, *, whole: bool = False) -> Curves:
     counts = {key: min(found.trials, length) for key, found in begun.items()}
     rows = np.array([trial <= counts.get((label, repeat), 0) for label, repeat, trial in places])
     within = tables.trials[rows]
-    methods = {label: _method(within[within["method"] == label], tables, length) for label in tables.methods}
+    methods = {label: _method(label, within[within["method"] == label], tables, length) for label in tables.methods}
     finished = int((tables.trials["state"] != "proposed").sum())
     is_finished = finished == tables.planned and not any(part.is_open for part in tables.parts)
     return Curves(tables.objective, methods, length, (finished, tables.planned), tables.metrics, rows, is_finished)
 
 
-def _method(trials: pd.DataFrame, tables: Tables, length: int) -> MethodCurves:
+def _method(label: str, trials: pd.DataFrame, tables: Tables, length: int) -> MethodCurves:
     maximise, bounds = tables.objective.direction == "maximise", tables.objective.ends
     worst = -np.inf if maximise else np.inf
     there = has_trial(trials, length)
@@ -137,9 +138,12 @@ def _method(trials: pd.DataFrame, tables: Tables, length: int) -> MethodCurves:
     objectives[there] = counted(trials, tables.lost)
     best = incumbents(np.where(there, objectives, worst), maximise=maximise)
     # A lost trial cannot be chosen, even if its study has nothing better than chance.
-    candidates = np.full(there.shape, worst)
-    candidates[there] = np.where(trials["state"] == "complete", objectives[there], worst)
-    chosen = chosen_trials(candidates, maximise=maximise)
+    candidates = np.full(there.shape, -np.inf)
+    worth = objectives[there] if maximise else -objectives[there]
+    if by_model(tables, label):
+        worth = np.concatenate([expected(tables, label, of_study) for _, of_study in trials.groupby("repeat")])
+    candidates[there] = np.where(trials["state"] == "complete", worth, -np.inf)
+    chosen = chosen_trials(candidates)
     positions = np.concatenate([[0], there.sum(axis=1).cumsum()[:-1]]) + chosen
     lost = int((trials["state"] != "complete").sum())
     mean, final = (bootstrap_mean(values).within(bounds) for values in (best, best[:, -1]))

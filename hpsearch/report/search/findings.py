@@ -17,7 +17,6 @@ from hpsearch.contracts.objective import last_word
 from hpsearch.contracts.progress import Progress, silent
 from hpsearch.contracts.space import Choice, Float, Int
 from hpsearch.report.search.curves import Curves, compute_curves, has_trial
-from hpsearch.report.search.places import places, positions
 from hpsearch.report.search.values import Incumbents, compute_incumbents
 from hpsearch.statistics.area import area_under_curve
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
@@ -34,6 +33,7 @@ from hpsearch.statistics.running_time import Ratio, running_time_ratio
 from hpsearch.statistics.superiority import Superiority, probability_of_superiority
 from hpsearch.statistics.ties import Mean, largest
 from hpsearch.statistics.time_to_target import Times, times_to_target
+from hpsearch.store.places import places, positions
 from hpsearch.store.tables import Tables, counted, numbers
 from hpsearch.study.schema import MOST
 

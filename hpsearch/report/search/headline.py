@@ -13,7 +13,15 @@ from hpsearch.report.context import ReportContext
 from hpsearch.report.facts import UNKNOWN
 from hpsearch.report.search.figure import FEW_STUDIES
 from hpsearch.report.search.findings import Findings
-from hpsearch.report.search.truth import by_worth, climb_texts, favoured, favoured_text, model_text, truly_beats
+from hpsearch.report.search.truth import (
+    OTHER_EXAMPLES,
+    by_worth,
+    climb_texts,
+    favoured,
+    favoured_text,
+    model_text,
+    truly_beats,
+)
 from hpsearch.report.search.values import RECORDED, Measured
 from hpsearch.report.search.verdict import SIGNIFICANT, count, few_of, narrow_ranges, p_text, whole
 from hpsearch.statistics.bootstrap import Interval
@@ -247,8 +255,10 @@ def _difference_tile(found: Findings, measured: Measured, best: str, other: str)
     span = NO_INTERVAL
     if math.isfinite(float(difference.low)):
         span = f"95% interval {_difference_span(amounts, difference)}"
+    both = measured.difference_with_examples(best, other)
+    examples = "" if both is None else f"; {OTHER_EXAMPLES} {amounts.span(float(both.low), float(both.high))}"
     picked = ", not adjusted for picking this pair" if len(found.labels) > 2 else ""
-    note = f"{' against '.join(means)}{picked}; {_by(measured)}"
+    note = f"{' against '.join(means)}{picked}; {_by(measured)}{examples}"
     more = f"Means over n studies. {_trust(coverage('difference of means', found.curves.least))}"
     title = "ends better by" if found.curves.is_finished else "ahead by"
     return Tile(title, amounts.difference(*_ends(difference)), span, note, more)

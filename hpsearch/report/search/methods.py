@@ -17,6 +17,7 @@ from hpsearch.report.search.verdict import count, looks, sources
 from hpsearch.report.text import listed
 from hpsearch.statistics.coverage import FEWEST
 from hpsearch.statistics.superiority import ENOUGH
+from hpsearch.store.chosen import by_model
 from hpsearch.store.rows import Comparison
 
 
@@ -32,8 +33,7 @@ def methods(found: Findings, context: ReportContext) -> Prose:
     opening = [
         f"We compared {count(len(found.labels), 'training method')} ({listed(found.labels)}) by what it costs to tune "
         f"{'them' if len(found.labels) > 1 else 'it'}.",
-        f"The objective of a trial was its {objective_text(found.tables)}; a study chose its trial with the best "
-        "objective.",
+        f"The objective of a trial was its {objective_text(found.tables)}; a study chose {_choice(found)}.",
     ]
     seen = "was seen" if sum(metric.startswith("test") for metric in found.tables.metrics) < 2 else "were seen"
     of_tests = f"computed for every trial, and {seen} by no search and no choice."
@@ -43,6 +43,16 @@ def methods(found: Findings, context: ReportContext) -> Prose:
     prose.add("Statistics", _statistics(found, prose))
     prose.add("Software and hardware", place(context, prose))
     return prose
+
+
+def _choice(found: Findings) -> str:
+    """Which trial a study chose."""
+    recorded = "its trial with the best objective"
+    model = "its trial with the best posterior mean of a Gaussian process"
+    by = {by_model(found.tables, label) for label in found.labels}
+    if len(by) > 1:
+        return f"{recorded}, or {model}"
+    return model if by == {True} else recorded
 
 
 def _spaces(found: Findings) -> list[str]:

@@ -22,7 +22,7 @@ from hpsearch.report.folder import write_sections
 from hpsearch.report.markdown import extra_text, interval, plain, table
 from hpsearch.report.search.findings import Findings, Reach
 from hpsearch.report.search.headline import Headline, headline
-from hpsearch.report.search.truth import choosing_text, endpoints_table, values_table
+from hpsearch.report.search.truth import by_what, choosing_text, endpoints_table, values_table
 from hpsearch.report.search.tuners import tuner_section
 from hpsearch.report.search.verdict import SIGNIFICANT, sentences, tested
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
@@ -107,7 +107,7 @@ def _best_table(found: Findings) -> str:
         rows.append([plain(label), str(len(method.incumbents)), interval(method.final), *cells, str(method.lost)])
     note = (
         f"Mean over studies (95% bootstrap interval; {coverage('mean', curves.least)}). The columns after the "
-        "objective are of the configuration that each study chose by its objective; the area is the mean of the best "
+        f"objective are of the configuration that each study chose {by_what(found)}; the area is the mean of the best "
         "so far over all trials. A lost trial diverged or failed; it counts as spent, "
         f"{plain(counted_at(found.tables))}."
     )

@@ -6,16 +6,25 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from hpsearch.report.amounts import Amounts
-from hpsearch.report.search.findings import Findings
-from hpsearch.report.search.values import MEANING, MODEL, MODELLED, RECORDED, Measured, Scatter
+from hpsearch.report.markdown import extra_text
+from hpsearch.report.search.findings import ALL_PAIRS, Findings
+from hpsearch.report.search.values import MEANING, MODEL, MODELLED, RECORDED, TEST, Measured, Scatter
+from hpsearch.report.search.verdict import middle_trial
 from hpsearch.statistics.bootstrap import Interval
 from hpsearch.statistics.holm import holm
 from hpsearch.statistics.superiority import Superiority
+from hpsearch.store.chosen import by_model
 
 SIGNIFICANT = 0.01
 LEAST_RATIO = 1.25
 """Deviations that differ by less than this favour nobody much."""
 MOST_OF_A_CLIMB = 0.5
+OTHER_EXAMPLES = "with other examples too"
+"""Heads intervals that hold the luck of the examples beside that of the studies."""
+EXAMPLES_NOTE = (
+    f'Intervals "{OTHER_EXAMPLES}" also hold the luck of which examples were there to be measured on, each counted as '
+    "drawn independently; simulated at n = 20 they hold the truth in 94 to 97% (benchmarks/examples.py)."
+)
 
 
 @dataclass(frozen=True)
@@ -135,10 +144,15 @@ def _sign(found: Findings) -> float:
 def values_table(found: Findings) -> tuple[list[list[str]], str]:
     """What each method's studies end with, by each kind of value: rows, the head first, and a note."""
     kinds = found.incumbents.values
-    rows = [["method", *(f"{kind}: {measured.name}" for kind, measured in kinds.items()), "scatter between seeds"]]
+    with_examples = [measured for measured in kinds.values() if measured.examples]
+    head = ["method", *(f"{kind}: {measured.name}" for kind, measured in kinds.items())]
+    rows = [[*head, *(f"{measured.kind}, {OTHER_EXAMPLES}" for measured in with_examples), "scatter between seeds"]]
     amounts = Amounts.of(found.curves.objective)
     for label in found.labels:
         cells = [amount_text(amounts, measured, label) for measured in kinds.values()]
+        for measured in with_examples:
+            mean = measured.mean_with_examples(label)
+            cells.append("" if mean is None else amounts.span(float(mean.low), float(mean.high)))
         scatter = found.incumbents.scatter.get(label)
         rows.append([label, *cells, amounts.difference(scatter.deviation) if scatter else "not known"])
     meanings = "; ".join(f"{kind}: {MEANING[kind]}" for kind in kinds)
@@ -147,40 +161,68 @@ def values_table(found: Findings) -> tuple[list[list[str]], str]:
         f"Means over studies of what each ended with (95% interval). By kind of value: {meanings}. The interval "
         "of the model holds its own error, which all studies share; simulated at n = 20 it holds the truth in 78 to "
         "100%, least where values are not smooth (benchmarks/incumbents.py)."
+        + (f" {EXAMPLES_NOTE}" if with_examples else "")
         + (f" The scatter is a standard deviation, from {source}." if source else "")
     )
     return rows, note
 
 
+def by_what(found: Findings) -> str:
+    """By what studies chose, where several comparisons are merged perhaps by different things."""
+    rules = {by_model(found.tables, label) for label in found.labels}
+    if len(rules) > 1:
+        return "by its objective or by a model of its trials, as its study file says"
+    return "by a model of its trials" if rules == {True} else "by its objective"
+
+
 def choosing_text(found: Findings) -> str:
-    """What studies would gain if they chose by a model of their own trials; empty where nobody can tell."""
+    """What studies gain by choosing by a model of their own trials, or would gain; empty where nobody can tell."""
     if not found.incumbents.choosing:
         return ""
     amounts = Amounts.of(found.curves.objective)
-    said = "; ".join(f"{label} {difference_text(amounts, gain)}" for label, gain in found.incumbents.choosing.items())
-    return (
-        "If each study had chosen, at its end, by the posterior mean of a Gaussian process of its own trials instead "
-        "of by the best recorded value, its choice would be better by (value by the model of the other studies): "
-        f"{said}."
+    by = {MODEL: "by the model of the other studies", TEST: "on test data"}
+    said = "; ".join(
+        f"{by[kind]} {', '.join(f'{label} {difference_text(amounts, gain)}' for label, gain in gains.items())}"
+        for kind, gains in found.incumbents.choosing.items()
     )
+    model = "by the posterior mean of a Gaussian process of its own trials"
+    if all(by_model(found.tables, label) for label in found.labels):
+        return f"Each study chose {model}. By the best recorded value its choice would be worse by: {said}."
+    return f"If each study had chosen, at its end, {model} its choice would be better by: {said}."
 
 
 def endpoints_table(found: Findings) -> tuple[list[list[str]], str]:
-    """The difference and the trials to match by each kind of value, best against each other: rows and a note."""
-    rows = [["pair", "value", "ends better by", "trials to match", "chance to end better"]]
-    amounts = Amounts.of(found.curves.objective)
+    """The difference, trials to match and extra trials by each kind of value, best against each other: rows and a note.
+
+    With many methods it has no extra trials, which take long to draw.
+    """
+    values, amounts, middle = (
+        found.incumbents.values,
+        Amounts.of(found.curves.objective),
+        middle_trial(found.curves.trials),
+    )
+    kept = any(measured.examples for measured in values.values())
+    few = len(found.labels) <= ALL_PAIRS
+    head = ["pair", "value", "ends better by", *([OTHER_EXAMPLES] if kept else []), "trials to match"]
+    rows = [[*head, *([f"extra trials after {middle}"] if few else []), "chance to end better"]]
     for other in (label for label in found.labels if label != found.best):
-        for kind, measured in found.incumbents.values.items():
-            difference = measured.difference(found.best, other)
+        for kind, measured in values.items():
+            cells = [difference_text(amounts, measured.difference(found.best, other))]
+            if kept:
+                both = measured.difference_with_examples(found.best, other)
+                cells.append("" if both is None else amounts.span(float(both.low), float(both.high)))
+            cells.append(str(measured.to_final_level(found.best, other)))
+            if few:
+                extra = found.extra[found.best, other] if kind == RECORDED else measured.extra(found.best, other)
+                cells.append("" if extra is None else extra_text(extra, middle))
             chance = measured.superiority(found.best, other)
-            rows.append([
-                f"{found.best}, {other}", kind, difference_text(amounts, difference),
-                str(measured.to_final_level(found.best, other)),
-                "" if chance is None else f"{chance.estimate:.0%} ({chance.low:.0%} to {chance.high:.0%})",
-            ])  # fmt: skip
+            cells.append("" if chance is None else f"{chance.estimate:.0%} ({chance.low:.0%} to {chance.high:.0%})")
+            rows.append([f"{found.best}, {other}", kind, *cells])
     note = (
-        "By how much the first ends better, and from which trial on its mean has what the second ends with (95% "
-        "intervals). The model's values share an error, so that it has no chance of one study against another."
+        "By how much the first ends better, from which trial on its mean has what the second ends with"
+        + (f", how many more trials the second needs to have what the first has after {middle}" if few else "")
+        + " (95% intervals). The model's values share an error, so that it has no chance of one study against another."
+        + (f" {EXAMPLES_NOTE}" if kept else "")
     )
     return rows, note
 

@@ -10,11 +10,12 @@ from hpsearch.report.facts import counted_at
 from hpsearch.report.markdown import p_number
 from hpsearch.report.search.findings import Findings, Target, Test
 from hpsearch.report.search.truth import amount_text, by_worth, difference_text, truly_beats
-from hpsearch.report.search.values import RECORDED
+from hpsearch.report.search.values import PART, RECORDED
 from hpsearch.statistics.bootstrap import Interval
 from hpsearch.statistics.boundary import End
 from hpsearch.statistics.gap import Gap
 from hpsearch.statistics.ties import compare
+from hpsearch.store.chosen import by_model
 from hpsearch.store.rows import Look
 
 SIGNIFICANT = 0.05
@@ -29,14 +30,14 @@ ONE_SPLIT = (
 
 def sentences(found: Findings) -> list[str]:
     """The verdict, in the order a reader wants: who is ahead, by how many trials, how surely, and with what limits."""
-    return [*_unfinished(found), *looks(found), *_who(found), *_cautions(found), sources(found)]
+    return [*_unfinished(found), *looks(found), *_who(found), *_cautions(found), *_choices(found), sources(found)]
 
 
 def sources(found: Findings) -> str:
     """What varies between studies, and so is in the intervals over them."""
     splits = [part.resolved.get("splits", {}) for part in found.tables.parts]
     if not any(splits):
-        return ONE_SPLIT
+        return f"{ONE_SPLIT[:-1]}{_examples(found)}."
     seeds = "All intervals are over studies, each with its own seeds of search and training"
     if not all(splits):
         return f"{seeds}; some comparisons have a split of the data for each study, the others a single one."
@@ -48,6 +49,34 @@ def sources(found: Findings) -> str:
         f"{seeds} and its own split of the data, so that they hold the luck of the split, too.{shared} Splits overlap: "
         "of data from elsewhere they say nothing."
     )
+
+
+def _examples(found: Findings) -> str:
+    """Which intervals say something about other examples; empty if none does."""
+    counts = [
+        f"{next(iter(measured.examples.values())).shape[1]:,} {PART[kind]}"
+        for kind, measured in found.incumbents.values.items()
+        if measured.examples
+    ]
+    if not counts:
+        return ""
+    return (
+        f", except those of the final difference with other examples too, which also hold the luck of which "
+        f"{' and '.join(dict.fromkeys(counts))} examples there were (of other training data they say nothing either)"
+    )
+
+
+def _choices(found: Findings) -> list[str]:
+    """What is of trials that a model chose, and what is not."""
+    labels = [label for label in found.labels if by_model(found.tables, label)]
+    if not labels:
+        return []
+    whose = "" if len(labels) == len(found.labels) else f" of {', '.join(labels)}"
+    return [
+        f"Studies{whose} choose by a model of their own trials: test values, fresh seeds and all that is said of "
+        "chosen configurations are of that choice. Best-so-far curves, trials to a target and tests of them are of "
+        "recorded values."
+    ]
 
 
 def _who(found: Findings) -> list[str]:

@@ -159,7 +159,8 @@ def test_tables_have_every_kind(files):
     assert [row[0] for row in rows] == ["steady", "lucky"]
     _, *rows = endpoints_table(found)[0]
     assert [row[1] for row in rows] == list(found.incumbents.values)
-    assert [row[4] != "" for row in rows] == [True, True, False, True]
+    assert [row[-1] != "" for row in rows] == [True, True, False, True]  # the chance of one study against another
+    assert all(row[4] for row in rows)  # extra trials
 
 
 def test_what_confirms_something_else_is_refused(files):

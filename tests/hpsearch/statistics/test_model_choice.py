@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from hpsearch.statistics.model_choice import model_choice
+from hpsearch.statistics.model_choice import posterior_means
+
+
+def model_choice(points, values):
+    return int(posterior_means(points, values).argmax())
 
 
 @pytest.mark.parametrize("trials", [1, 3, 5, 20])

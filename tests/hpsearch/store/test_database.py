@@ -231,7 +231,7 @@ def test_a_file_of_version_1_is_read_as_it_is_and_goes_on(own_study, tmp_path):
         for column in ("output_id", "epochs", "precision"):
             old.execute(f"ALTER TABLE trials DROP COLUMN {column}")
         old.execute("ALTER TABLE comparison DROP COLUMN seed_bits")
-        for table in ("attempts", "outputs", "seeds", "looks"):
+        for table in ("attempts", "outputs", "seeds", "looks", "correct"):
             old.execute(f"DROP TABLE {table}")
         old.execute("ALTER TABLE trials DROP COLUMN halved")
         old.execute("DELETE FROM trials WHERE trial > 4")
