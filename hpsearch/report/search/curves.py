@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,6 @@ from hpsearch.contracts.errors import DatabaseError
 from hpsearch.contracts.objective import Objective
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
 from hpsearch.statistics.incumbents import chosen_trials, incumbents
-from hpsearch.statistics.trials_to_level import TrialsToLevel, trials_to_final_level
 from hpsearch.store.chosen import by_model, expected
 from hpsearch.store.tables import Tables, counted
 
@@ -63,7 +62,6 @@ class Curves:
     metrics: tuple[str, ...]
     rows: NDArray[np.bool_]
     is_finished: bool
-    _final_levels: dict[tuple[str, str], TrialsToLevel] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def maximise(self) -> bool:
@@ -74,14 +72,6 @@ class Curves:
     def least(self) -> int:
         """Number of studies of the method with the fewest; intervals depend on it."""
         return min(len(method.incumbents) for method in self.methods.values())
-
-    def to_final_level(self, method: str, other: str) -> TrialsToLevel:
-        """Trials that `method` takes to the mean incumbent that `other` ends with."""
-        if (method, other) not in self._final_levels:  # both pages and the verdict ask for it
-            sign = 1 if self.maximise else -1
-            a, b = (sign * self.methods[label].incumbents for label in (method, other))
-            self._final_levels[method, other] = trials_to_final_level(a, b)
-        return self._final_levels[method, other]
 
     def table(self) -> pd.DataFrame:
         """One row per method and trial: mean incumbent, 95% band, number of studies."""

@@ -24,6 +24,7 @@ from hpsearch.report.search.findings import Findings, Reach
 from hpsearch.report.search.headline import Headline, headline
 from hpsearch.report.search.truth import by_what, choosing_text, endpoints_table, values_table
 from hpsearch.report.search.tuners import tuner_section
+from hpsearch.report.search.values import RECORDED
 from hpsearch.report.search.verdict import SIGNIFICANT, sentences, tested
 from hpsearch.statistics.bootstrap import Interval, bootstrap_mean
 from hpsearch.statistics.coverage import coverage
@@ -123,18 +124,18 @@ def _reach(found: Findings) -> str:
 
 def final_levels(found: Findings) -> tuple[list[list[str]], str]:
     """Table of the trials after which each method has what another ends with: rows, the head first, and a note."""
-    curves = found.curves
+    curves, recorded = found.curves, found.incumbents.values[RECORDED]
     labels = list(curves.methods)
     levels = {label: Objective.text(float(method.mean.estimate[-1])) for label, method in curves.methods.items()}
     if len(labels) <= PAIRS_LISTED:
         rows = [["method", "reaches the final mean level of", "level", "after trials (95% interval)"]]
         for method, other in permutations(labels, 2):
-            rows.append([method, other, levels[other], str(curves.to_final_level(method, other))])
+            rows.append([method, other, levels[other], str(recorded.to_final_level(method, other))])
     else:
         others = labels if len(labels) <= MATRIX else [found.best]
         rows = [["method", *(f"{other} {levels[other]}" for other in others)]]
         for method in labels:
-            cells = ["" if method == other else curves.to_final_level(method, other).brief for other in others]
+            cells = ["" if method == other else recorded.to_final_level(method, other).brief for other in others]
             rows.append([method, *cells])
     note = (
         "The first trial at which the method's mean incumbent is as good as the other's at its last trial"

@@ -10,6 +10,8 @@ from hpsearch.contracts.objective import Objective, Result
 from hpsearch.contracts.space import Float, Space
 from hpsearch.export.csv import tables as csv_tables
 from hpsearch.report import compute_curves, write_report
+from hpsearch.report.search.findings import compute_findings
+from hpsearch.report.search.values import RECORDED
 from hpsearch.store.database import Database
 from hpsearch.store.rows import Comparison, Measured, MethodRow, NewStudy
 from hpsearch.study.schema import MethodSpec, Named, Spec
@@ -59,14 +61,14 @@ def make(tmp_path):
 
 @pytest.mark.parametrize(("direction", "sign"), [("maximise", 1), ("minimise", -1)])
 def test_curves_by_hand(make, direction, sign):
-    curves = compute_curves(hpsearch.load(make(direction)))
-    fast = curves.methods["fast"]
+    found = compute_findings(hpsearch.load(make(direction)))
+    fast, recorded = found.curves.methods["fast"], found.incumbents.values[RECORDED]
     assert (sign * fast.incumbents).tolist() == [[0.5, 0.9, 0.9], [0.7, 0.7, 0.9]]
     assert fast.mean.estimate == pytest.approx(np.multiply(sign, [0.6, 0.8, 0.9]))
     assert fast.chosen["trial"].tolist() == [2, 3]
     assert (sign * fast.chosen["test_score"]).tolist() == pytest.approx([0.45, 0.45])
-    assert str(curves.to_final_level("fast", "slow|<script>")) == "1 (too few studies for an interval)"
-    assert curves.to_final_level("slow|<script>", "fast").estimate == 4
+    assert str(recorded.to_final_level("fast", "slow|<script>")) == "1 (too few studies for an interval)"
+    assert recorded.to_final_level("slow|<script>", "fast").estimate == 4
     # Two studies, 0.5 and 0.7: Student's t with one degree of freedom, 0.6 +- 12.706 * 0.1.
     assert fast.mean.low[0] == pytest.approx(sign * 0.6 - 1.2706, abs=1e-4)
 
