@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 
 from hpsearch.contracts.objective import Objective
 from hpsearch.report.search.figure import FEW_STUDIES, TOGETHER
-from hpsearch.report.search.findings import Findings
-from hpsearch.report.search.verdict import middle_trial
+from hpsearch.report.search.findings import Findings, middle_trial
 from hpsearch.report.style import LOOKS, Look, save, told_apart, verbatim
 from hpsearch.statistics.extra_trials import ExtraTrials
 from hpsearch.statistics.first_reach import mean_curve, own_reach

@@ -169,6 +169,11 @@ class Findings:
         return given[-1] if given else next(t for t in self.targets if t.share is not None and t.share >= SHOWN)
 
 
+def middle_trial(trials: int) -> int:
+    """The trial after which the verdict counts extra trials: 10 of 25."""
+    return max(1, round(trials * 0.4))
+
+
 def compute_findings(
     tables: Tables,
     given_targets: Sequence[float] = (),

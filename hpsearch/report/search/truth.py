@@ -7,9 +7,8 @@ from itertools import combinations
 
 from hpsearch.report.amounts import Amounts
 from hpsearch.report.markdown import extra_text
-from hpsearch.report.search.findings import ALL_PAIRS, Findings
+from hpsearch.report.search.findings import ALL_PAIRS, Findings, middle_trial
 from hpsearch.report.search.values import MEANING, MODEL, MODELLED, RECORDED, TEST, Measured, Scatter
-from hpsearch.report.search.verdict import middle_trial
 from hpsearch.statistics.bootstrap import Interval
 from hpsearch.statistics.holm import holm
 from hpsearch.statistics.superiority import Superiority

@@ -10,8 +10,8 @@ from itertools import combinations
 from hpsearch.contracts.space import space_as_json
 from hpsearch.report.facts import with_settings
 from hpsearch.report.markdown import extra_text
-from hpsearch.report.search.findings import ALL_PAIRS, Findings
-from hpsearch.report.search.verdict import SIGNIFICANT, middle_trial, p_text, whole
+from hpsearch.report.search.findings import ALL_PAIRS, Findings, middle_trial
+from hpsearch.report.search.verdict import SIGNIFICANT, p_text, whole
 from hpsearch.report.text import listed
 from hpsearch.statistics.coverage import coverage
 from hpsearch.statistics.extra_trials import ExtraTrials, extra_trials

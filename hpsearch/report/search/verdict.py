@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hpsearch.report.amounts import Amounts
 from hpsearch.report.facts import counted_at
 from hpsearch.report.markdown import p_number
-from hpsearch.report.search.findings import Findings, Target, Test
+from hpsearch.report.search.findings import Findings, Target, Test, middle_trial
 from hpsearch.report.search.truth import amount_text, by_worth, difference_text, truly_beats
 from hpsearch.report.search.values import PART, RECORDED
 from hpsearch.statistics.bootstrap import Interval
@@ -201,11 +201,6 @@ def _so_far(found: Findings) -> str:
 
 def _capital(sentence: str) -> str:
     return sentence[0].upper() + sentence[1:]
-
-
-def middle_trial(trials: int) -> int:
-    """The trial after which the verdict counts extra trials: 10 of 25."""
-    return max(1, round(trials * 0.4))
 
 
 def _extra(found: Findings, other: str, middle: int) -> str:
