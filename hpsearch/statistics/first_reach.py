@@ -10,6 +10,7 @@ Two means count as equal if they are within their roundings of each other (stati
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,13 +61,30 @@ def resampled_curves(incumbents: Array, resamples: int, seed: int, error: Array 
         seed: seed of the draws.
         error: covariance of the errors that the mean curve has whichever studies are drawn, (trials, trials); a normal
             draw of them is added to each sample.
+
+    Returns:
+        `resamples` curves, which are read-only.
     """
+    incumbents = np.ascontiguousarray(incumbents, np.float64)
+    errors = None if error is None else np.ascontiguousarray(error, np.float64).tobytes()
+    return _resampled_curves(incumbents.tobytes(), incumbents.shape, resamples, seed, errors)
+
+
+@lru_cache(maxsize=4)
+def _resampled_curves(
+    contents: bytes, shape: tuple[int, ...], resamples: int, seed: int, errors: bytes | None
+) -> MeanCurves:
+    """The same of arrays by their bytes: kept, since the best method is compared with each of the others."""
+    incumbents = np.frombuffer(contents).reshape(shape)
     means = resampled_means(incumbents, resamples, seed)
-    if error is not None:
-        means = means + normal_draws(error, resamples, seed)
+    if errors is not None:
+        means = means + normal_draws(np.frombuffer(errors).reshape(shape[1], shape[1]), resamples, seed)
     one_sign = incumbents.min() >= 0 or incumbents.max() <= 0  # as accuracies and losses have
     sizes = np.abs(means) if one_sign else resampled_means(np.abs(incumbents), resamples, seed)
-    return MeanCurves.of(means, sizes, len(incumbents))
+    curves = MeanCurves.of(means, sizes, len(incumbents))
+    for bound in (curves.low, curves.high):
+        bound.setflags(write=False)
+    return curves
 
 
 def normal_draws(covariance: Array, draws: int, seed: int) -> Array:

@@ -116,30 +116,44 @@ def fitted(points: Array, values: Array) -> tuple[Array, float, float, float]:
         points: (n, columns).
         values: standardised, (n,).
     """
-    from scipy.linalg import cho_factor, cho_solve
+    from scipy.linalg import LinAlgError
+    from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
     from scipy.optimize import minimize
 
     n, columns = points.shape
-    apart = np.ascontiguousarray(((points[:, None, :] - points) ** 2).reshape(n * n, columns).T)  # (columns, n n)
+    # Matrices are symmetric: what is done to each number is done to one triangle only, that below the diagonal.
+    rows, others = np.tril_indices(n, -1)
+    apart = np.ascontiguousarray(((points[rows] - points[others]) ** 2).T)  # (columns, pairs)
+    below, diagonal = rows + n * others, np.arange(n) * (n + 1)  # where they are in Fortran's order
+    targets = np.column_stack([values, np.ones(n)])
     centres = np.array([math.sqrt(2) + math.log(columns) / 2] * columns + [0.0, -4.0])
     widths = np.array([math.sqrt(3)] * columns + [1.0, 1.0])
 
     def at(theta: Array) -> tuple[float, Array, float]:
         """Minus the logarithm of the density, its gradient, and the mean; `theta` holds logarithms."""
         scales, variance, noise = np.exp(theta[:columns]), math.exp(theta[-2]), math.exp(theta[-1])
-        r = np.sqrt(scales**-2 @ apart)
+        r = np.sqrt(scales**-2 @ apart)  # (pairs,)
         decay = np.exp(-ROOT_5 * r)
-        correlation = ((1 + ROOT_5 * r + 5 / 3 * r**2) * decay).reshape(n, n)
-        factor = cho_factor(variance * correlation + noise * np.eye(n), lower=True)
-        inverse = cho_solve(factor, np.eye(n))
-        mean = float(inverse.sum(axis=0) @ values / inverse.sum())
-        weights = inverse @ (values - mean)
+        correlation = (1 + ROOT_5 * r + 5 / 3 * r**2) * decay
+        covariance: Array = np.zeros(n * n)
+        covariance[below], covariance[diagonal] = variance * correlation, variance + noise
+        factor, fault = dpotrf(covariance.reshape(n, n, order="F"), lower=1, clean=0, overwrite_a=1)
+        if fault:
+            raise LinAlgError("the covariance of the observations is not positive definite")
+        of_values, of_ones = dpotrs(factor, targets, lower=1)[0].T  # the inverse times each
+        mean = float(of_values.sum() / of_ones.sum())
+        weights = of_values - mean * of_ones
         away = (theta - centres) / widths
-        density = 0.5 * (values - mean) @ weights + np.log(np.diag(factor[0])).sum() + 0.5 * away @ away
-        outer = np.outer(weights, weights) - inverse
-        steep = variance * 5 / 3 * (1 + ROOT_5 * r) * decay * outer.ravel()
+        determinant = np.log(np.diag(factor)).sum()
+        density = 0.5 * (values - mean) @ weights + determinant + 0.5 * away @ away
+        inverse = dpotri(factor, lower=1, overwrite_c=1)[0].ravel(order="F")
+        outer, own = weights[rows] * weights[others] - inverse[below], weights**2 - inverse[diagonal]
+        steep = variance * 5 / 3 * (1 + ROOT_5 * r) * decay * outer
         gradient = np.concatenate(
-            [apart @ steep / scales**2, [variance * (outer * correlation).sum(), noise * np.trace(outer)]]
+            [
+                2 * (apart @ steep) / scales**2,
+                [variance * (2 * outer @ correlation + own.sum()), noise * own.sum()],
+            ]
         )
         return float(density), away / widths - gradient / 2, mean
 

@@ -203,7 +203,8 @@ def compute_findings(
     leaders = _leaders(finals)
     best = leaders[0]
     # Studies count with all that they have had so far, however far the others are: see Kaplan and Meier.
-    every = compute_curves(tables, whole=True)
+    longest = max(length.trials for length in tables.lengths.values())
+    every = curves if curves.trials == longest else compute_curves(tables, whole=True)
     progress("statistics", 1, 4)
     targets = _targets(every, _costs(tables, every), given_targets, sign, best)
     progress("statistics", 2, 4)
@@ -336,10 +337,10 @@ def _gaps(tables: Tables, curves: Curves, label: str) -> dict[str, Gap]:
     for metric in tables.metrics:
         if metric.startswith("test") and metric.endswith(last_word(tables.objective.name)):
             measured = trials[(trials["state"] == "complete") & trials[metric].notna()]
+            worse = sign * (numbers(measured["objective"]) - numbers(measured[metric]))
             studies = _studies(measured, curves.methods[label].chosen)
-            gaps = [sign * (numbers(of["objective"]) - numbers(of[metric])) for of, _ in studies]
-            if gaps:
-                found[metric] = selection_gap(gaps, [chosen for _, chosen in studies])
+            if studies:
+                found[metric] = selection_gap([worse[of] for of, _ in studies], [chosen for _, chosen in studies])
     return found
 
 
@@ -352,11 +353,13 @@ def _boundaries(tables: Tables, curves: Curves, label: str) -> dict[str, Ends]:
             isinstance(parameter, Int) and parameter.high - parameter.low < LEAST_WHOLE
         ):
             continue
-        studies = _studies(trials[trials[parameter.name].notna()], curves.methods[label].chosen)
+        known = trials[trials[parameter.name].notna()]
+        at, results = positions(parameter, known[parameter.name].to_numpy(np.float64)), counted(known, tables.lost)
+        studies = _studies(known, curves.methods[label].chosen)
         if studies:
             found[parameter.name] = boundary_incidence(
-                [positions(parameter, of[parameter.name].to_numpy(np.float64)) for of, _ in studies],
-                [sign * counted(of, tables.lost) for of, _ in studies],
+                [at[of] for of, _ in studies],
+                [sign * results[of] for of, _ in studies],
                 [chosen for _, chosen in studies],
             )
     return found
@@ -367,15 +370,13 @@ def _of_method(tables: Tables, curves: Curves, label: str) -> pd.DataFrame:
     return trials[trials["method"] == label]
 
 
-def _studies(trials: pd.DataFrame, chosen: pd.DataFrame) -> list[tuple[pd.DataFrame, int]]:
-    """Each study's trials with the position of its chosen one among them, of those studies whose choice is there."""
-    complete = chosen.index[chosen["state"] == "complete"]  # where all trials were lost, nothing was chosen
-    found = []
-    for _, of_study in trials.groupby("repeat"):
-        there = of_study.index.isin(complete)
-        if there.any():
-            found.append((of_study, int(there.argmax())))
-    return found
+def _studies(trials: pd.DataFrame, chosen: pd.DataFrame) -> list[tuple[NDArray[np.int64], int]]:
+    """Which rows are each study's, and which of them is its chosen one, of those studies whose choice is there."""
+    repeats = trials["repeat"].to_numpy()
+    # Where all trials were lost, nothing was chosen.
+    is_chosen = trials.index.isin(chosen.index[chosen["state"] == "complete"])
+    rows = (np.flatnonzero(repeats == study) for study in np.unique(repeats))
+    return [(of, int(is_chosen[of].argmax())) for of in rows if is_chosen[of].any()]
 
 
 def _importance(tables: Tables, label: str, sign: float) -> Importance | None:

@@ -166,6 +166,18 @@ def test_log_rank_by_hand():
     assert log_rank(a, b).p == pytest.approx(stats.chi2.sf((7 / 6) ** 2 / (17 / 36), 1))
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_log_rank_agrees_with_scipy(seed):
+    random = np.random.default_rng(seed)
+    censored, found = [], []
+    for studies in random.integers(5, 40, 2):
+        reached = random.random(studies) < 0.7
+        times = random.integers(1, 26, studies).astype(float) if seed % 2 else random.exponential(10, studies)
+        censored.append(stats.CensoredData(uncensored=times[reached], right=times[~reached]))
+        found.append(Times(times, reached))
+    assert log_rank(*found).p == pytest.approx(stats.logrank(*censored).pvalue, rel=1e-12)
+
+
 def test_log_rank_says_why_there_is_no_test():
     never = Times(np.full(5, 25.0), np.zeros(5, bool))
     at_once = Times(np.full(5, 3.0), np.ones(5, bool))
