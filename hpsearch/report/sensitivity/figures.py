@@ -82,7 +82,7 @@ def draw_epochs(found: Sensitivity, paths: Sequence[Path], look: Look) -> None:
             len(ratios), across, squeeze=False, sharex=True, gridspec_kw={"height_ratios": ratios}
         )  # fmt: skip
         panels = {
-            label: grid[k * (len(found.curves) + 1) : (k + 1) * (len(found.curves) + 1), column]
+            label: list(grid[k * (len(found.curves) + 1) : (k + 1) * (len(found.curves) + 1), column])
             for k, block in enumerate(blocks)
             for column, label in enumerate(block)
         }
