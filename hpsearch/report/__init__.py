@@ -11,13 +11,14 @@ from hpsearch.report.context import ReportContext, searches
 from hpsearch.report.facts import discussion, heading, provenance_table
 from hpsearch.report.folder import PAGE, check_folder, write_sections
 from hpsearch.report.search.curves import Curves, compute_curves
+from hpsearch.report.search.values import compute_incumbents
 from hpsearch.report.sensitivity.results import compute_sensitivity
 from hpsearch.report.style import KINDS, Look
 from hpsearch.store.tables import load_tables
 
 __all__ = [
-    "Curves", "Look", "ReportContext", "check_folder", "compute_curves", "compute_sensitivity", "write_report",
-    "write_report_of",
+    "Curves", "Look", "ReportContext", "check_folder", "compute_curves", "compute_incumbents", "compute_sensitivity",
+    "write_report", "write_report_of",
 ]  # fmt: skip
 
 

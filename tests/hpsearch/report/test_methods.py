@@ -154,8 +154,8 @@ def test_spaces_are_described_with_scale_schedule_and_condition(tmp_path):
 
 
 def test_given_configurations_have_a_section_of_their_own(tmp_path):
-    (tmp_path / "lines_task.py").write_text(TASK)
-    (tmp_path / "lines.toml").write_text(STUDY.format(module="lines_task"))
+    (tmp_path / "lines_of_methods_task.py").write_text(TASK)
+    (tmp_path / "lines.toml").write_text(STUDY.format(module="lines_of_methods_task"))
     write_report(run_to_end(tmp_path / "lines.toml"), tmp_path / "report")
     texts = [(tmp_path / "report" / name).read_text() for name in ("methods.md", "methods.tex", "references.bib")]
     for said in (

@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontEntry, fontManager
 
-from hpsearch.export.ax import _file_name
+from hpsearch.export.studies import file_name
 from hpsearch.report import write_report
 from hpsearch.report.fonts import _families, give_fonts
 from hpsearch.report.markdown import plain, table
@@ -130,7 +130,7 @@ def test_long_names_leave_figures_their_room_and_tables_their_columns(own_study,
 
 
 def test_a_long_label_makes_a_file_name_that_a_disk_takes():
-    names = [_file_name("长" * 200 + end) for end in "ab"]
+    names = [file_name("长" * 200 + end) for end in "ab"]
     assert all(len(f"{name}-100000.json") <= 255 for name in names)
     assert len(set(names)) == 2
-    assert _file_name("rate/only") == quote("rate/only", safe="")
+    assert file_name("rate/only") == quote("rate/only", safe="")

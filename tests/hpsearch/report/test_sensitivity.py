@@ -185,7 +185,9 @@ def test_a_method_without_a_value_of_a_curve_has_no_line_there(own_study, tmp_pa
 def test_the_report_has_responses_and_epochs_and_says_n(file, tmp_path):
     written = write_report(file, tmp_path / "report")
     names = {"responses.png", "responses.svg", "responses.pdf", "epochs.png", "epochs.svg", "epochs.pdf"}
-    assert {path.name for path in written} == names | {"responses.csv", "epochs.csv", "trials.csv", "README.md"}
+    assert {path.name for path in written} == names | {
+        "responses.csv", "epochs.csv", "trials.csv", "README.md", "methods.md", "methods.tex", "references.bib"
+    }  # fmt: skip
     page = (tmp_path / "report" / "README.md").read_text()
     assert "| joined | x = 100, twice = 200 | 4 | 50.0000 (50.0000 to 50.0000) |  |  | 4 |" in page
     assert "| alone | the only one | 12 |" in page
