@@ -8,12 +8,13 @@ import { h } from "./elements.js";
 let clips = 0;
 
 // `x` and `y` are { low, high, log, factor }; numbers along an axis are multiplied by its factor. `focus` names the
-// chart for the keyboard: charts that can be read with it have one. `bare` leaves the y axis without numbers. `above` are
-// pixels for what stands above the area; with `twice` the numbers of the x axis stand there, too.
+// chart for the keyboard: charts that can be read with it have one. `bare` leaves the y axis without numbers. `above`
+// are pixels for what stands above the area; with `twice` the numbers of the x axis stand there, too.
 export function chart(node, options) {
   const { x, y, xLabel, yLabel, label, height = 360, right = 20, xTicks = null, left = 58, whole = false } = options;
   const width = Math.max(260, node.clientWidth || 860);
-  const top = 10 + (options.above || 0), bottom = xLabel ? 40 : 22, wide = width - right - left, high = height - bottom - top;
+  const top = 10 + (options.above || 0), bottom = xLabel ? 40 : 22;
+  const wide = width - right - left, high = height - bottom - top;
   const X = scale(x.low, x.high, left, width - right, x.log), Y = scale(y.low, y.high, height - bottom, top, y.log);
   const clip = `clip${clips++}`;
   const svg = h("svg", {

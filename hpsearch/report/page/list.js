@@ -1,5 +1,5 @@
-// The list of sections, which stays in sight; the one that is read is marked. A phone has room for that one's name alone,
-// a button that opens the list.
+// The list of sections, which stays in sight; the one that is read is marked. A phone has room for that one's name
+// alone, a button that opens the list.
 
 import { goTo, sectionOf } from "./address.js";
 import { h } from "./elements.js";

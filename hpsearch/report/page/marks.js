@@ -66,8 +66,8 @@ export function hatched(c, x, y, width, height, text) {
 
 let hatches = 0;
 
-// Names beside the ends of the lines, moved apart if they would overlap. `ends` are pairs of method and y, and all end at
-// `x`.
+// Names beside the ends of the lines, moved apart if they would overlap. `ends` are pairs of method and y, and all end
+// at `x`.
 export function endLabels(c, ends, x = c.width - c.right) {
   const bottom = c.height - c.bottom;
   const sorted = ends.filter(([m]) => isLit(m))

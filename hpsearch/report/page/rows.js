@@ -24,8 +24,8 @@ export function drawRows(node, rows, { x, xLabel, label, beyond, press, whole = 
   const above = isLong || beyond !== null ? HEADING : 0, height = 52 + above + each * rows.length;
   const right = beyond === null ? 16 : GUTTER + 14;
   const c = chart(node, {
-    x, y: { low: rows.length - 0.5, high: -0.5 }, xLabel, yLabel: "", label, height, left, right, whole, bare: true, above,
-    twice: isLong,
+    x, y: { low: rows.length - 0.5, high: -0.5 }, xLabel, yLabel: "", label, height, left, right, whole, bare: true,
+    above, twice: isLong,
   });
   const gutter = { from: c.width - right + 6, middle: c.width - right + 6 + GUTTER / 2 };
   if (beyond !== null) drawGutter(c, gutter.from, beyond);
